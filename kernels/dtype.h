@@ -1,0 +1,61 @@
+// DType: the element types a buffer can have, known at run time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ostream>
+
+#include "kernels/error.h"
+
+namespace tl {
+
+/// f32: the default. f64: the reference. i32: labels and positions. u8: pictures and raw bytes.
+enum class DType : std::uint8_t { f32, f64, i32, u8 };
+
+/// Bytes per element.
+constexpr std::size_t size_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return 4;
+    case DType::f64: return 8;
+    case DType::i32: return 4;
+    case DType::u8: return 1;
+  }
+  return 0;
+}
+
+constexpr const char* name_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return "f32";
+    case DType::f64: return "f64";
+    case DType::i32: return "i32";
+    case DType::u8: return "u8";
+  }
+  return "?";
+}
+
+inline std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of(dtype); }
+
+/// The DType of a C++ element type; not defined for types that no buffer can hold.
+template <class T>
+constexpr DType dtype_of();
+template <>
+constexpr DType dtype_of<float>() { return DType::f32; }
+template <>
+constexpr DType dtype_of<double>() { return DType::f64; }
+template <>
+constexpr DType dtype_of<std::int32_t>() { return DType::i32; }
+template <>
+constexpr DType dtype_of<std::uint8_t>() { return DType::u8; }
+
+/// Calls f(T{}) with T the float type of `dtype` (f32 or f64); throws, naming `op`, for any other.
+/// This is how a kernel written once for several element types is entered.
+template <class F>
+decltype(auto) with_float(const char* op, DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::f32: return f(float{});
+    case DType::f64: return f(double{});
+    default: throw Error(concat(op, ": needs f32 or f64, got ", dtype));
+  }
+}
+
+}  // namespace tl
