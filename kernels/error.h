@@ -7,7 +7,8 @@
 
 namespace tl {
 
-/// What went wrong, in one line a user can act on: the op or file, what was expected, what was found.
+/// What went wrong, in one line a user can act on: the op or file, what was expected, what was
+/// found.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

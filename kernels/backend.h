@@ -1,0 +1,46 @@
+// Backend: every kernel of one device, one member per contract. A plain value: copy it, replace one
+// kernel, and a fault is found by bisection (`b.conv2d = ref_backend().conv2d`).
+//
+// What all contracts have in common: buffers are contiguous and aligned to their element only;
+// outputs are overwritten; nothing aliases unless the contract says so; kernels allocate nothing
+// (scratch is handed in); they are asynchronous on the stream; empty problems return at once;
+// mathematics is in the dtype's own precision.
+#pragma once
+
+#include "kernels/adam.h"
+#include "kernels/batch_norm.h"
+#include "kernels/conv2d.h"
+#include "kernels/cross_entropy.h"
+#include "kernels/elementwise.h"
+#include "kernels/gemm.h"
+#include "kernels/log_softmax.h"
+#include "kernels/max_pool2d.h"
+#include "kernels/memory.h"
+#include "kernels/reduce.h"
+#include "kernels/sgd.h"
+
+namespace tl {
+
+struct Backend {
+  const char* name;
+  MemoryKernels memory;
+  ElementwiseKernels elementwise;
+  ReduceKernels reduce;
+  GemmKernels gemm;
+  Conv2dKernels conv2d;
+  BatchNormKernels batch_norm;
+  MaxPool2dKernels max_pool2d;
+  LogSoftmaxKernels log_softmax;
+  CrossEntropyKernels cross_entropy;
+  SgdKernels sgd;
+  AdamKernels adam;
+};
+
+/// Naive loops in f32 and f64: the specification that every other backend is tested against.
+Backend ref_backend();
+/// Vectorised, blocked, multi-threaded, f32.
+Backend cpu_backend();
+/// The CUDA kernels, run on the host.
+Backend simt_backend();
+
+}  // namespace tl

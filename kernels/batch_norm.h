@@ -1,0 +1,72 @@
+// Contract of batch_norm: per-channel normalisation over all rows (n, h, w of an NHWC tensor).
+// Source: Ioffe and Szegedy, "Batch Normalization", 2015; arithmetic as in PyTorch.
+//
+//   training:   mean = sum(x) / rows        var = sum((x - mean)^2) / rows
+//               inv_std = 1 / sqrt(var + epsilon)
+//               y = gamma * (x - mean) * inv_std + beta
+//               running_mean += momentum * (mean - running_mean)
+//               running_var  += momentum * (var * rows / (rows - 1) - running_var)
+//   backward:   x_hat = (x - mean) * inv_std
+//               dbeta = sum(dy)             dgamma = sum(dy * x_hat)
+//               dx = gamma * inv_std * (dy - dbeta / rows - x_hat * dgamma / rows)
+//   evaluation: y = gamma * (x - running_mean) / sqrt(running_var + epsilon) + beta
+//   backward:   dx = gamma / sqrt(running_var + epsilon) * dy; dbeta, dgamma as above with x_hat
+//               from the running statistics, which are constants
+//
+// x, y, dx, dy [rows, channels]; everything else [channels] in `stat_dtype`. Outputs are
+// overwritten, the running statistics updated in place. y may alias x, dx may alias dy. rows of 1
+// in training is an error of the caller's (the unbiased variance does not exist). The mean is
+// subtracted before squaring or the sums are merged (Chan et al. 1979): E[x^2] - E[x]^2 is not
+// accurate enough. Deterministic.
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+
+#include "kernels/variant.h"
+
+namespace tl {
+
+struct BatchNormProblem {
+  std::int64_t rows = 1, channels = 1;
+  DType x_dtype = DType::f32, stat_dtype = DType::f32;
+  double epsilon = 1e-5, momentum = 0.1;
+};
+
+std::ostream& operator<<(std::ostream& out, const BatchNormProblem& p);
+
+struct BatchNormTrainArgs {
+  ConstView x, gamma, beta;
+  View y;
+  View mean, inv_std;              ///< written: what backward needs
+  View running_mean, running_var;  ///< updated; absent: left alone
+  View workspace;
+};
+
+struct BatchNormTrainBackwardArgs {
+  ConstView x, dy, gamma, mean, inv_std;
+  View dx, dgamma, dbeta;  ///< dx absent: not computed
+  View workspace;
+};
+
+struct BatchNormEvalArgs {
+  ConstView x, gamma, beta, running_mean, running_var;
+  View y;
+};
+
+struct BatchNormEvalBackwardArgs {
+  ConstView x, dy, gamma, running_mean, running_var;
+  View dx, dgamma, dbeta;  ///< each may be absent: not computed
+  View workspace;
+};
+
+struct BatchNormKernels {
+  VariantSlot<BatchNormProblem, BatchNormTrainArgs> train{"batch_norm.train"};
+  VariantSlot<BatchNormProblem, BatchNormTrainBackwardArgs> train_backward{
+      "batch_norm.train_backward"};
+  VariantSlot<BatchNormProblem, BatchNormEvalArgs> eval{"batch_norm.eval"};
+  VariantSlot<BatchNormProblem, BatchNormEvalBackwardArgs> eval_backward{
+      "batch_norm.eval_backward"};
+};
+
+}  // namespace tl

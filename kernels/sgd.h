@@ -1,0 +1,37 @@
+// Contract of sgd: one step of stochastic gradient descent with momentum over all parameters, as
+// PyTorch defines it (no dampening).
+//
+//   g = dw + weight_decay * w
+//   velocity = g in step 1, else momentum * velocity + g
+//   w -= learning_rate * velocity            (momentum 0: w -= learning_rate * g)
+//
+// w and velocity are updated in place and alias nothing. Deterministic.
+#pragma once
+
+#include <span>
+
+#include "kernels/slot.h"
+#include "kernels/step_state.h"
+#include "kernels/stream.h"
+#include "kernels/view.h"
+
+namespace tl {
+
+struct SgdProblem {
+  double momentum = 0, weight_decay = 0;
+};
+
+/// One parameter; all of one size and dtype (f32 or f64). `velocity` is absent when momentum is 0.
+struct SgdTensor {
+  View w;
+  ConstView dw;
+  View velocity;
+};
+
+struct SgdKernels {
+  /// As adam.step: `tensors` in host memory, `state` a device pointer.
+  Slot<void(Stream, const SgdProblem&, std::span<const SgdTensor> tensors, const StepState* state)>
+      step{"sgd.step"};
+};
+
+}  // namespace tl

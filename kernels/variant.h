@@ -1,0 +1,106 @@
+// Variant, VariantSlot: one computation that a backend can do in several ways (gemm, conv2d, batch
+// norm). Every variant is a plain value; the one that choose() returns is asked for its buffer
+// sizes and then run, so sizes and kernel can never belong to different choices.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kernels/error.h"
+#include "kernels/stream.h"
+#include "kernels/view.h"
+
+namespace tl {
+
+/// One way to compute `Problem` from the buffers in `Args`.
+template <class Problem, class Args>
+struct Variant {
+  const char* name;
+
+  /// Whether this variant computes `problem` at all (dtypes, strides, prologue, epilogue).
+  bool (*supports)(const Problem& problem);
+
+  /// Size of the weights in this variant's own form; nullptr or 0: it takes them as they are.
+  std::int64_t (*prepared_bytes)(const Problem& problem) = nullptr;
+
+  /// Writes that form (packed panels, Winograd-transformed filters). Needed once per weights, not
+  /// once per run; depends on the weights' part of the problem only, never on the batch size.
+  void (*prepare)(Stream stream, const Problem& problem, ConstView weights,
+                  View prepared) = nullptr;
+
+  /// Scratch that run() needs, 64-byte aligned, contents undefined before and after.
+  std::int64_t (*workspace_bytes)(const Problem& problem) = nullptr;
+
+  void (*run)(Stream stream, const Problem& problem, const Args& args);
+
+  /// Estimated cost in multiply-adds, comparable between the variants of one slot.
+  double (*cost)(const Problem& problem) = nullptr;
+
+  std::int64_t prepared_size(const Problem& problem) const {
+    return prepared_bytes ? prepared_bytes(problem) : 0;
+  }
+  std::int64_t workspace_size(const Problem& problem) const {
+    return workspace_bytes ? workspace_bytes(problem) : 0;
+  }
+};
+
+/// The variants that one backend has of one computation.
+template <class Problem, class Args>
+class VariantSlot {
+ public:
+  using Value = Variant<Problem, Args>;
+
+  explicit VariantSlot(const char* name) : name_(name) {}
+
+  /// Variants of equal cost are preferred in the order they were added.
+  void add(const Value& variant) { variants_.push_back(variant); }
+
+  /// From now on choose() returns the variant of this name or throws; "" gives the choice back.
+  void force(std::string_view variant) {
+    for (const Value& v : variants_) {
+      if (variant == v.name) {
+        forced_ = v.name;
+        return;
+      }
+    }
+    check(variant.empty(), name_, ": no variant '", variant, "'; it has ", names());
+    forced_.clear();
+  }
+
+  /// The cheapest variant that supports `problem`; throws when there is none.
+  const Value& choose(const Problem& problem) const {
+    const Value* best = nullptr;
+    double best_cost = 0;
+    for (const Value& v : variants_) {
+      if (!forced_.empty() && forced_ != v.name) continue;
+      if (!v.supports(problem)) continue;
+      const double cost = v.cost ? v.cost(problem) : 0;
+      if (!best || cost < best_cost) {
+        best = &v;
+        best_cost = cost;
+      }
+    }
+    check(best, name_, ": ", variants_.empty() ? "this backend has no kernel for it" : "none of ",
+          forced_.empty() ? names() : forced_, variants_.empty() ? "" : " supports ", problem);
+    return *best;
+  }
+
+  const std::vector<Value>& all() const { return variants_; }
+  const char* name() const { return name_; }
+
+ private:
+  std::string names() const {
+    std::string list;
+    for (const Value& v : variants_) list += (list.empty() ? "" : ", ") + std::string(v.name);
+    return list;
+  }
+
+  const char* name_;
+  std::vector<Value> variants_;
+  std::string forced_;
+};
+
+}  // namespace tl

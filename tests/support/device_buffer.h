@@ -1,0 +1,83 @@
+// DeviceBuffer: a buffer of one backend that tests fill from and read into vectors of double.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "kernels/backend.h"
+
+namespace tl::test {
+
+class DeviceBuffer {
+ public:
+  /// Poisoned: NaN (or the largest integer), so that an element nobody wrote shows.
+  DeviceBuffer(const Backend& backend, DType dtype, std::int64_t size)
+      : backend_(&backend), view_{nullptr, dtype, size} {
+    backend.memory.allocate(size * static_cast<std::int64_t>(size_of(dtype)), &view_.data);
+    const bool is_float = dtype == DType::f32 || dtype == DType::f64;
+    write(std::vector<double>(static_cast<std::size_t>(size),
+                              is_float ? std::numeric_limits<double>::quiet_NaN() : 123));
+  }
+  DeviceBuffer(const Backend& backend, DType dtype, const std::vector<double>& values)
+      : DeviceBuffer(backend, dtype, static_cast<std::int64_t>(values.size())) {
+    write(values);
+  }
+  DeviceBuffer(DeviceBuffer&& other) noexcept : backend_(other.backend_), view_(other.view_) {
+    other.view_.data = nullptr;
+  }
+  DeviceBuffer& operator=(DeviceBuffer&&) = delete;
+  ~DeviceBuffer() {
+    if (view_.data) backend_->memory.release(view_.data);
+  }
+
+  View view() const { return view_; }
+  operator View() const { return view_; }       // NOLINT: tests read better
+  operator ConstView() const { return view_; }  // NOLINT
+
+  void write(const std::vector<double>& values) {
+    switch (view_.dtype) {
+      case DType::f32:
+        return write_as<float>(values);
+      case DType::f64:
+        return write_as<double>(values);
+      case DType::i32:
+        return write_as<std::int32_t>(values);
+      case DType::u8:
+        return write_as<std::uint8_t>(values);
+    }
+  }
+  std::vector<double> read() const {
+    switch (view_.dtype) {
+      case DType::f32:
+        return read_as<float>();
+      case DType::f64:
+        return read_as<double>();
+      case DType::i32:
+        return read_as<std::int32_t>();
+      case DType::u8:
+        return read_as<std::uint8_t>();
+    }
+    return {};
+  }
+
+ private:
+  template <class T>
+  void write_as(const std::vector<double>& values) {
+    std::vector<T> host(values.begin(), values.end());
+    backend_->memory.copy_from_host({}, view_of(static_cast<const T*>(host.data()), view_.size),
+                                    view_);
+  }
+  template <class T>
+  std::vector<double> read_as() const {
+    std::vector<T> host(static_cast<std::size_t>(view_.size));
+    backend_->memory.copy_to_host({}, view_, view_of(host.data(), view_.size));
+    return {host.begin(), host.end()};
+  }
+
+  const Backend* backend_;
+  View view_;
+};
+
+}  // namespace tl::test
