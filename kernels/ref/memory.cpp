@@ -1,0 +1,59 @@
+// Host memory: what `ref` and `cpu` compute in. Blocks have exactly the size asked for, so that an
+// address sanitizer sees the first byte past the end.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+#include "kernels/ref/install.h"
+
+namespace tl::ref {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+
+void allocate(std::int64_t bytes, void** data) {
+  check(bytes >= 0, "memory.allocate: needs a size of 0 or more, got ", bytes);
+  *data = ::operator new(static_cast<std::size_t>(bytes), kAlignment, std::nothrow);
+  check(*data, "memory.allocate: no block of ", bytes, " bytes on the host");
+}
+
+void release(void* data) { ::operator delete(data, kAlignment); }
+
+void copy(Stream, ConstView x, View y) {
+  check(x.dtype == y.dtype && x.size == y.size, "memory.copy: needs equal size and dtype, got ",
+        x.size, " ", x.dtype, " and ", y.size, " ", y.dtype);
+  if (x.size > 0) {  // memcpy must not see null, not even for 0 bytes
+    std::memcpy(y.data, x.data, static_cast<std::size_t>(x.size) * size_of(x.dtype));
+  }
+}
+
+void fill(Stream, double value, View y) {
+  switch (y.dtype) {
+    case DType::f32:
+      std::fill_n(y.as<float>(), y.size, static_cast<float>(value));
+      return;
+    case DType::f64:
+      std::fill_n(y.as<double>(), y.size, value);
+      return;
+    case DType::i32:
+      std::fill_n(y.as<std::int32_t>(), y.size, static_cast<std::int32_t>(std::nearbyint(value)));
+      return;
+    case DType::u8:
+      std::fill_n(y.as<std::uint8_t>(), y.size, static_cast<std::uint8_t>(std::nearbyint(value)));
+      return;
+  }
+}
+
+}  // namespace
+
+void install_memory(Backend& b) {
+  b.memory.allocate = allocate;
+  b.memory.release = release;
+  b.memory.copy = copy;
+  b.memory.copy_from_host = copy;
+  b.memory.copy_to_host = copy;
+  b.memory.fill = fill;
+}
+
+}  // namespace tl::ref
