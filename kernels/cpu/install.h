@@ -1,0 +1,19 @@
+// What each file of this folder puts into a Backend. backend.cpp calls them all.
+#pragma once
+
+#include "kernels/backend.h"
+
+namespace tl::cpu {
+
+void install_elementwise(Backend& b);
+void install_reduce(Backend& b);
+void install_gemm(Backend& b);
+void install_conv2d(Backend& b);
+void install_batch_norm(Backend& b);
+void install_max_pool2d(Backend& b);
+void install_log_softmax(Backend& b);
+void install_cross_entropy(Backend& b);
+void install_sgd(Backend& b);
+void install_adam(Backend& b);
+
+}  // namespace tl::cpu
