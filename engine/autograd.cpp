@@ -1,0 +1,163 @@
+#include "engine/autograd.h"
+
+#include <atomic>
+#include <map>
+#include <utility>
+
+namespace tl {
+namespace {
+
+thread_local bool recording = true;
+
+std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> counter{0};
+  return ++counter;
+}
+
+/// total += gradient. The first one is moved in; a tensor whose storage somebody else holds too
+/// (add hands the same dy to both inputs) is never written to.
+void add_into(Tensor& total, Tensor gradient) {
+  if (!total) {
+    total = std::move(gradient);
+  } else if (!total.shares_storage()) {
+    total.backend().elementwise.accumulate(total.stream(), gradient.readable(), total.writable());
+  } else {
+    Tensor sum = Tensor::empty_like(total);
+    sum.backend().elementwise.add(sum.stream(), total.readable(), gradient.readable(),
+                                  sum.writable());
+    total = std::move(sum);
+  }
+}
+
+void check_gradient(const Node& node, std::size_t input, const Tensor& gradient) {
+  check(static_cast<bool>(gradient), "backward: ", node.name, " gave no gradient for input ",
+        input);
+}
+
+struct Pending {
+  std::shared_ptr<Node> node;
+  Tensor gradient;
+};
+// Newest first. All users of a tensor have larger numbers than the op that made it, so when a node
+// comes to the front, its gradient is complete.
+using Queue = std::map<std::uint64_t, Pending, std::greater<>>;
+
+void deliver(Queue& queue, const Node::Edge& edge, Tensor gradient) {
+  if (edge.node) {
+    Pending& pending = queue[edge.node->number];
+    pending.node = edge.node;
+    add_into(pending.gradient, std::move(gradient));
+  } else if (edge.leaf) {
+    const Tensor leaf(edge.leaf);
+    // A leaf's gradient is its owner's to change: never one that another tensor shares.
+    if (!leaf.grad() && gradient.shares_storage()) gradient = gradient.clone();
+    Tensor total = leaf.grad();
+    leaf.clear_grad();
+    add_into(total, std::move(gradient));
+    leaf.set_grad(std::move(total));
+  }
+}
+
+}  // namespace
+
+// A long chain of nodes is taken apart here one by one; the default destructor would recurse once
+// per node and overflow the stack.
+Node::~Node() {
+  std::vector<std::shared_ptr<Node>> doomed;
+  const auto take_inputs = [&](Node& node) {
+    node.backward = nullptr;
+    for (Edge& edge : node.inputs) {
+      if (edge.node && edge.node.use_count() == 1) doomed.push_back(std::move(edge.node));
+    }
+    node.inputs.clear();
+  };
+  take_inputs(*this);
+  while (!doomed.empty()) {
+    const std::shared_ptr<Node> node = std::move(doomed.back());
+    doomed.pop_back();
+    take_inputs(*node);
+  }
+}
+
+bool will_record(std::initializer_list<Tensor> inputs) {
+  if (!recording) return false;
+  for (const Tensor& x : inputs) {
+    if (x && x.requires_grad()) return true;
+  }
+  return false;
+}
+
+Tensor record(const char* op, Tensor y, std::initializer_list<Tensor> inputs,
+              BackwardFunction backward) {
+  if (!will_record(inputs)) return y;
+  auto node = std::make_shared<Node>();
+  node->name = op;
+  node->number = next_number();
+  node->backward = std::move(backward);
+  for (const Tensor& x : inputs) {
+    Node::Edge edge;
+    if (x && x.impl()->node) {
+      edge.node = x.impl()->node;
+    } else if (x && x.requires_grad()) {
+      edge.leaf = x.impl();
+    }
+    node->inputs.push_back(std::move(edge));
+  }
+  // A fresh handle: y may be an input that the op returned as it came.
+  Tensor result = y.detached();
+  result.impl()->node = std::move(node);
+  return result;
+}
+
+Tensor no_gradient(const char* op, Tensor y, std::initializer_list<Tensor> inputs) {
+  check(!will_record(inputs), op, ": has no gradient, but an input needs one");
+  return y;
+}
+
+const Tensor& Saved::get() const {
+  check(x_.version() == version_, op_,
+        ": a tensor that backward needs was overwritten after the forward pass");
+  return x_;
+}
+
+void backward(const Tensor& loss) {
+  check(loss.size() == 1, "backward: the loss must have one element, got shape ", loss.shape(),
+        "; pass dy for other tensors");
+  backward(loss, Tensor::full(loss.shape(), 1, loss.dtype(), loss.device()));
+}
+
+void backward(const Tensor& y, const Tensor& dy) {
+  check(y.requires_grad(),
+        "backward: nothing was recorded: no input of this tensor needs a gradient");
+  check(dy.shape() == y.shape() && dy.dtype() == y.dtype() && dy.device() == y.device(),
+        "backward: y is ", y.shape(), " ", y.dtype(), " on ", y.device(), ", dy is ", dy.shape(),
+        " ", dy.dtype(), " on ", dy.device());
+  check(!dy.requires_grad(), "backward: a gradient of a gradient is not supported");
+  NoGrad no_grad;
+  Queue queue;
+  deliver(queue, {y.impl()->node, y.impl()->node ? nullptr : y.impl()}, dy);
+  while (!queue.empty()) {
+    Pending pending = std::move(queue.begin()->second);
+    queue.erase(queue.begin());
+    Node& node = *pending.node;
+    check(static_cast<bool>(node.backward), "backward: ", node.name,
+          " was already passed; its saved tensors are gone. Run the forward pass again");
+    const BackwardFunction function = std::exchange(node.backward, nullptr);
+    Needs needs;
+    for (const Node::Edge& edge : node.inputs) needs.push_back(static_cast<bool>(edge));
+    Gradients gradients = function(pending.gradient, needs);
+    check(gradients.size() == needs.size(), "backward: ", node.name, " gave ", gradients.size(),
+          " gradients for ", needs.size(), " inputs");
+    pending.gradient = {};
+    for (std::size_t i = 0; i < needs.size(); ++i) {
+      if (!needs[i]) continue;
+      check_gradient(node, i, gradients[i]);
+      deliver(queue, node.inputs[i], std::exchange(gradients[i], Tensor{}));
+    }
+  }
+}
+
+NoGrad::NoGrad() : previous_(std::exchange(recording, false)) {}
+NoGrad::~NoGrad() { recording = previous_; }
+
+}  // namespace tl

@@ -1,0 +1,84 @@
+// The tape. An op computes its result, then calls record() with what it knows about its own
+// gradient; backward() later walks the recorded nodes from the newest to the oldest.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace tl {
+
+/// One gradient per input of the op, in order; absent where none was asked for.
+using Gradients = std::vector<Tensor>;
+/// needs[i]: whether input i wants its gradient. A frozen filter's dw is never computed.
+using Needs = std::vector<bool>;
+using BackwardFunction = std::function<Gradients(const Tensor& dy, const Needs& needs)>;
+
+/// An op that was recorded.
+class Node {
+ public:
+  /// Where one input's gradient goes: on to the node that made the input, or into a leaf.
+  struct Edge {
+    std::shared_ptr<Node> node;
+    std::shared_ptr<TensorImpl> leaf;
+    explicit operator bool() const { return node || leaf; }
+  };
+
+  ~Node();
+
+  const char* name = "";
+  std::uint64_t number = 0;  ///< creation order: an op's inputs always have smaller numbers
+  std::vector<Edge> inputs;
+  BackwardFunction backward;
+};
+
+/// Returns y, and ties it to the tape if any input needs a gradient (and recording is on).
+/// Otherwise the function is dropped and nothing stays saved. Absent inputs are allowed.
+Tensor record(const char* op, Tensor y, std::initializer_list<Tensor> inputs,
+              BackwardFunction backward);
+
+/// For ops that have no gradient: returns y; throws if an input needs one.
+Tensor no_gradient(const char* op, Tensor y, std::initializer_list<Tensor> inputs);
+
+/// Whether record() would tie an op of these inputs to the tape: asked by ops whose forward pass
+/// writes something for backward alone.
+bool will_record(std::initializer_list<Tensor> inputs);
+
+/// A tensor that a closure keeps for backward. It shares the numbers, not the tape, and notices if
+/// they were overwritten in the meantime.
+class Saved {
+ public:
+  Saved(const char* op, const Tensor& x) : op_(op), x_(x.detached()), version_(x.version()) {}
+  /// The tensor; throws if its numbers are not the ones that were saved.
+  const Tensor& get() const;
+
+ private:
+  const char* op_;
+  Tensor x_;
+  std::uint64_t version_;
+};
+
+/// Adds d(loss)/d(leaf) to the grad() of every leaf that `loss` was computed from. `loss` has one
+/// element. Frees the tape as it goes; a second pass over the same ops throws.
+void backward(const Tensor& loss);
+/// The same from any tensor, with dy = d(loss)/dy given.
+void backward(const Tensor& y, const Tensor& dy);
+
+/// While it lives, ops of this thread record nothing.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool previous_;
+};
+
+}  // namespace tl

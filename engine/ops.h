@@ -1,0 +1,57 @@
+// The ops: functions on tensors that know their own gradients. One page each in ops/.
+// All inputs of a call are on one device; images are NHWC, filters [c_out, kh, kw, c_in].
+#pragma once
+
+#include <cstdint>
+
+#include "engine/autograd.h"
+#include "engine/tensor.h"
+
+namespace tl {
+
+/// a + b, of one shape.
+Tensor add(const Tensor& a, const Tensor& b);
+
+/// max(x, 0), any shape.
+Tensor relu(const Tensor& x);
+
+/// The same numbers under another shape (a view).
+Tensor reshape(const Tensor& x, Shape shape);
+
+/// x [rows, in] times weight^T [in, out], plus bias [out] if given.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+
+struct Conv2dOptions {
+  std::int64_t stride = 1, pad = 0, dilation = 1, groups = 1;
+};
+/// x [n, h, w, c_in], weight [c_out, kh, kw, c_in / groups], bias [c_out] or absent.
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const Conv2dOptions& options);
+
+/// Learned scale and shift and running statistics, all [channels].
+struct BatchNormTensors {
+  Tensor gamma, beta, running_mean, running_var;
+};
+struct BatchNormOptions {
+  double epsilon = 1e-5, momentum = 0.1;
+};
+/// Normalises the last dimension by the batch's statistics and updates the running ones in place.
+Tensor batch_norm_train(const Tensor& x, const BatchNormTensors& parameters,
+                        const BatchNormOptions& options);
+/// Normalises the last dimension by the running statistics.
+Tensor batch_norm_eval(const Tensor& x, const BatchNormTensors& parameters,
+                       const BatchNormOptions& options);
+
+struct MaxPool2dOptions {
+  std::int64_t kernel = 2, stride = 2, pad = 0;
+};
+/// The largest element of each window of x [n, h, w, c].
+Tensor max_pool2d(const Tensor& x, const MaxPool2dOptions& options);
+
+/// Logarithm of the softmax over the last dimension of x [rows, columns].
+Tensor log_softmax(const Tensor& x);
+
+/// Mean of -log softmax(logits)[label] over the rows; logits [rows, classes], labels i32 [rows].
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
+
+}  // namespace tl

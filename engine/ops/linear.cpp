@@ -1,0 +1,59 @@
+// linear: y = x W^T + b        dx = dy W        dW = dy^T x        db = sum of dy over the rows
+// saved: x and W, each only for the gradient that needs it
+#include "engine/ops.h"
+#include "engine/ops/checks.h"
+#include "engine/run_variant.h"
+
+namespace tl {
+namespace {
+
+/// op(a) op(b) [m, n] as a new tensor.
+Tensor gemm(const GemmProblem& p, const Tensor& a, const Tensor& b, const Tensor& bias = {}) {
+  Tensor y = Tensor::empty({p.m, p.n}, p.dtype, a.device());
+  GemmArgs args{
+      .a = a.readable(), .b = b.readable(), .bias = {}, .y = y.writable(), .workspace = {}};
+  if (bias) args.bias = bias.readable();
+  run_variant(y, y.backend().gemm.run, p, args, &GemmArgs::b);
+  return y;
+}
+
+}  // namespace
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_float("linear", x);
+  check(x.rank() == 2 && weight.rank() == 2 && x.shape()[1] == weight.shape()[1],
+        "linear: needs x [rows, in] and weight [out, in], got ", x.shape(), " and ",
+        weight.shape());
+  check_alike("linear", x, "weight", weight);
+  const std::int64_t rows = x.shape()[0], in = x.shape()[1], out = weight.shape()[0];
+  if (bias) {
+    check_alike("linear", x, "bias", bias);
+    check_shape("linear", "bias", bias, {out});
+  }
+
+  const GemmProblem p{.m = rows,
+                      .n = out,
+                      .k = in,
+                      .trans_b = true,
+                      .bias = static_cast<bool>(bias),
+                      .dtype = x.dtype()};
+  Tensor y = gemm(p, x, weight, bias);
+
+  return record("linear", y, {x, weight, bias},
+                [=, x = Saved("linear", x), w = Saved("linear", weight), dtype = x.dtype()](
+                    const Tensor& dy, const Needs& needs) {
+                  Gradients g(3);
+                  if (needs[0])
+                    g[0] = gemm({.m = rows, .n = in, .k = out, .dtype = dtype}, dy, w.get());
+                  if (needs[1])
+                    g[1] = gemm({.m = out, .n = in, .k = rows, .trans_a = true, .dtype = dtype}, dy,
+                                x.get());
+                  if (needs[2]) {
+                    g[2] = Tensor::empty({out}, dtype, dy.device());
+                    dy.backend().reduce.sum_rows(dy.stream(), dy.readable(), g[2].writable());
+                  }
+                  return g;
+                });
+}
+
+}  // namespace tl

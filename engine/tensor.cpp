@@ -1,0 +1,197 @@
+#include "engine/tensor.h"
+
+#include <algorithm>
+
+#include "engine/storage.h"
+
+namespace tl {
+namespace {
+
+const TensorImpl& deref(const std::shared_ptr<TensorImpl>& impl) {
+  check(impl != nullptr, "tensor: used before it was given a value");
+  return *impl;
+}
+
+/// Calls f(T{}) with the C++ type of `dtype`.
+template <class F>
+void with_type(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::f32:
+      return f(float{});
+    case DType::f64:
+      return f(double{});
+    case DType::i32:
+      return f(std::int32_t{});
+    case DType::u8:
+      return f(std::uint8_t{});
+  }
+}
+
+}  // namespace
+
+Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
+  auto impl = std::make_shared<TensorImpl>();
+  const std::int64_t bytes = shape.size() * static_cast<std::int64_t>(size_of(dtype));
+  impl->shape = std::move(shape);
+  impl->dtype = dtype;
+  impl->storage = std::make_shared<Storage>(device, bytes);
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::full(Shape shape, double value, DType dtype, Device device) {
+  Tensor y = empty(std::move(shape), dtype, device);
+  y.backend().memory.fill(y.stream(), value, y.writable());
+  return y;
+}
+
+template <class T>
+Tensor Tensor::from(std::span<const T> values, Shape shape, DType dtype, Device device) {
+  const auto size = static_cast<std::int64_t>(values.size());
+  check(shape.size() == size, "tensor: shape ", shape, " does not hold ", size, " values");
+  Tensor y = empty(std::move(shape), dtype, device);
+  if (size == 0) return y;
+  with_type(dtype, [&](auto type) {
+    using U = decltype(type);
+    if constexpr (std::is_same_v<T, U>) {
+      y.backend().memory.copy_from_host(y.stream(), view_of(values.data(), size), y.writable());
+    } else {
+      const std::vector<U> converted(values.begin(), values.end());
+      y.backend().memory.copy_from_host(y.stream(), view_of(converted.data(), size), y.writable());
+    }
+  });
+  return y;
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  std::vector<T> out;
+  if (size() == 0) return out;
+  with_type(dtype(), [&](auto type) {
+    using U = decltype(type);
+    std::vector<U> values(static_cast<std::size_t>(size()));
+    backend().memory.copy_to_host(stream(), readable(), view_of(values.data(), size()));
+    if constexpr (std::is_same_v<T, U>) {
+      out = std::move(values);
+    } else {
+      out.assign(values.begin(), values.end());
+    }
+  });
+  return out;
+}
+
+template Tensor Tensor::from(std::span<const float>, Shape, DType, Device);
+template Tensor Tensor::from(std::span<const double>, Shape, DType, Device);
+template Tensor Tensor::from(std::span<const std::int32_t>, Shape, DType, Device);
+template Tensor Tensor::from(std::span<const std::uint8_t>, Shape, DType, Device);
+template std::vector<float> Tensor::to_vector() const;
+template std::vector<double> Tensor::to_vector() const;
+template std::vector<std::int32_t> Tensor::to_vector() const;
+template std::vector<std::uint8_t> Tensor::to_vector() const;
+
+double Tensor::item() const {
+  check(size() == 1, "item: needs one element, got shape ", shape());
+  return to_vector<double>()[0];
+}
+
+const Shape& Tensor::shape() const { return deref(impl_).shape; }
+DType Tensor::dtype() const { return deref(impl_).dtype; }
+Device Tensor::device() const { return deref(impl_).storage->device(); }
+
+Tensor Tensor::to(Device target, DType target_dtype) const {
+  check(!requires_grad(), "to: copies between devices and dtypes are not recorded; use detached()");
+  if (target == device() && target_dtype == dtype()) return *this;
+  Tensor y;
+  with_type(dtype(), [&](auto type) {
+    y = from(to_vector<decltype(type)>(), shape(), target_dtype, target);
+  });
+  return y;
+}
+
+Tensor Tensor::clone() const {
+  Tensor y = empty_like(*this);
+  y.copy_from(*this);
+  return y;
+}
+
+void Tensor::copy_from(const Tensor& x) const {
+  check(x.shape() == shape() && x.dtype() == dtype(), "copy_from: needs ", shape(), " ", dtype(),
+        ", got ", x.shape(), " ", x.dtype());
+  if (size() == 0) return;
+  if (memory_space(x.device()) == memory_space(device())) {
+    backend().memory.copy(stream(), x.readable(), writable());
+  } else {
+    with_type(dtype(), [&](auto type) {
+      const auto host = x.to_vector<decltype(type)>();
+      backend().memory.copy_from_host(stream(), view_of(host.data(), size()), writable());
+    });
+  }
+}
+
+Tensor Tensor::viewed_as(Shape new_shape) const {
+  check(new_shape.size() == size(), "viewed_as: ", shape(), " does not fit ", new_shape);
+  auto impl = std::make_shared<TensorImpl>();
+  impl->shape = std::move(new_shape);
+  impl->dtype = dtype();
+  impl->storage = impl_->storage;
+  impl->offset = impl_->offset;
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
+  check(rank() >= 1 && 0 <= begin && begin <= end && end <= shape()[0], "rows: [", begin, ", ", end,
+        ") is not within ", shape());
+  std::vector<std::int64_t> dims = shape().dims();
+  const std::int64_t row_size = dims[0] == 0 ? 0 : size() / dims[0];
+  dims[0] = end - begin;
+  auto impl = std::make_shared<TensorImpl>();
+  impl->shape = Shape(std::move(dims));
+  impl->dtype = dtype();
+  impl->storage = impl_->storage;
+  impl->offset = impl_->offset + begin * row_size;
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::detached() const { return viewed_as(shape()); }
+
+ConstView Tensor::readable() const {
+  const TensorImpl& impl = deref(impl_);
+  const auto bytes = impl.offset * static_cast<std::int64_t>(size_of(impl.dtype));
+  return {static_cast<const std::byte*>(impl.storage->data()) + bytes, impl.dtype,
+          impl.shape.size()};
+}
+
+View Tensor::writable() const {
+  const TensorImpl& impl = deref(impl_);
+  impl.storage->bump_version();
+  const auto bytes = impl.offset * static_cast<std::int64_t>(size_of(impl.dtype));
+  return {static_cast<std::byte*>(impl.storage->data()) + bytes, impl.dtype, impl.shape.size()};
+}
+
+std::uint64_t Tensor::version() const { return deref(impl_).storage->version(); }
+
+bool Tensor::shares_storage() const { return deref(impl_).storage.use_count() > 1; }
+
+bool Tensor::requires_grad() const {
+  const TensorImpl& impl = deref(impl_);
+  return impl.leaf_requires_grad || impl.node != nullptr;
+}
+
+const Tensor& Tensor::set_requires_grad(bool wanted) const {
+  deref(impl_);
+  check(impl_->node == nullptr, "set_requires_grad: only for leaves, not for the result of an op");
+  check(!wanted || dtype() == DType::f32 || dtype() == DType::f64,
+        "set_requires_grad: needs a float tensor, got ", dtype());
+  impl_->leaf_requires_grad = wanted;
+  return *this;
+}
+
+Tensor Tensor::grad() const { return deref(impl_).grad; }
+
+void Tensor::set_grad(Tensor gradient) const {
+  deref(impl_);
+  check(!gradient || (gradient.shape() == shape() && gradient.dtype() == dtype()),
+        "set_grad: does not have the tensor's shape and dtype");
+  impl_->grad = std::move(gradient);
+}
+
+}  // namespace tl
