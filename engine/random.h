@@ -1,0 +1,27 @@
+// Generator: a seeded source of random arrays and orders, the same on every platform.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace tl {
+
+class Generator {
+ public:
+  explicit Generator(std::uint64_t seed) : seed_(seed) {}
+
+  /// `size` numbers, uniform in [0, 1), 32 random bits each.
+  std::vector<double> uniform(std::int64_t size);
+  /// `size` numbers from the normal distribution (Box-Muller on pairs of uniform numbers).
+  std::vector<double> normal(std::int64_t size);
+  /// The numbers 0 ... size - 1 in random order (Fisher-Yates).
+  std::vector<std::int64_t> permutation(std::int64_t size);
+
+ private:
+  std::vector<std::uint32_t> words(std::int64_t size);
+
+  std::uint64_t seed_;
+  std::uint64_t calls_ = 0;  // each call draws from a Philox stream of its own
+};
+
+}  // namespace tl

@@ -1,0 +1,186 @@
+#include "nn/frozen.h"
+
+#include <cmath>
+
+#include "engine/run_variant.h"
+#include "nn/layers.h"
+
+namespace tl {
+namespace {
+
+/// conv followed by batch norm is one convolution:
+///   w'[co] = w[co] * gamma / sqrt(var + epsilon)     b' = beta - mean * gamma / sqrt(var +
+///   epsilon)
+FoldedConv fold(const Conv2d& conv, const BatchNorm2d* norm) {
+  if (!norm) return {conv.weight.detached(), {}, {}};
+  const auto gamma = norm->tensors.gamma.to_vector<double>();
+  const auto beta = norm->tensors.beta.to_vector<double>();
+  const auto mean = norm->tensors.running_mean.to_vector<double>();
+  const auto var = norm->tensors.running_var.to_vector<double>();
+  auto w = conv.weight.to_vector<double>();
+  std::vector<double> bias(gamma.size());
+  const std::size_t filter = w.size() / gamma.size();
+  for (std::size_t co = 0; co < gamma.size(); ++co) {
+    const double scale = gamma[co] / std::sqrt(var[co] + norm->options.epsilon);
+    for (std::size_t i = 0; i < filter; ++i) w[co * filter + i] *= scale;
+    bias[co] = beta[co] - mean[co] * scale;
+  }
+  const DType dtype = conv.weight.dtype();
+  const Device device = conv.weight.device();
+  return {Tensor::from(w, conv.weight.shape(), dtype, device),
+          Tensor::from(bias, {norm->tensors.beta.size()}, dtype, device),
+          {}};
+}
+
+Conv2dProblem problem_of(const Shape& x, const Conv2d& conv, DType dtype) {
+  const Shape& w = conv.weight.shape();
+  const Conv2dOptions& o = conv.options;
+  check(x.rank() == 4 && x[3] == w[3] * o.groups, "frozen: conv2d needs [n, h, w, ",
+        w[3] * o.groups, "], got ", x);
+  Conv2dProblem p{.n = x[0], .h = x[1], .w = x[2], .c_in = x[3]};
+  p.c_out = w[0];
+  p.kh = w[1];
+  p.kw = w[2];
+  p.stride_h = p.stride_w = o.stride;
+  p.pad_h = p.pad_w = o.pad;
+  p.dilation_h = p.dilation_w = o.dilation;
+  p.groups = o.groups;
+  p.x_dtype = p.w_dtype = p.y_dtype = dtype;
+  return p;
+}
+
+}  // namespace
+
+PlanValue PlanBuilder::input(Shape shape) { return {values_++, std::move(shape)}; }
+
+PlanValue PlanBuilder::add_step(Shape shape, std::vector<int> inputs,
+                                std::function<void(Plan::Buffers&)> run) {
+  plan_.steps.push_back({values_, std::move(run), std::move(inputs)});
+  return {values_++, std::move(shape)};
+}
+
+PlanValue PlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchNorm2d* norm,
+                            ConvEpilogue epilogue) {
+  auto [entry, is_new] = folded_.try_emplace(&conv);
+  if (is_new) entry->second = fold(conv, norm);
+  FoldedConv& folded = entry->second;
+
+  Conv2dProblem p = problem_of(x.shape, conv, where_.dtype);
+  p.bias = static_cast<bool>(folded.bias);
+  p.residual = epilogue.residual != nullptr;
+  p.relu = epilogue.relu;
+  const auto& variant = backend(where_.device).conv2d.forward.choose(p);
+  Tensor weights = folded.weight;
+  if (const std::int64_t bytes = variant.prepared_size(p); bytes > 0) {
+    Tensor& prepared = folded.prepared[variant.name];
+    if (!prepared) {
+      prepared = scratch(bytes, where_.device);
+      variant.prepare({}, p, folded.weight.readable(), prepared.writable());
+    }
+    weights = prepared;
+  }
+
+  std::vector<int> inputs = {x.index};
+  const int residual = epilogue.residual ? epilogue.residual->index : -1;
+  if (residual >= 0) inputs.push_back(residual);
+  const Shape shape{p.n, p.out_h(), p.out_w(), p.c_out};
+  const int output = values_;
+  return add_step(shape, std::move(inputs),
+                  [=, where = where_, bias = folded.bias, in = x.index](Plan::Buffers& buffers) {
+                    const Tensor y = Tensor::empty(shape, where.dtype, where.device);
+                    Conv2dForwardArgs args;
+                    args.x = buffers[in].readable();
+                    args.w = weights.readable();
+                    args.y = y.writable();
+                    if (bias) args.bias = bias.readable();
+                    if (residual >= 0) args.residual = buffers[residual].readable();
+                    Tensor workspace;
+                    if (const std::int64_t bytes = variant.workspace_size(p); bytes > 0) {
+                      workspace = scratch(bytes, where.device);
+                      args.workspace = workspace.writable();
+                    }
+                    variant.run(y.stream(), p, args);
+                    buffers[output] = y;
+                  });
+}
+
+PlanValue PlanBuilder::max_pool(const PlanValue& x, const MaxPool2dOptions& options) {
+  const MaxPool2dProblem p{.n = x.shape[0],
+                           .h = x.shape[1],
+                           .w = x.shape[2],
+                           .c = x.shape[3],
+                           .kernel = options.kernel,
+                           .stride = options.stride,
+                           .pad = options.pad};
+  const int output = values_;
+  return add_step({p.n, p.out_h(), p.out_w(), p.c}, {x.index},
+                  [=, in = x.index](Plan::Buffers& buffers) {
+                    buffers[output] = tl::max_pool2d(buffers[in], options);
+                  });
+}
+
+PlanValue PlanBuilder::global_average_pool(const PlanValue& x) {
+  const int output = values_;
+  return add_step({x.shape[0], x.shape[3]}, {x.index}, [=, in = x.index](Plan::Buffers& buffers) {
+    buffers[output] = tl::global_average_pool(buffers[in]);
+  });
+}
+
+PlanValue PlanBuilder::linear(const PlanValue& x, const Tensor& weight, const Tensor& bias) {
+  const int output = values_;
+  return add_step({x.shape[0], weight.shape()[0]}, {x.index},
+                  [=, in = x.index](Plan::Buffers& buffers) {
+                    buffers[output] = tl::linear(buffers[in], weight, bias);
+                  });
+}
+
+Plan PlanBuilder::finish(const PlanValue& output) {
+  plan_.output = output.index;
+  return std::move(plan_);
+}
+
+FrozenNetwork::FrozenNetwork(const Module& module)
+    : FrozenNetwork(module, [&module](PlanBuilder& plan, const PlanValue& x) {
+        return module.lower(plan, x);
+      }) {}
+
+FrozenNetwork::FrozenNetwork(const Module& module, Lower lower) : lower_(std::move(lower)) {
+  for (NamedTensor& s : module.state()) {
+    const std::uint64_t version = s.tensor.version();
+    sources_.push_back({std::move(s), version});
+  }
+  check(!sources_.empty(), "frozen: the module has no parameters");
+  where_ = {sources_[0].parameter.tensor.dtype(), sources_[0].parameter.tensor.device()};
+}
+
+Tensor FrozenNetwork::operator()(const Tensor& x) {
+  NoGrad no_grad;
+  for (const Source& s : sources_) {
+    check(s.parameter.tensor.version() == s.version, "frozen: ", s.parameter.name,
+          " was changed after the network was frozen");
+  }
+  check(x.dtype() == where_.dtype && x.device() == where_.device, "frozen: the network is ",
+        where_.dtype, " on ", where_.device, ", the input ", x.dtype(), " on ", x.device());
+  auto entry = plans_.find(x.shape().dims());
+  if (entry == plans_.end()) {
+    PlanBuilder builder(where_, folded_);
+    Plan compiled = builder.finish(lower_(builder, builder.input(x.shape())));
+    entry = plans_.emplace(x.shape().dims(), std::move(compiled)).first;
+  }
+  const Plan& plan = entry->second;
+
+  std::vector<int> readers(plan.steps.size() + 1, 0);
+  for (const Plan::Step& step : plan.steps)
+    for (int input : step.inputs) ++readers[input];
+  ++readers[plan.output];
+  Plan::Buffers buffers(readers.size());
+  buffers[0] = x;
+  for (const Plan::Step& step : plan.steps) {
+    step.run(buffers);
+    for (int input : step.inputs)
+      if (--readers[input] == 0) buffers[input] = {};
+  }
+  return buffers[plan.output];
+}
+
+}  // namespace tl

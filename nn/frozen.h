@@ -1,0 +1,102 @@
+// FrozenNetwork: the compiled form of a network, or of a prefix of one, whose parameters no longer
+// change. Batch norm is folded into the convolutions, weights are prepared once for the chosen
+// variant, bias + residual + ReLU happen in the convolution's epilogue, and a buffer is given back
+// as soon as its last reader is done. Read PlanBuilder first: it is what modules lower themselves
+// onto; FrozenNetwork keeps one plan per input shape and the weights that all of them share.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/ops.h"
+#include "nn/module.h"
+
+namespace tl {
+
+class BatchNorm2d;
+class Conv2d;
+
+/// The result of a step that is still to be run.
+struct PlanValue {
+  int index = 0;  ///< of the plan's buffers
+  Shape shape;
+};
+
+/// What happens to a convolution's result before it is written.
+struct ConvEpilogue {
+  const PlanValue* residual = nullptr;
+  bool relu = false;
+};
+
+/// A filter with its batch norm folded in, and its prepared forms by variant: made once, used by
+/// the plans of all shapes.
+struct FoldedConv {
+  Tensor weight, bias;
+  std::map<std::string, Tensor> prepared;
+};
+
+struct Plan {
+  using Buffers = std::vector<Tensor>;
+  struct Step {
+    int output;
+    std::function<void(Buffers&)> run;
+    std::vector<int> inputs;
+  };
+  std::vector<Step> steps;
+  int output = 0;
+};
+
+/// Appends steps to a plan. Modules call it from lower().
+class PlanBuilder {
+ public:
+  using FoldedConvs = std::map<const Conv2d*, FoldedConv>;
+  PlanBuilder(Placement where, FoldedConvs& folded) : where_(where), folded_(folded) {}
+
+  PlanValue input(Shape shape);
+  /// The convolution, then the batch norm (in evaluation mode; may be null), then the epilogue.
+  PlanValue conv(const PlanValue& x, const Conv2d& conv, const BatchNorm2d* norm,
+                 ConvEpilogue epilogue = {});
+  PlanValue max_pool(const PlanValue& x, const MaxPool2dOptions& options);
+  PlanValue global_average_pool(const PlanValue& x);
+  PlanValue linear(const PlanValue& x, const Tensor& weight, const Tensor& bias);
+
+  Plan finish(const PlanValue& output);
+
+ private:
+  PlanValue add_step(Shape shape, std::vector<int> inputs, std::function<void(Plan::Buffers&)> run);
+
+  Placement where_;
+  FoldedConvs& folded_;
+  Plan plan_;
+  int values_ = 0;
+};
+
+class FrozenNetwork {
+ public:
+  /// Lowers `module` itself, or what `lower` says: a prefix of a network is a function that stops
+  /// early. The module must outlive this.
+  using Lower = std::function<PlanValue(PlanBuilder&, const PlanValue&)>;
+  explicit FrozenNetwork(const Module& module);
+  FrozenNetwork(const Module& module, Lower lower);
+
+  /// The network's evaluation-mode result; x [n, h, w, c]. The first call of a shape compiles its
+  /// plan. Throws if a parameter was changed after it was folded. Records no gradient.
+  Tensor operator()(const Tensor& x);
+
+ private:
+  struct Source {
+    NamedTensor parameter;
+    std::uint64_t version;
+  };
+  Placement where_;
+  Lower lower_;
+  std::vector<Source> sources_;
+  PlanBuilder::FoldedConvs folded_;
+  std::map<std::vector<std::int64_t>, Plan> plans_;  // by input shape
+};
+
+}  // namespace tl

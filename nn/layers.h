@@ -1,0 +1,72 @@
+// The layers: an op with its parameters. Names and shapes of the parameters are PyTorch's, except
+// that filters are [c_out, kh, kw, c_in].
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/ops.h"
+#include "engine/random.h"
+#include "nn/module.h"
+
+namespace tl {
+
+/// x [rows, in] to [rows, out]; parameters `weight` [out, in] and `bias` [out], both uniform in
+/// +-1 / sqrt(in) at the start.
+class Linear : public Module {
+ public:
+  Linear(std::int64_t in, std::int64_t out, Generator& random, Placement where = {});
+  Tensor forward(const Tensor& x) override { return linear(x, weight, bias); }
+  PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
+
+  const Tensor weight, bias;
+};
+
+/// x [n, h, w, c_in] to [n, oh, ow, c_out], square kernel, no bias (a batch norm follows);
+/// parameter `weight`, He-normal at the start.
+class Conv2d : public Module {
+ public:
+  Conv2d(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, Conv2dOptions options,
+         Generator& random, Placement where = {});
+  Tensor forward(const Tensor& x) override { return conv2d(x, weight, {}, options); }
+  PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
+
+  const Conv2dOptions options;
+  const Tensor weight;
+};
+
+/// Normalises each channel: by the batch in training, by the running statistics in evaluation.
+/// Parameters `weight` (gamma, 1 at the start) and `bias` (beta, 0), buffers `running_mean` (0) and
+/// `running_var` (1), all [channels].
+class BatchNorm2d : public Module {
+ public:
+  explicit BatchNorm2d(std::int64_t channels, Placement where = {}, BatchNormOptions options = {});
+  Tensor forward(const Tensor& x) override;
+
+  const BatchNormOptions options;
+  const BatchNormTensors tensors;
+};
+
+/// Modules one after the other, named "0", "1", ...
+class Sequential : public Module {
+ public:
+  Sequential() = default;
+  /// Constructs a module in place at the end and returns it.
+  template <class M, class... Args>
+  M& append(Args&&... args) {
+    auto module = std::make_unique<M>(std::forward<Args>(args)...);
+    M& reference = *module;
+    add_module(std::to_string(modules_.size()), reference);
+    modules_.push_back(std::move(module));
+    return reference;
+  }
+  bool empty() const { return modules_.empty(); }
+  Tensor forward(const Tensor& x) override;
+  PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
+
+ private:
+  std::vector<std::unique_ptr<Module>> modules_;
+};
+
+}  // namespace tl

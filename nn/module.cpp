@@ -1,0 +1,50 @@
+#include "nn/module.h"
+
+#include "nn/frozen.h"
+
+namespace tl {
+
+PlanValue Module::lower(PlanBuilder&, const PlanValue&) const {
+  throw Error("frozen: this kind of module has no frozen form");
+}
+
+Tensor Module::add_parameter(std::string name, Tensor x) {
+  x.set_requires_grad();
+  tensors_.push_back({std::move(name), x, true});
+  return x;
+}
+
+Tensor Module::add_buffer(std::string name, Tensor x) {
+  tensors_.push_back({std::move(name), x, false});
+  return x;
+}
+
+void Module::add_module(std::string name, Module& child) {
+  children_.emplace_back(std::move(name), &child);
+}
+
+void Module::train(bool on) {
+  training_ = on;
+  for (auto& [name, child] : children_) child->train(on);
+}
+
+void Module::set_requires_grad(bool wanted) {
+  for (const NamedTensor& p : parameters()) p.tensor.set_requires_grad(wanted);
+}
+
+std::vector<NamedTensor> Module::collect(bool trained, bool buffers) const {
+  std::vector<NamedTensor> out;
+  collect_into(out, "", trained, buffers);
+  return out;
+}
+
+void Module::collect_into(std::vector<NamedTensor>& out, const std::string& prefix, bool trained,
+                          bool buffers) const {
+  for (const Entry& e : tensors_) {
+    if (e.trained ? trained : buffers) out.push_back({prefix + e.name, e.tensor});
+  }
+  for (const auto& [name, child] : children_)
+    child->collect_into(out, prefix + name + ".", trained, buffers);
+}
+
+}  // namespace tl
