@@ -1,5 +1,7 @@
 #include "models/weight_names.h"
 
+#include <array>
+
 namespace tl {
 namespace {
 

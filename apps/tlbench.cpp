@@ -1,0 +1,123 @@
+// tlbench: how long the network takes, on random pictures that are in memory already.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "kernels/parallel_for.h"
+#include "models/resnet.h"
+#include "nn/frozen.h"
+#include "nn/optimizer.h"
+
+namespace tl {
+namespace {
+
+struct Options {
+  std::string arch = "resnet18", mode = "infer", device = "cpu";
+  std::int64_t batch = 32, size = 224;
+  int runs = 10, threads = 0;
+  bool json = false;
+};
+
+struct Times {
+  double minimum, median, maximum;  // seconds
+};
+
+/// One call to warm up, then `runs` that count.
+template <class F>
+Times time_of(int runs, const F& work) {
+  work();
+  std::vector<double> seconds;
+  for (int i = 0; i < runs; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    seconds.push_back(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return {seconds.front(), seconds[seconds.size() / 2], seconds.back()};
+}
+
+/// Features of a frozen network.
+Times time_infer(ResNet& network, const Tensor& x, int runs) {
+  network.eval();
+  FrozenNetwork frozen(network, [&network](PlanBuilder& plan, const PlanValue& v) {
+    return network.lower_features(plan, v);
+  });
+  return time_of(runs, [&] { frozen(x); });
+}
+
+/// A step of full fine-tuning: forward, backward, SGD with momentum.
+Times time_train(ResNet& network, const Tensor& x, const Tensor& labels, int runs) {
+  Sgd optimizer(network.parameters(), 1e-3, {.momentum = 0.9});
+  return time_of(runs, [&] {
+    optimizer.clear_gradients();
+    backward(cross_entropy(network(x), labels));
+    optimizer.step();
+  });
+}
+
+void run_model(const Options& o) {
+  if (o.threads > 0) set_thread_count(o.threads);
+  const Placement where{DType::f32, parse_device(o.device)};
+  Generator random(0);
+  ResNet network(resnet_config(o.arch), random, where);
+  const Shape shape{o.batch, o.size, o.size, 3};
+  const Tensor x = Tensor::from(random.normal(shape.size()), shape, where.dtype, where.device);
+  const Tensor labels = Tensor::zeros({o.batch}, DType::i32, where.device);
+  const Times t =
+      o.mode == "train" ? time_train(network, x, labels, o.runs) : time_infer(network, x, o.runs);
+  const double rate = static_cast<double>(o.batch) / t.median;
+  if (o.json) {
+    const nlohmann::json result = {{"arch", o.arch},
+                                   {"mode", o.mode},
+                                   {"device", o.device},
+                                   {"batch", o.batch},
+                                   {"threads", thread_count()},
+                                   {"runs", o.runs},
+                                   {"seconds_min", t.minimum},
+                                   {"seconds_median", t.median},
+                                   {"seconds_max", t.maximum},
+                                   {"images_per_second", rate}};
+    std::printf("%s\n", result.dump().c_str());
+  } else {
+    std::printf(
+        "%s %s on %s, batch %lld, %d threads: %.1f images/s; %.2f ms median, %.2f to %.2f\n",
+        o.arch.c_str(), o.mode.c_str(), o.device.c_str(), static_cast<long long>(o.batch),
+        thread_count(), rate, 1e3 * t.median, 1e3 * t.minimum, 1e3 * t.maximum);
+  }
+}
+
+}  // namespace
+}  // namespace tl
+
+int main(int argc, char** argv) {
+  CLI::App app{"Times a network", "tlbench"};
+  app.require_subcommand(1);
+  tl::Options o;
+  CLI::App* model = app.add_subcommand("model", "features of a frozen ResNet, or a training step");
+  model->add_option("ARCH", o.arch, "resnet18 or resnet50")->required();
+  model->add_option("--mode", o.mode)
+      ->capture_default_str()
+      ->check(CLI::IsMember({"infer", "train"}));
+  model->add_option("--batch", o.batch)->capture_default_str()->check(CLI::Range(1, 4096));
+  model->add_option("--size", o.size, "height and width of the pictures")
+      ->capture_default_str()
+      ->check(CLI::Range(32, 2048));
+  model->add_option("--runs", o.runs)->capture_default_str()->check(CLI::Range(1, 1000));
+  model->add_option("--threads", o.threads)->check(CLI::Range(1, 1024));
+  model->add_option("--device", o.device)->capture_default_str();
+  model->add_flag("--json", o.json, "one JSON object instead of a sentence");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    tl::run_model(o);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "tlbench: %s\n", error.what());
+    return 1;
+  }
+}

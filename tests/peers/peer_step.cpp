@@ -1,0 +1,130 @@
+// peer_step: one network, one batch, everything that can be compared with PyTorch written to a
+// file. Called by resnet_reference.py, whose docstring says what is compared.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "apps/array_tensor.h"
+#include "engine/ops.h"
+#include "io/hdf5_weights.h"
+#include "kernels/parallel_for.h"
+#include "models/resnet.h"
+#include "models/weight_names.h"
+#include "nn/optimizer.h"
+
+namespace tl {
+namespace {
+
+struct Options {
+  std::string arch = "resnet18", weights, input, out, device = "ref", dtype = "f64", mode = "train";
+  std::int64_t width = 64, classes = 1000;
+  int threads = 0, steps = 10;
+  double learning_rate = 0.01, momentum = 0.9;
+};
+
+std::map<std::string, Tensor> read_tensors(const std::string& path) {
+  std::map<std::string, Tensor> tensors;
+  for (const auto& [name, array] : read_hdf5(path).arrays) tensors.emplace(name, to_tensor(array));
+  return tensors;
+}
+
+/// Images have the axis order of filters: NCHW in the file, NHWC here.
+Tensor images_from_file(const Tensor& x) { return filter_from_file(x); }
+Tensor images_to_file(const Tensor& x) { return filter_to_file(x); }
+
+class Output {
+ public:
+  void add(const std::string& name, const Tensor& x) {
+    file_.arrays.emplace_back(name, to_array(x.detached()));
+  }
+  void write(const std::string& path) const { write_hdf5(path, file_); }
+
+ private:
+  WeightsFile file_;
+};
+
+void write_gradients(const ResNet& network, const Tensor& x, Output& out) {
+  for (const NamedTensor& p : network.parameters())
+    out.add("grad/" + p.name, filter_to_file(p.tensor.grad()));
+  out.add("grad/input", images_to_file(x.grad()));
+}
+
+void train(ResNet& network, const Tensor& x, const Tensor& labels, const Options& o, Output& out) {
+  Sgd optimizer(network.parameters(), o.learning_rate, {.momentum = o.momentum});
+  x.set_requires_grad();
+  std::vector<double> losses;
+  for (int step = 0; step < o.steps; ++step) {
+    optimizer.clear_gradients();
+    x.clear_grad();
+    const Tensor logits = network(x);
+    const Tensor loss = cross_entropy(logits, labels);
+    losses.push_back(loss.item());
+    backward(loss);
+    if (step == 0) {
+      out.add("logits", logits);
+      out.add("loss", loss);
+      write_gradients(network, x, out);
+    }
+    optimizer.step();
+  }
+  for (const NamedTensor& s : network.state())
+    out.add("final/" + s.name, filter_to_file(s.tensor.detached()));
+  NoGrad no_grad;
+  losses.push_back(cross_entropy(network(x), labels).item());
+  const auto count = static_cast<std::int64_t>(losses.size());
+  out.add("losses", Tensor::from(losses, {count}, DType::f64, Device::ref));
+}
+
+void run(const Options& o) {
+  if (o.threads > 0) set_thread_count(o.threads);
+  const Placement where{o.dtype == "f64" ? DType::f64 : DType::f32, parse_device(o.device)};
+  ResNetConfig config = resnet_config(o.arch);
+  config.width = o.width;
+  config.classes = o.classes;
+  Generator random(0);
+  ResNet network(config, random, where);
+  const ImportReport report = import_weights(network, read_tensors(o.weights));
+  check(report.missing.empty() && report.wrong_shape.empty(), o.weights, ": ",
+        report.missing.size(), " tensors are missing, ", report.wrong_shape.size(),
+        " have another shape");
+
+  const auto input = read_tensors(o.input);
+  const Tensor x = images_from_file(input.at("images")).to(where.device, where.dtype);
+  const Tensor labels = input.at("labels").to(where.device, DType::i32);
+  Output out;
+  if (o.mode == "forward") {
+    network.eval();
+    NoGrad no_grad;
+    out.add("logits", network(x));
+  } else {
+    train(network, x, labels, o, out);
+  }
+  out.write(o.out);
+}
+
+}  // namespace
+}  // namespace tl
+
+int main(int argc, char** argv) {
+  CLI::App app{"One network, one batch, for the comparison with PyTorch", "peer_step"};
+  tl::Options o;
+  app.add_option("--arch", o.arch);
+  app.add_option("--width", o.width);
+  app.add_option("--classes", o.classes);
+  app.add_option("--weights", o.weights)->required();
+  app.add_option("--input", o.input)->required();
+  app.add_option("--out", o.out)->required();
+  app.add_option("--device", o.device);
+  app.add_option("--dtype", o.dtype)->check(CLI::IsMember({"f32", "f64"}));
+  app.add_option("--mode", o.mode)->check(CLI::IsMember({"forward", "train"}));
+  app.add_option("--threads", o.threads);
+  app.add_option("--steps", o.steps);
+  app.add_option("--lr", o.learning_rate);
+  app.add_option("--momentum", o.momentum);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    tl::run(o);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "peer_step: %s\n", error.what());
+    return 1;
+  }
+}
