@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Installs the packages, builds, runs all tests, and prints what each stage took.
+#   tests/run.sh            release build, then the sanitizer builds, then the CUDA compile
+#   tests/run.sh release    one stage: release, asan, tsan or cuda
+#   TL_REQUIRE=cuda         a missing CUDA toolkit is a failure, not a skipped stage
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=apps/install_packages.sh
+source apps/install_packages.sh
+
+# shellcheck disable=SC2086
+install_packages $build_packages
+summary=""
+
+stage() {
+  local name=$1 start=$SECONDS
+  shift
+  echo "== $name"
+  "$@"
+  summary+=$(printf '%-10s %5d s' "$name" $((SECONDS - start)))$'\n'
+}
+
+build_and_test() {
+  cmake --preset "$1" "${@:2}" >/dev/null
+  cmake --build --preset "$1" -- --quiet
+  ctest --test-dir "build/$1" --output-on-failure
+}
+
+release() { build_and_test release -DTL_CUDA=OFF; }
+
+asan() { build_and_test asan; }
+
+# The thread pool and the loader are where threads meet.
+tsan() {
+  cmake --preset tsan >/dev/null
+  cmake --build --preset tsan --target unit_tests -- --quiet
+  build/tsan/tests/unit_tests --source-file='*thread_pool_test*,*batch_loader_test*'
+}
+
+cuda() {
+  if ! command -v nvcc >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
+    if [ "${TL_REQUIRE:-}" = cuda ]; then
+      echo "no CUDA toolkit (nvcc) found, and TL_REQUIRE=cuda" >&2
+      return 1
+    fi
+    echo "skipped: no CUDA toolkit (nvcc) found"
+    return 0
+  fi
+  cmake --preset release -B build/cuda -DTL_CUDA=ON -DTL_TESTS=OFF >/dev/null
+  cmake --build build/cuda --target tl_cuda -- --quiet
+}
+
+for name in "${@:-release asan tsan cuda}"; do
+  # shellcheck disable=SC2086
+  for one in $name; do stage "$one" "$one"; done
+done
+printf '\n%s' "$summary"
