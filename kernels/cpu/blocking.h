@@ -1,0 +1,42 @@
+// How a product of [rows, depth] and [depth, columns] is cut into chunks for threads, and where
+// each worker's scratch lies. By shape only, so that results do not depend on the thread count.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace tl::cpu {
+
+/// Half-open range of indices.
+struct Range {
+  std::int64_t begin = 0, end = 0;
+  std::int64_t size() const { return end - begin; }
+};
+
+/// Part `i` of [0, size) cut into `parts` nearly equal ones.
+inline Range part_of(std::int64_t size, std::int64_t parts, std::int64_t i) {
+  return {size * i / parts, size * (i + 1) / parts};
+}
+
+/// A grid of chunks over rows and column panels.
+struct ChunkGrid {
+  std::int64_t row_parts = 1, panel_parts = 1;
+  std::int64_t chunks() const { return row_parts * panel_parts; }
+};
+
+/// Row parts of at most `max_rows`, which is what one worker keeps packed. Panels are cut as well
+/// where rows alone give too few chunks to keep several threads busy: every part of the panels
+/// packs the same rows again.
+inline ChunkGrid cut_into_chunks(std::int64_t rows, std::int64_t panels, std::int64_t max_rows) {
+  constexpr std::int64_t kEnoughChunks = 16;
+  ChunkGrid grid;
+  grid.row_parts = std::max<std::int64_t>(1, (rows + max_rows - 1) / max_rows);
+  grid.panel_parts = std::clamp<std::int64_t>(kEnoughChunks / grid.row_parts, 1,
+                                              std::max<std::int64_t>(1, panels));
+  return grid;
+}
+
+/// Rounds a number of floats up to whole cache lines.
+inline std::int64_t align_floats(std::int64_t floats) { return (floats + 15) / 16 * 16; }
+
+}  // namespace tl::cpu

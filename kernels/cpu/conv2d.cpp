@@ -1,0 +1,13 @@
+// What `cpu` has of conv2d.
+#include "kernels/cpu/conv2d_variants.h"
+#include "kernels/cpu/install.h"
+
+namespace tl::cpu {
+
+void install_conv2d(Backend& b) {
+  b.conv2d.forward.add(conv2d_forward_implicit_gemm());
+  b.conv2d.backward_data.add(conv2d_backward_data_implicit_gemm());
+  b.conv2d.backward_weight.add(conv2d_backward_weight_implicit_gemm());
+}
+
+}  // namespace tl::cpu

@@ -1,0 +1,179 @@
+// conv2d.backward_weight "implicit_gemm": any kernel, stride, padding, dilation and groups.
+//
+//   dw[co, (r, s, ci)] = sum over pixels of dy[pixel, co] * patch[pixel, (r, s, ci)]
+//
+// A product whose depth are the pixels: dy is read where it lies (Columns: channels of one pixel
+// are neighbours), patches are gathered into panels, block of pixels by block of pixels, and dw
+// gathers up the partial sums. Chunks are parts of the pixels x groups of panels; with more than
+// one part of the pixels each part has a partial dw of its own in the workspace, and these are
+// added in the order of the parts.
+#include "kernels/cpu/simd_target.h"
+//
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/conv2d_backward_weight_implicit_gemm.cpp"
+#include "hwy/foreach_target.h"
+//
+#include "kernels/cpu/conv2d_gather-inl.h"
+#include "kernels/cpu/conv2d_variants.h"
+#include "kernels/parallel_for.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tl::cpu::HWY_NAMESPACE {
+namespace {
+
+constexpr std::int64_t kBlockPixels = 256;
+constexpr std::int64_t kColumnsPerChunk = 256;
+constexpr std::int64_t kEnoughChunks = 32;
+constexpr std::int64_t kMaxPartialFloats = std::int64_t{1} << 24;
+
+/// How one group's product is cut up.
+struct WeightBlocking {
+  std::int64_t rows, columns, pixels;  // c_out, kh * kw * c_in of the group; n * out_h * out_w
+  std::int64_t panel_parts, pixel_parts;
+  std::int64_t partial_floats, scratch_floats;  // per pixel part; per worker
+
+  explicit WeightBlocking(const Conv2dProblem& p)
+      : rows(p.c_out / p.groups),
+        columns(p.kh * p.kw * (p.c_in / p.groups)),
+        pixels(p.n * p.out_h() * p.out_w()) {
+    panel_parts = divide_up(columns, kColumnsPerChunk);
+    const std::int64_t affordable =
+        std::max<std::int64_t>(1, kMaxPartialFloats / std::max<std::int64_t>(1, rows * columns));
+    pixel_parts = std::min({divide_up(kEnoughChunks, panel_parts), affordable,
+                            std::max<std::int64_t>(1, pixels / kBlockPixels)});
+    partial_floats = pixel_parts > 1 ? align_floats(rows * columns) : 0;
+    const std::int64_t chunk_columns = divide_up(panels(columns), panel_parts) * kPanel;
+    scratch_floats = align_floats(chunk_columns * (kBlockPixels + 1));
+  }
+};
+
+std::int64_t backward_weight_workspace_bytes(const Conv2dProblem& p) {
+  const WeightBlocking blocking(p);
+  return (blocking.pixel_parts * blocking.partial_floats +
+          blocking.scratch_floats * thread_count()) *
+         static_cast<std::int64_t>(sizeof(float));
+}
+
+/// The patches of one group, as the left matrix of a ConvProduct.
+ConvProduct patches_of_group(const Conv2dProblem& p, const float* x, std::int64_t group) {
+  ConvProduct product;
+  product.n = p.n;
+  product.grid_h = p.out_h();
+  product.grid_w = p.out_w();
+  product.taps_h = p.kh;
+  product.taps_w = p.kw;
+  product.channels = p.c_in / p.groups;
+  product.x = x + group * product.channels;
+  product.x_h = p.h;
+  product.x_w = p.w;
+  product.x_pixel = p.c_in;
+  product.origin_h = -p.pad_h;
+  product.origin_w = -p.pad_w;
+  product.step_h = p.stride_h;
+  product.step_w = p.stride_w;
+  product.tap_step_h = p.dilation_h;
+  product.tap_step_w = p.dilation_w;
+  return product;
+}
+
+/// One chunk: the pixels' contribution to the columns of `panel_range`, into dw [rows, columns].
+void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking, const float* dy,
+                      std::int64_t dy_pixel, Range pixels, Range panel_range, float* scratch,
+                      float* dw) {
+  const Range columns{panel_range.begin * kPanel,
+                      std::min(blocking.columns, panel_range.end * kPanel)};
+  float* staging = scratch;
+  float* packed = scratch + panel_range.size() * kPanel;
+  for (std::int64_t first = pixels.begin; first < pixels.end; first += kBlockPixels) {
+    const Range block{first, std::min(pixels.end, first + kBlockPixels)};
+    gather_panels(patches, block, columns, staging, packed);
+    const Columns a{dy + block.begin * dy_pixel, dy_pixel};
+    for (std::int64_t j = columns.begin; j < columns.end; j += kPanel) {
+      const float* panel = packed + (j - columns.begin) * block.size();
+      const std::int64_t width = std::min(kPanel, columns.end - j);
+      for_each_tile(blocking.rows, [&](std::int64_t row, std::int64_t count) HWY_ATTR {
+        TileOutput out;
+        out.y = dw + row * blocking.columns + j;
+        out.step = blocking.columns;
+        out.addend = first == pixels.begin ? nullptr : out.y;
+        multiply_tile(count, width, a.from_row(row), panel, block.size(), out);
+      });
+    }
+  }
+}
+
+/// dw = sum of the partial ones, in order.
+void combine_partials(const WeightBlocking& blocking, const float* partial, float* dw) {
+  constexpr std::int64_t kFloatsPerChunk = 16384;
+  const std::int64_t size = blocking.rows * blocking.columns;
+  parallel_for(divide_up(size, kFloatsPerChunk), [&](std::int64_t chunk, int) {
+    const std::int64_t begin = chunk * kFloatsPerChunk;
+    const std::int64_t end = std::min(size, begin + kFloatsPerChunk);
+    copy_floats(partial + begin, dw + begin, end - begin);
+    for (std::int64_t part = 1; part < blocking.pixel_parts; ++part) {
+      const float* from = partial + part * blocking.partial_floats;
+      for (std::int64_t i = begin; i < end; ++i) dw[i] += from[i];
+    }
+  });
+}
+
+void backward_weight_run(const Conv2dProblem& p, const Conv2dBackwardWeightArgs& args) {
+  const WeightBlocking blocking(p);
+  float* partial = static_cast<float*>(args.workspace.data);
+  float* scratch = partial + blocking.pixel_parts * blocking.partial_floats;
+  for (std::int64_t group = 0; group < p.groups; ++group) {
+    const ConvProduct patches = patches_of_group(p, args.x.as<float>(), group);
+    const float* dy = args.dy.as<float>() + group * blocking.rows;
+    float* dw = args.dw.as<float>() + group * blocking.rows * blocking.columns;
+    parallel_for(blocking.pixel_parts * blocking.panel_parts, [&](std::int64_t chunk, int worker) {
+      const std::int64_t part = chunk / blocking.panel_parts;
+      accumulate_chunk(
+          patches, blocking, dy, p.c_out, part_of(blocking.pixels, blocking.pixel_parts, part),
+          part_of(panels(blocking.columns), blocking.panel_parts, chunk % blocking.panel_parts),
+          scratch + worker * blocking.scratch_floats,
+          blocking.pixel_parts > 1 ? partial + part * blocking.partial_floats : dw);
+    });
+    if (blocking.pixel_parts > 1) combine_partials(blocking, partial, dw);
+  }
+}
+
+}  // namespace
+}  // namespace tl::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tl::cpu {
+namespace {
+
+HWY_EXPORT(backward_weight_workspace_bytes);
+HWY_EXPORT(backward_weight_run);
+
+bool supports(const Conv2dProblem& p) { return is_all_f32(p) && !p.prologue; }
+
+std::int64_t workspace_bytes(const Conv2dProblem& p) {
+  return HWY_DYNAMIC_DISPATCH(backward_weight_workspace_bytes)(p);
+}
+
+void run(Stream, const Conv2dProblem& p, const Conv2dBackwardWeightArgs& args) {
+  if (p.w_size() == 0) return;
+  if (p.y_size() == 0) {
+    std::fill_n(args.dw.as<float>(), p.w_size(), 0.0f);
+    return;
+  }
+  HWY_DYNAMIC_DISPATCH(backward_weight_run)(p, args);
+}
+
+double cost(const Conv2dProblem& p) { return p.multiply_adds(); }
+
+}  // namespace
+
+Conv2dBackwardWeightVariant conv2d_backward_weight_implicit_gemm() {
+  return {.name = "implicit_gemm",
+          .supports = supports,
+          .workspace_bytes = workspace_bytes,
+          .run = run,
+          .cost = cost};
+}
+
+}  // namespace tl::cpu
+#endif

@@ -1,0 +1,126 @@
+// gather_rows, gather_panels: the left matrix of a ConvProduct (conv2d_product.h), copied from x
+// into the forms of the microkernel: DepthMajor16 where it is the left factor, panels where it is
+// the right one (in the gradient of the filter, where pixels are what is summed over).
+//
+// Depth falls into runs that are consecutive in x as well: one row of taps where taps lie side by
+// side, else one tap. Of each run some elements at both ends may lie outside of x: these are zero.
+// Both forms are made of blocks, of 16 or kPanel elements. Where all runs consist of whole blocks,
+// blocks are copied straight to their place; else a row is put together in a staging buffer first.
+#if defined(TL_CPU_CONV2D_GATHER_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TL_CPU_CONV2D_GATHER_INL_H_
+#undef TL_CPU_CONV2D_GATHER_INL_H_
+#else
+#define TL_CPU_CONV2D_GATHER_INL_H_
+#endif
+
+#include "kernels/cpu/blocking.h"
+#include "kernels/cpu/conv2d_product.h"
+#include "kernels/cpu/pack-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tl::cpu::HWY_NAMESPACE {
+
+/// The part of one run that a block of depth wants: elements [begin, end) of the run; those in
+/// [inside_begin, inside_end) are in x, at x[offset + element].
+struct Run {
+  std::int64_t begin, end, inside_begin, inside_end, offset;
+};
+
+/// Calls f(Run) for the runs of one row that meet the depth [depth.begin, depth.end), in order.
+template <class F>
+HWY_INLINE void for_each_run(const ConvProduct& p, const GridPlace& place, Range depth,
+                             const F& f) {
+  const bool by_row = p.tap_step_w == 1 && p.channels == p.x_pixel;
+  const std::int64_t taps_per_run = by_row ? p.taps_w : 1;
+  const std::int64_t runs_per_row = by_row ? 1 : p.taps_w;
+  const std::int64_t length = taps_per_run * p.channels;
+  const std::int64_t h0 = place.i * p.step_h + p.origin_h;
+  const std::int64_t w0 = place.j * p.step_w + p.origin_w;
+
+  std::int64_t first = depth.begin / length;
+  std::int64_t r = first / runs_per_row, s = first % runs_per_row;
+  for (std::int64_t start = first * length; start < depth.end; start += length) {
+    const std::int64_t h = h0 + r * p.tap_step_h, w = w0 + s * p.tap_step_w;
+    Run run;
+    run.begin = std::max<std::int64_t>(0, depth.begin - start);
+    run.end = std::min(length, depth.end - start);
+    const bool row_inside = h >= 0 && h < p.x_h;
+    const std::int64_t taps_inside_end =
+        row_inside ? std::clamp<std::int64_t>(p.x_w - w, 0, taps_per_run) : 0;
+    run.inside_end = std::min(run.end, taps_inside_end * p.channels);
+    run.inside_begin = std::max(
+        run.begin,
+        std::min(run.inside_end, std::clamp<std::int64_t>(-w, 0, taps_per_run) * p.channels));
+    run.inside_end = std::max(run.inside_begin, run.inside_end);
+    run.offset = ((place.image * p.x_h + h) * p.x_w + w) * p.x_pixel;
+    f(run);
+    if (++s == runs_per_row) {
+      s = 0;
+      ++r;
+    }
+  }
+}
+
+/// One row whose runs are whole blocks of kBlock elements: the first goes to `to`, each further one
+/// `block_step` floats behind.
+template <std::int64_t kBlock>
+HWY_INLINE void gather_row_of_blocks(const ConvProduct& p, const GridPlace& place, Range depth,
+                                     std::int64_t block_step, float* to) {
+  for_each_run(p, place, depth, [&](const Run& run) HWY_ATTR {
+    std::int64_t e = run.begin;
+    for (; e < run.inside_begin; e += kBlock, to += block_step) zero_block<kBlock>(to);
+    for (; e < run.inside_end; e += kBlock, to += block_step) {
+      copy_block<kBlock>(p.x + run.offset + e, to);
+    }
+    for (; e < run.end; e += kBlock, to += block_step) zero_block<kBlock>(to);
+  });
+}
+
+/// One row with runs of any length, consecutive into `staging`.
+HWY_INLINE void gather_row_flat(const ConvProduct& p, const GridPlace& place, Range depth,
+                                float* staging) {
+  for_each_run(p, place, depth, [&](const Run& run) HWY_ATTR {
+    zero_floats(staging, run.inside_begin - run.begin);
+    const std::int64_t inside = run.inside_end - run.inside_begin;
+    if (inside > 0) {
+      copy_floats(p.x + run.offset + run.inside_begin, staging + run.inside_begin - run.begin,
+                  inside);
+    }
+    zero_floats(staging + run.inside_end - run.begin, run.end - run.inside_end);
+    staging += run.end - run.begin;
+  });
+}
+
+/// Rows `rows` and depth `depth` as blocks of kBlock: [depth / kBlock][rows][kBlock], the last
+/// block padded with zeros. depth.begin is a multiple of kBlock; `staging` has room for one row's
+/// depth.
+template <std::int64_t kBlock>
+inline void gather_blocks(const ConvProduct& p, Range rows, Range depth, float* staging,
+                          float* packed) {
+  const std::int64_t block_step = rows.size() * kBlock;
+  GridPlace place(p, rows.begin);
+  for (std::int64_t i = 0; i < rows.size(); ++i, place.advance(p)) {
+    if (p.channels % kBlock == 0) {
+      gather_row_of_blocks<kBlock>(p, place, depth, block_step, packed + i * kBlock);
+    } else {
+      gather_row_flat(p, place, depth, staging);
+      pack_row<kBlock>(staging, depth.size(), rows.size(), i, packed);
+    }
+  }
+}
+
+/// As left factor: rows of the product, depth of the product.
+inline void gather_rows(const ConvProduct& p, Range rows, Range depth, float* staging,
+                        float* packed) {
+  gather_blocks<kDepthBlock>(p, rows, depth, staging, packed);
+}
+
+/// As right factor: its rows are summed over, its depth gives the columns.
+inline void gather_panels(const ConvProduct& p, Range rows, Range depth, float* staging,
+                          float* packed) {
+  gather_blocks<kPanel>(p, rows, depth, staging, packed);
+}
+
+}  // namespace tl::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

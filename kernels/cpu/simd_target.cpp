@@ -1,0 +1,69 @@
+// use_simd_target and its kin, by way of Highway's table of function pointers.
+#include "kernels/cpu/simd_target.h"
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "hwy/highway.h"
+#include "kernels/error.h"
+
+namespace tl::cpu {
+namespace {
+
+struct NamedTarget {
+  const char* name;
+  std::int64_t bit;
+};
+
+// From best to least. Plain C++ needs no support from the processor.
+constexpr NamedTarget kTargets[] = {
+    {"avx512", HWY_AVX3}, {"avx2", HWY_AVX2}, {"sse4", HWY_SSE4}, {"scalar", HWY_STATIC_TARGET}};
+
+const NamedTarget* find_target(std::string_view name) {
+  for (const NamedTarget& target : kTargets) {
+    if (name == target.name) return &target;
+  }
+  return nullptr;
+}
+
+/// What the processor has, whatever the kernels are restricted to.
+std::int64_t processor_targets() {
+  const std::int64_t restricted_to = hwy::SupportedTargets();
+  hwy::SetSupportedTargetsForTest(0);
+  const std::int64_t all = hwy::SupportedTargets() | HWY_STATIC_TARGET;
+  hwy::SetSupportedTargetsForTest(restricted_to);
+  return all;
+}
+
+}  // namespace
+
+bool has_simd_target(std::string_view name) {
+  const NamedTarget* target = find_target(name);
+  return target && (processor_targets() & target->bit) != 0;
+}
+
+void use_simd_target(std::string_view name) {
+  std::int64_t targets = processor_targets();
+  if (!name.empty()) {
+    const NamedTarget* target = find_target(name);
+    check(target, "TL_SIMD: expected avx512, avx2, sse4 or scalar, found '", name, "'");
+    check((targets & target->bit) != 0, "TL_SIMD: this processor has no ", name);
+    targets = target->bit;
+  }
+  hwy::SetSupportedTargetsForTest(targets);
+  hwy::GetChosenTarget().Update(targets);
+}
+
+void use_simd_target_from_environment() {
+  if (const char* name = std::getenv("TL_SIMD")) use_simd_target(name);
+}
+
+const char* simd_target_name() {
+  const std::int64_t targets = hwy::SupportedTargets();
+  for (const NamedTarget& target : kTargets) {
+    if (targets & target.bit) return target.name;
+  }
+  return "scalar";
+}
+
+}  // namespace tl::cpu

@@ -1,0 +1,27 @@
+// Which instruction set the Highway kernels of this folder run on. Included before Highway by every
+// file that uses it, because it also says for which sets they are compiled: AVX-512, AVX2, SSE4 and
+// plain C++.
+#pragma once
+
+#include <string_view>
+
+// The sets between these would lengthen compilation and help few machines.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+
+namespace tl::cpu {
+
+/// Restricts the kernels to "avx512", "avx2", "sse4" or "scalar"; "" stands for the best the
+/// processor has. Throws when the name is unknown or the processor lacks the set. Prepared weights
+/// are laid out for the set in force when they were prepared. Not to be called while a kernel runs.
+void use_simd_target(std::string_view name);
+
+/// Whether use_simd_target(name) would succeed.
+bool has_simd_target(std::string_view name);
+
+/// use_simd_target(environment variable TL_SIMD), where that is set.
+void use_simd_target_from_environment();
+
+/// The set in force, by the names above.
+const char* simd_target_name();
+
+}  // namespace tl::cpu
