@@ -40,7 +40,9 @@ struct Backend {
 Backend ref_backend();
 /// Vectorised, blocked, multi-threaded, f32.
 Backend cpu_backend();
-/// The CUDA kernels, run on the host.
+/// The CUDA kernels, run on the host. In programs built with TL_SIMT.
 Backend simt_backend();
+/// The same kernels on a GPU. In programs built with nvcc; without a GPU, memory.allocate says so.
+Backend cuda_backend();
 
 }  // namespace tl

@@ -1,0 +1,29 @@
+// cuda and simt: the kernels of this folder, compiled by nvcc for a GPU and by the C++ compiler for
+// the host. Which backend this file defines depends on who compiles it.
+#include "kernels/cuda/install.h"
+
+namespace tl {
+
+namespace TL_DEVICE_NAMESPACE {
+namespace {
+
+Backend backend(const char* name) {
+  Backend b{};
+  b.name = name;
+  install_memory(b);
+  install_conv2d(b);
+  install_batch_norm(b);
+  install_adam(b);
+  return b;
+}
+
+}  // namespace
+}  // namespace TL_DEVICE_NAMESPACE
+
+#ifdef __CUDACC__
+Backend cuda_backend() { return cuda::backend("cuda"); }
+#else
+Backend simt_backend() { return simt::backend("simt"); }
+#endif
+
+}  // namespace tl

@@ -1,0 +1,96 @@
+// conv2d: the contract of kernels/conv2d.h. Read conv2d_naive.cu, then conv2d_implicit_gemm.cu;
+// here stands what they share on the host, and the channel sums.
+#include <algorithm>
+#include <limits>
+
+#include "kernels/cuda/channel_reduce.cuh"
+#include "kernels/cuda/conv2d.cuh"
+#include "kernels/cuda/install.h"
+
+namespace tl::TL_DEVICE_NAMESPACE {
+
+ConvShape::ConvShape(const Conv2dProblem& p)
+    : n(static_cast<int>(p.n)),
+      h(static_cast<int>(p.h)),
+      w(static_cast<int>(p.w)),
+      c_in(static_cast<int>(p.c_in)),
+      out_h(static_cast<int>(p.out_h())),
+      out_w(static_cast<int>(p.out_w())),
+      c_out(static_cast<int>(p.c_out)),
+      kh(static_cast<int>(p.kh)),
+      kw(static_cast<int>(p.kw)),
+      stride_h(static_cast<int>(p.stride_h)),
+      stride_w(static_cast<int>(p.stride_w)),
+      pad_h(static_cast<int>(p.pad_h)),
+      pad_w(static_cast<int>(p.pad_w)),
+      dilation_h(static_cast<int>(p.dilation_h)),
+      dilation_w(static_cast<int>(p.dilation_w)),
+      group_in(static_cast<int>(p.c_in / p.groups)),
+      group_out(static_cast<int>(p.c_out / p.groups)) {}
+
+Prologue::Prologue(const Conv2dProblem& p, ConstView scale_view, ConstView shift_view)
+    : scale(p.prologue ? scale_view.as<float>() : nullptr),
+      shift(p.prologue ? shift_view.as<float>() : nullptr),
+      with_relu(p.prologue && p.prologue_relu) {}
+
+Epilogue::Epilogue(const Conv2dProblem& p, const Conv2dForwardArgs& args)
+    : bias(p.bias ? args.bias.as<float>() : nullptr),
+      residual(p.residual ? args.residual.as<float>() : nullptr),
+      with_relu(p.relu) {}
+
+bool conv2d_supports_f32(const Conv2dProblem& p) {
+  // Every row and column that x_row and x_column can give, and every row of the matrices that a
+  // convolution is.
+  const std::int64_t longest =
+      std::max({p.h + 2 * p.pad_h, p.w + 2 * p.pad_w, p.n * p.out_h() * p.out_w(), p.n * p.h * p.w,
+                p.kh * p.kw * p.c_in, p.kh * p.dilation_h, p.kw * p.dilation_w, p.c_out});
+  return p.x_dtype == DType::f32 && p.w_dtype == DType::f32 && p.y_dtype == DType::f32 &&
+         longest <= std::numeric_limits<int>::max();
+}
+
+namespace {
+
+struct Sums {
+  float sum, sum_sq;
+};
+
+struct ChannelSums {
+  using Value = Sums;
+  const float* y;
+  float* channel_sum;
+  float* channel_sum_sq;
+
+  __device__ Value add(Value a, std::int64_t i, std::int64_t) const {
+    const float value = y[i];
+    return {a.sum + value, a.sum_sq + value * value};
+  }
+  __device__ Value merge(const Value& a, const Value& b) const {
+    return {a.sum + b.sum, a.sum_sq + b.sum_sq};
+  }
+  __device__ void finish(const Value& total, std::int64_t c) const {
+    channel_sum[c] = total.sum;
+    channel_sum_sq[c] = total.sum_sq;
+  }
+};
+
+std::int64_t output_rows(const Conv2dProblem& p) { return p.n * p.out_h() * p.out_w(); }
+
+}  // namespace
+
+void conv2d_channel_sums(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
+  if (!p.sums) return;
+  const ChannelSums sums = {args.y.as<float>(), args.channel_sum.as<float>(),
+                            args.channel_sum_sq.as<float>()};
+  channel_reduce(native(stream), sums, output_rows(p), p.c_out, args.workspace.data);
+}
+
+std::int64_t conv2d_channel_sums_bytes(const Conv2dProblem& p) {
+  return p.sums ? channel_reduce_bytes<ChannelSums>(output_rows(p), p.c_out) : 0;
+}
+
+void install_conv2d(Backend& b) {
+  add_conv2d_naive(b.conv2d);
+  add_conv2d_implicit_gemm(b.conv2d);
+}
+
+}  // namespace tl::TL_DEVICE_NAMESPACE

@@ -1,0 +1,81 @@
+// What the convolution kernels share: the shape as a kernel sees it, and what is done to an element
+// of x before the sum and of y after it.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/conv2d.h"
+#include "kernels/cuda/compat.cuh"
+
+namespace tl::TL_DEVICE_NAMESPACE {
+
+/// Conv2dProblem in 32 bits per number: a division of 64-bit integers costs a GPU a hundred
+/// instructions. Indices into buffers stay 64 bits wide.
+struct ConvShape {
+  int n, h, w, c_in, out_h, out_w, c_out, kh, kw;
+  int stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+  int group_in, group_out;  // channels per group
+
+  explicit ConvShape(const Conv2dProblem& p);
+
+  /// The row of x under row `r` of the filter when row `oh` of y is computed; may lie outside x.
+  __device__ int x_row(int oh, int r) const { return oh * stride_h - pad_h + r * dilation_h; }
+  __device__ int x_column(int ow, int s) const { return ow * stride_w - pad_w + s * dilation_w; }
+
+  __device__ std::int64_t x_index(int image, int row, int column, int channel) const {
+    return ((static_cast<std::int64_t>(image) * h + row) * w + column) * c_in + channel;
+  }
+  __device__ std::int64_t y_index(int image, int row, int column, int channel) const {
+    return ((static_cast<std::int64_t>(image) * out_h + row) * out_w + column) * c_out + channel;
+  }
+  /// `channel` counts within the group.
+  __device__ std::int64_t w_index(int co, int r, int s, int channel) const {
+    return ((static_cast<std::int64_t>(co) * kh + r) * kw + s) * group_in + channel;
+  }
+};
+
+/// max(x, 0); NaN stays NaN.
+inline __device__ float relu(float x) { return x <= 0 ? 0.0f : x; }
+
+/// relu?(scale[c] * x + shift[c]), or x itself.
+struct Prologue {
+  const float* scale;  // nullptr: no prologue
+  const float* shift;
+  bool with_relu;
+
+  Prologue(const Conv2dProblem& p, ConstView scale_view, ConstView shift_view);
+
+  __device__ float operator()(float x, int channel) const {
+    if (!scale) return x;
+    const float value = scale[channel] * x + shift[channel];
+    return with_relu ? relu(value) : value;
+  }
+};
+
+/// relu?(sum + bias[c] + residual[i]) for element i of y, which lies in channel c.
+struct Epilogue {
+  const float* bias;      // nullptr: none
+  const float* residual;  // nullptr: none
+  bool with_relu;
+
+  Epilogue(const Conv2dProblem& p, const Conv2dForwardArgs& args);
+
+  __device__ float operator()(float sum, std::int64_t i, int channel) const {
+    if (bias) sum += bias[channel];
+    if (residual) sum += residual[i];
+    return with_relu ? relu(sum) : sum;
+  }
+};
+
+/// f32, and every length of the problem fits 31 bits.
+bool conv2d_supports_f32(const Conv2dProblem& p);
+
+/// Writes channel_sum and channel_sum_sq from y, if `p.sums`, with this much workspace.
+void conv2d_channel_sums(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args);
+std::int64_t conv2d_channel_sums_bytes(const Conv2dProblem& p);
+
+/// The variants, one file each.
+void add_conv2d_naive(Conv2dKernels& kernels);
+void add_conv2d_implicit_gemm(Conv2dKernels& kernels);
+
+}  // namespace tl::TL_DEVICE_NAMESPACE

@@ -1,0 +1,14 @@
+// What each file of this folder puts into a Backend. backend.cu calls them all.
+#pragma once
+
+#include "kernels/backend.h"
+#include "kernels/cuda/compat.cuh"
+
+namespace tl::TL_DEVICE_NAMESPACE {
+
+void install_memory(Backend& b);
+void install_conv2d(Backend& b);
+void install_batch_norm(Backend& b);
+void install_adam(Backend& b);
+
+}  // namespace tl::TL_DEVICE_NAMESPACE

@@ -1,0 +1,49 @@
+// launch, DYNAMIC_SHARED under nvcc; kernels/simt/launch.h has their twins.
+#pragma once
+
+#include <string_view>
+#include <type_traits>
+
+#include "kernels/cuda/check.h"
+#include "kernels/simt/kernel_name.h"
+
+// All kernels see one untyped array, so that they can differ in T.
+#define DYNAMIC_SHARED(T, name)                                          \
+  extern __shared__ __align__(128) unsigned char dynamic_shared_bytes[]; \
+  T* const name = reinterpret_cast<T*>(dynamic_shared_bytes)
+
+namespace tl::cuda {
+
+namespace detail {
+
+/// What a kernel gets without asking for more.
+inline constexpr std::size_t kDefaultSharedBytes = 48 << 10;
+
+template <class... Parameters, class... Arguments>
+void launch(std::string_view name, void (*kernel)(Parameters...), cudaLaunchConfig_t config,
+            const Arguments&... arguments) {
+  static_assert((!std::is_reference_v<Parameters> && ...), "parameters are passed by value");
+  if (config.dynamicSmemBytes > kDefaultSharedBytes) {
+    check_call(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                    cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    static_cast<int>(config.dynamicSmemBytes)),
+               name, ": ", config.dynamicSmemBytes, " bytes of dynamic shared memory");
+  }
+  check_call(cudaLaunchKernelEx(&config, kernel, Parameters{arguments}...), name);
+}
+
+}  // namespace detail
+
+/// Queues `kernel` on the stream; an error names it.
+template <auto kernel, class... Arguments>
+void launch(dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
+            const Arguments&... arguments) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream;
+  detail::launch(kernel_name<kernel>(), kernel, config, arguments...);
+}
+
+}  // namespace tl::cuda

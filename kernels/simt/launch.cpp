@@ -1,0 +1,101 @@
+#include "kernels/simt/launch.h"
+
+#include <cstring>
+#include <mutex>
+#include <new>
+
+#include "kernels/error.h"
+#include "kernels/simt/builtins.h"
+#include "kernels/simt/device_memory.h"
+
+namespace tl::simt {
+namespace {
+
+// Limits of compute capability 8.0 to 9.0 (CUDA C++ Programming Guide, "Compute Capabilities");
+// 227 KB is what 9.0 has.
+constexpr unsigned kMaxGridX = 0x7fffffff, kMaxGridYZ = 65535, kMaxBlockZ = 64;
+constexpr std::size_t kMaxSharedBytes = 227 << 10;
+
+std::string to_string(const dim3& v) { return concat("(", v.x, ",", v.y, ",", v.z, ")"); }
+
+void check_configuration(const Launch& launch) {
+  const dim3 g = launch.grid, b = launch.block;
+  check(g.x >= 1 && g.x <= kMaxGridX && g.y >= 1 && g.y <= kMaxGridYZ && g.z >= 1 &&
+            g.z <= kMaxGridYZ,
+        launch.kernel, ": illegal grid ", to_string(g), "; each from (1,1,1) to (", kMaxGridX, ",",
+        kMaxGridYZ, ",", kMaxGridYZ, ")");
+  const std::uint64_t threads = std::uint64_t{b.x} * b.y * b.z;
+  check(b.x <= Scheduler::kMaxThreads && b.y <= Scheduler::kMaxThreads && b.z <= kMaxBlockZ &&
+            threads >= 1 && threads <= Scheduler::kMaxThreads,
+        launch.kernel, ": illegal block ", to_string(b), "; 1 to ", Scheduler::kMaxThreads,
+        " threads, z up to ", kMaxBlockZ);
+  check(launch.shared_bytes <= kMaxSharedBytes, launch.kernel, ": ", launch.shared_bytes,
+        " bytes of dynamic shared memory; at most ", kMaxSharedBytes);
+}
+
+/// Dynamic shared memory of exactly the size asked for, so that ASan sees the first byte past it.
+class SharedMemory {
+ public:
+  explicit SharedMemory(std::size_t bytes)
+      : bytes_(bytes), data_(bytes ? ::operator new(bytes, kAlignment) : nullptr) {}
+  ~SharedMemory() { ::operator delete(data_, kAlignment); }
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+
+  /// NaN, so that a block that reads what it has not written shows it.
+  void poison() {
+    if (data_) std::memset(data_, 0xff, bytes_);
+  }
+  void* data() const { return data_; }
+
+ private:
+  static constexpr std::align_val_t kAlignment{128};
+  std::size_t bytes_;
+  void* data_;
+};
+
+void* running_shared_memory = nullptr;
+
+/// Leaves no trace of the launch behind, whether it ended well or not.
+struct EndLaunch {
+  ~EndLaunch() {
+    detail::running = nullptr;
+    running_shared_memory = nullptr;
+  }
+};
+
+}  // namespace
+
+void* dynamic_shared_memory() { return running_shared_memory; }
+
+void run_grid(const Launch& launch) {
+  // Built-in variables, static shared memory and the fibers exist once.
+  static std::mutex mutex;
+  static Scheduler scheduler;
+  check_configuration(launch);
+  const std::lock_guard lock(mutex);
+
+  Schedule schedule(thread_order());
+  SharedMemory shared(launch.shared_bytes);
+  const DeviceMemoryAccess access;
+  const EndLaunch end;
+  detail::running = &scheduler;
+  running_shared_memory = shared.data();
+  gridDim = launch.grid;
+  blockDim = launch.block;
+
+  scheduler.start(launch, schedule);
+  const std::uint64_t in_row = gridDim.x, in_plane = in_row * gridDim.y;
+  const std::uint64_t blocks = in_plane * gridDim.z;
+  schedule.start_grid(blocks);
+  for (std::uint64_t i = 0; i < blocks; ++i) {
+    const std::uint64_t block = schedule.block_at(i);
+    blockIdx = {static_cast<unsigned>(block % in_row),
+                static_cast<unsigned>(block % in_plane / in_row),
+                static_cast<unsigned>(block / in_plane)};
+    shared.poison();
+    scheduler.run_block();
+  }
+}
+
+}  // namespace tl::simt

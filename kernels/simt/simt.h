@@ -1,0 +1,16 @@
+// simt: CUDA kernels on the host. What a kernel file includes instead of CUDA's headers.
+//
+// Everything lies in namespace tl::simt, where the kernels lie too, so that nothing collides with
+// CUDA's own names in a program that has both. Reading order: context.h (switching stacks),
+// fiber.h, order.h, scheduler.h (the threads of a block), barriers.h, warp.h, launch.h.
+#pragma once
+
+#include "kernels/simt/atomics.h"
+#include "kernels/simt/barriers.h"
+#include "kernels/simt/builtins.h"
+#include "kernels/simt/keywords.h"
+#include "kernels/simt/launch.h"
+#include "kernels/simt/math.h"
+#include "kernels/simt/runtime_api.h"
+#include "kernels/simt/vector_types.h"
+#include "kernels/simt/warp.h"
