@@ -5,8 +5,8 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 
+#include "io/check_system.h"
 #include "io/unique_fd.h"
 #include "kernels/error.h"
 
@@ -33,7 +33,7 @@ void write_all(int fd, std::string_view bytes, const std::string& name) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    check(written >= 0, name, ": ", std::strerror(errno));
+    check_system(written >= 0, name);
     bytes.remove_prefix(static_cast<size_t>(written));
   }
 }
@@ -54,7 +54,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : name_(path), target_
     if (fd) return;
     if (errno != EEXIST) break;  // EEXIST: left behind by a killed process of the same number
   }
-  throw Error(concat(name_.string(), ": cannot be written: ", std::strerror(errno)));
+  check_system(false, name_.string(), ": cannot be written");
 }
 
 AtomicFile::~AtomicFile() {
@@ -65,11 +65,10 @@ void AtomicFile::commit() {
   const std::string name = name_.string();
   check(!committed_, name, ": committed twice");
   UniqueFd fd(::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC));
-  check(static_cast<bool>(fd), name, ": cannot be written: ", std::strerror(errno));
-  check(::fsync(fd.get()) == 0, name, ": cannot be written: ", std::strerror(errno));
-  check(fd.reset() == 0, name, ": cannot be written: ", std::strerror(errno));
-  check(::rename(temporary_.c_str(), target_.c_str()) == 0, name,
-        ": cannot be written: ", std::strerror(errno));
+  check_system(static_cast<bool>(fd), name, ": cannot be written");
+  check_system(::fsync(fd.get()) == 0, name, ": cannot be written");
+  check_system(fd.reset() == 0, name, ": cannot be written");
+  check_system(::rename(temporary_.c_str(), target_.c_str()) == 0, name, ": cannot be written");
   committed_ = true;
   sync_folder(target_.parent_path());
 }
@@ -77,9 +76,9 @@ void AtomicFile::commit() {
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
   AtomicFile file(path);
   UniqueFd fd(::open(file.temporary_path().c_str(), O_WRONLY | O_CLOEXEC));
-  check(static_cast<bool>(fd), path.string(), ": cannot be written: ", std::strerror(errno));
+  check_system(static_cast<bool>(fd), path.string(), ": cannot be written");
   write_all(fd.get(), bytes, path.string());
-  check(fd.reset() == 0, path.string(), ": cannot be written: ", std::strerror(errno));
+  check_system(fd.reset() == 0, path.string(), ": cannot be written");
   file.commit();
 }
 

@@ -102,6 +102,16 @@ void BatchLoader::load_row(int64_t batch, int64_t row) {
 }
 
 void BatchLoader::work() {
+  try {
+    load_until_done();
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    error_ = std::current_exception();
+    finished_.notify_one();
+  }
+}
+
+void BatchLoader::load_until_done() {
   const int64_t depth = static_cast<int64_t>(slots_.size());
   std::unique_lock lock(mutex_);
   while (true) {
@@ -131,7 +141,8 @@ bool BatchLoader::take(Batch& batch) {
     for (int64_t row = 0; row < rows_of(number); ++row) load_row(number, row);
   } else {
     std::unique_lock lock(mutex_);
-    finished_.wait(lock, [&] { return next_batch_ > number && slot.rows_left == 0; });
+    finished_.wait(lock, [&] { return error_ || (next_batch_ > number && slot.rows_left == 0); });
+    if (error_) std::rethrow_exception(error_);
   }
 
   batch.labels.clear();

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <mutex>
 #include <string>
@@ -55,6 +56,7 @@ class BatchLoader {
 
   /// The next batch into `batch`, whose memory is taken back for a later one; false at the end
   /// (then `batch` is empty).
+  /// Throws what ended a worker (memory ran out).
   bool next(Batch& batch);
 
   /// Pictures that failed in the batches up to the last one handed out, in loading order.
@@ -74,6 +76,7 @@ class BatchLoader {
   void prepare(int64_t batch);
   void load_row(int64_t batch, int64_t row);
   void work();
+  void load_until_done();
   void stop();
   bool take(Batch& batch);
 
@@ -91,6 +94,7 @@ class BatchLoader {
   int64_t next_row_ = 0;
   int64_t taken_ = 0;  // batches below this have been handed out
   bool stopping_ = false;
+  std::exception_ptr error_;  // what ended a worker; none of the expected failures does
   std::vector<std::thread> workers_;
 };
 

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstring>
 
+#include "io/check_system.h"
 #include "io/unique_fd.h"
 #include "kernels/error.h"
 
@@ -15,9 +15,9 @@ std::vector<uint8_t> read_file_bytes(const std::filesystem::path& path) {
   const std::string name = path.string();
   // O_NONBLOCK: opening a pipe that nobody writes to must not hang before it is refused.
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  check(static_cast<bool>(fd), name, ": ", std::strerror(errno));
+  check_system(static_cast<bool>(fd), name);
   struct stat status;
-  check(::fstat(fd.get(), &status) == 0, name, ": ", std::strerror(errno));
+  check_system(::fstat(fd.get(), &status) == 0, name);
   check(!S_ISDIR(status.st_mode), name, ": is a folder, expected a file");
   check(S_ISREG(status.st_mode), name, ": not a regular file");
   check(status.st_size <= max_file_bytes, name, ": ", status.st_size, " bytes, over the limit of ",
@@ -27,7 +27,7 @@ std::vector<uint8_t> read_file_bytes(const std::filesystem::path& path) {
   while (done < bytes.size()) {
     const ssize_t got = ::read(fd.get(), bytes.data() + done, bytes.size() - done);
     if (got < 0 && errno == EINTR) continue;
-    check(got >= 0, name, ": ", std::strerror(errno));
+    check_system(got >= 0, name);
     if (got == 0) break;  // the file shrank meanwhile
     done += static_cast<size_t>(got);
   }

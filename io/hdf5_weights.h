@@ -1,0 +1,30 @@
+// Weights in HDF5 files: read_hdf5, safe on files from anywhere, and write_hdf5.
+#pragma once
+
+#include <filesystem>
+
+#include "io/weights_file.h"
+
+namespace tl {
+
+/// Every dataset of the file by its path from the root without the leading slash
+/// ("layer1.0.conv1.weight", "a/b/c"), groups depth first, each in the order of creation where the
+/// file records it and else bytewise by name. Attributes: the single strings on the root group;
+/// other attributes are passed over.
+///
+/// dtypes: f32, f64, u8 as they are; other floats up to 4 bytes (f16, bf16) become f32, wider ones
+/// f64; booleans become u8; other integers become i32, and a value that does not fit is an error.
+///
+/// The file is not trusted. The HDF5 library runs in a child process with limits on memory and
+/// time, which hands the arrays over in shared memory; sizes are checked against the size of the
+/// file before anything is allocated; links to other files, data in other files and filters from
+/// plugins are refused. Throws Error("path: cause") in one line: missing, a folder, not HDF5,
+/// truncated, damaged, or a dataset named with what cannot be read.
+WeightsFile read_hdf5(const std::filesystem::path& path);
+
+/// Writes atomically (see AtomicFile). A name with slashes makes groups. Order of arrays is kept;
+/// equal content gives equal bytes. Strings are stored as variable-length UTF-8. Throws
+/// Error("path: cause").
+void write_hdf5(const std::filesystem::path& path, const WeightsFile& file);
+
+}  // namespace tl

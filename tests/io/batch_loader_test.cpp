@@ -1,0 +1,154 @@
+#include "io/batch_loader.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "kernels/error.h"
+#include "tests/io/pictures.h"
+
+namespace tl {
+namespace {
+
+using namespace test;
+
+Preprocessing small() {
+  Preprocessing preprocessing;
+  preprocessing.resize = 12;
+  preprocessing.crop = 8;
+  return preprocessing;
+}
+
+/// Pictures 0 ... n - 1 of different content, those in `broken` cut in half; label = i % 3.
+std::vector<Sample> make_samples(const TemporaryFolder& folder, int n,
+                                 const std::vector<int>& broken) {
+  std::vector<Sample> samples;
+  for (int i = 0; i < n; ++i) {
+    Image image = noise(20 + i % 5, 24);
+    for (uint8_t& value : image.rgb) value = static_cast<uint8_t>(value / 2 + i);
+    auto bytes = jpeg_of(image);
+    if (std::find(broken.begin(), broken.end(), i) != broken.end()) bytes.resize(bytes.size() / 2);
+    const auto path = folder / concat(i, ".jpg");
+    write_bytes(path, bytes);
+    samples.push_back({path, i % 3});
+  }
+  return samples;
+}
+
+struct Epoch {
+  std::vector<Batch> batches;
+  std::vector<LoadFailure> failures;
+};
+
+Epoch load_all(const std::vector<Sample>& samples, const std::vector<int64_t>& order,
+               const LoaderOptions& options) {
+  BatchLoader loader(samples, order, small(), options);
+  Epoch epoch;
+  for (Batch batch; loader.next(batch);) epoch.batches.push_back(batch);
+  epoch.failures = loader.failures();
+  Batch after;
+  CHECK(!loader.next(after));
+  CHECK(after.size() == 0);
+  return epoch;
+}
+
+std::vector<int64_t> reversed(int64_t n) {
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.rbegin(), order.rend(), int64_t{0});
+  return order;
+}
+
+TEST_CASE("BatchLoader: every worker count and depth gives what loading one by one gives") {
+  const TemporaryFolder folder;
+  const auto samples = make_samples(folder, 23, {});
+  const auto order = reversed(23);
+  for (const int workers : {0, 1, 2, 5}) {
+    for (const int depth : {1, 3}) {
+      CAPTURE(workers);
+      CAPTURE(depth);
+      const Epoch epoch = load_all(samples, order, {4, workers, depth});
+      REQUIRE(epoch.batches.size() == 6);
+      CHECK(epoch.failures.empty());
+      size_t position = 0;
+      for (const Batch& batch : epoch.batches) {
+        CHECK(batch.size() == (position < 20 ? 4 : 3));
+        REQUIRE(batch.pixels.size() == static_cast<size_t>(batch.size() * small().size()));
+        for (int64_t row = 0; row < batch.size(); ++row, ++position) {
+          const int64_t index = batch.indices[static_cast<size_t>(row)];
+          CHECK(index == order[position]);
+          CHECK(batch.labels[static_cast<size_t>(row)] == index % 3);
+          std::vector<float> expected(static_cast<size_t>(small().size()));
+          preprocess(read_image(samples[static_cast<size_t>(index)].path), small(),
+                     expected.data());
+          const auto* pixels = batch.pixels.data() + row * small().size();
+          CHECK(std::equal(expected.begin(), expected.end(), pixels));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("BatchLoader: broken pictures shrink their own batch and are reported in order") {
+  const TemporaryFolder folder;
+  // Batch 1 (4 ... 7) loses its ends, batch 2 (8 ... 11) vanishes.
+  auto samples = make_samples(folder, 14, {4, 7, 8, 9, 10});
+  samples[11].path = folder / "missing.jpg";
+  std::vector<int64_t> order(14);
+  std::iota(order.begin(), order.end(), int64_t{0});
+  for (const int workers : {0, 3}) {
+    CAPTURE(workers);
+    const Epoch epoch = load_all(samples, order, {4, workers, 2});
+    REQUIRE(epoch.batches.size() == 3);
+    CHECK(epoch.batches[0].indices == std::vector<int64_t>{0, 1, 2, 3});
+    CHECK(epoch.batches[1].indices == std::vector<int64_t>{5, 6});
+    CHECK(epoch.batches[2].indices == std::vector<int64_t>{12, 13});
+    std::vector<float> expected(static_cast<size_t>(small().size()));
+    preprocess(read_image(samples[6].path), small(), expected.data());
+    CHECK(std::equal(expected.begin(), expected.end(),
+                     epoch.batches[1].pixels.data() + small().size()));
+    REQUIRE(epoch.failures.size() == 6);
+    CHECK(epoch.failures[0].index == 4);
+    CHECK(epoch.failures[0].path == samples[4].path);
+    CHECK(epoch.failures[0].cause == "truncated JPEG");
+    CHECK(epoch.failures[5].index == 11);
+    CHECK(epoch.failures[5].cause == "No such file or directory");
+  }
+}
+
+TEST_CASE("BatchLoader: memory of a batch is reused") {
+  const TemporaryFolder folder;
+  BatchLoader loader(make_samples(folder, 12, {}), small(), {2, 2, 2});
+  Batch batch;
+  std::vector<const float*> seen;
+  while (loader.next(batch)) {
+    if (std::find(seen.begin(), seen.end(), batch.pixels.data()) == seen.end()) {
+      seen.push_back(batch.pixels.data());
+    }
+  }
+  CHECK(seen.size() <= 3);  // queue depth, and the one that the caller holds
+}
+
+TEST_CASE("BatchLoader: leaving early joins its workers") {
+  const TemporaryFolder folder;
+  const auto samples = make_samples(folder, 10, {});
+  for (int taken = 0; taken < 3; ++taken) {
+    BatchLoader loader(samples, small(), {2, 3, 2});
+    Batch batch;
+    for (int i = 0; i < taken; ++i) CHECK(loader.next(batch));
+  }
+}
+
+TEST_CASE("BatchLoader: no samples, and options that make no sense") {
+  CHECK(load_all({}, {}, {4, 2, 2}).batches.empty());
+  const auto refusal = [](const LoaderOptions& options, std::vector<int64_t> order = {}) {
+    return error_of([&] { BatchLoader loader({}, order, small(), options); });
+  };
+  CHECK(refusal({0, 1, 1}) == "batch loader: batch size 0 must be positive");
+  CHECK(refusal({1, -1, 1}) == "batch loader: -1 workers");
+  CHECK(refusal({1, 1, 0}) == "batch loader: queue depth 0 must be positive");
+  CHECK(refusal({1, 1, 1}, {0}) == "batch loader: index 0 of 0 samples");
+}
+
+}  // namespace
+}  // namespace tl
