@@ -1,0 +1,236 @@
+"""Compares our ResNets with PyTorch's: logits, every gradient, ten steps of SGD.
+
+    $(tests/peers/venv.sh) tests/peers/resnet_reference.py [--arch resnet18 resnet50] [--seeds 5]
+
+Networks are torchvision's, with random weights and random batch-norm affine and running statistics.
+Weights and images are float32 numbers, so that every precision starts from the same ones. Ours is
+`peer_step`. Two questions, two checks:
+
+(a) Are the formulas right? Our `ref` device in float64 against PyTorch in float64, one seed:
+    logits (inference and training), loss, every gradient   within 1e-9
+    the 11 losses around 10 steps, and the state after them  within 1e-7
+    Two correct programs differ by rounding alone; 1e-9 leaves room for its growth through 50 layers.
+
+(b) Are the float32 kernels as exact as PyTorch's? Our `cpu` device in float32 against PyTorch in
+    float64; PyTorch's own float32 distance to the same numbers is the yardstick. Per tensor, the
+    median over the seeds of ours may be at most twice the median of PyTorch's (the larger one of its
+    two layouts, contiguous and channels last, which are both PyTorch). Within 2^-24, half a unit of
+    float32, nobody is asked to be closer. The first loss is one number, close by luck at times: its
+    yardstick is the distance of the logits that it is computed from. The state after 10 steps is printed, not judged: where a
+    ReLU flips, float32 trajectories part for good, PyTorch's two layouts as well.
+
+Distances are ||a - b|| / ||b||. Where a true gradient vanishes (a filter before a batch norm that
+sees two or so values per channel: they become +1 and -1 whatever the filter is), b is the rest of a
+cancellation and so is every computed a: a relative distance says nothing. For gradients, therefore,
+||b|| counts as at least FLOOR times what a tensor of its size would have at the median gradient
+magnitude of the network; such rows are marked with '*'. In (b) both sides are divided by the same.
+"""
+
+import argparse
+import pathlib
+import statistics
+import tempfile
+
+import numpy as np
+import torch
+import torchvision
+
+from common import Verdict, distance, find_program, norm, read_h5, run_program, write_h5
+
+FLOOR = 1e-6
+HALF_ULP = 2.0**-24
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("--program", help="peer_step (default: the newest build/*/**/peer_step)")
+    p.add_argument("--arch", nargs="+", default=["resnet18", "resnet50"])
+    p.add_argument("--seeds", type=int, default=5, help="seeds for check (b)")
+    p.add_argument("--batch", type=int, default=2)
+    p.add_argument("--size", type=int, default=64, help="height and width of the images")
+    p.add_argument("--classes", type=int, default=1000)
+    p.add_argument("--steps", type=int, default=10)
+    p.add_argument("--lr", type=float, default=0.01)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--only", choices=["a", "b"], help="one of the two checks")
+    p.add_argument("--all", action="store_true", help="print every tensor, not the worst five")
+    return p.parse_args()
+
+
+def random_weights(arch, classes, seed):
+    """torchvision's initial network in float32 with nothing in it 0 or 1.
+
+    The last batch norm of a block scales by about 0.25, as in a trained network. With 1, ResNet-50 at
+    a small batch is chaotic: ten steps carry float64's 1e-16 to 1e-7 and float32's 1e-7 to 0.3.
+    """
+    torch.manual_seed(seed)
+    model = getattr(torchvision.models, arch)(num_classes=classes)
+    weights = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+    last = "bn3.weight" if "layer1.0.bn3.weight" in weights else "bn2.weight"
+    for name, x in weights.items():
+        if name.endswith(last):
+            x.uniform_(0.1, 0.4)
+        elif name.endswith("running_var") or (x.dim() == 1 and name.endswith("weight")):
+            x.uniform_(0.5, 1.5)
+        elif x.dim() == 1:
+            x.normal_(0, 0.2)
+    return weights
+
+
+def torch_forward(model, images):
+    with torch.no_grad():
+        return {"logits": model.eval()(images).numpy()}
+
+
+def torch_train(model, images, labels, args):
+    """What peer_step writes in mode `train`, computed by PyTorch."""
+    out, losses = {}, []
+    model.train()
+    images = images.clone(memory_format=torch.preserve_format).requires_grad_()
+    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    for step in range(args.steps + 1):
+        if step == args.steps:  # measuring the last loss must not move the running statistics
+            out |= {f"final/{k}": v.detach().clone().numpy() for k, v in model.state_dict().items()
+                    if not k.endswith("num_batches_tracked")}
+        optimizer.zero_grad()
+        logits = model(images)
+        loss = torch.nn.functional.cross_entropy(logits, labels)
+        losses.append(loss.item())
+        if step == args.steps:
+            break
+        loss.backward()
+        if step == 0:
+            out |= {"logits": logits.detach().numpy(), "loss": np.array([loss.item()])}
+            out |= {f"grad/{k}": p.grad.numpy().copy() for k, p in model.named_parameters()}
+            out["grad/input"] = images.grad.numpy().copy()
+        optimizer.step()
+    return out | {"losses": np.array(losses)}
+
+
+def by_torch(arch, weights, images, labels, args, dtype, layout=torch.contiguous_format):
+    def fresh():
+        model = getattr(torchvision.models, arch)(num_classes=args.classes)
+        model.load_state_dict(weights, strict=False)
+        return model.to(dtype=dtype, memory_format=layout)
+
+    x = images.to(dtype=dtype, memory_format=layout)
+    forward = torch_forward(fresh(), x)
+    return {"inference/logits": forward["logits"]} | torch_train(fresh(), x, labels, args)
+
+
+def by_ours(program, arch, weights, images, labels, args, device, dtype):
+    with tempfile.TemporaryDirectory() as folder:
+        w, i, o = (pathlib.Path(folder) / f"{name}.h5" for name in "wio")
+        write_h5(w, weights)
+        write_h5(i, {"images": images, "labels": labels.int()})
+        common = dict(arch=arch, width=64, classes=args.classes, weights=w, input=i, device=device,
+                      dtype=dtype, threads=args.threads, out=o)
+        run_program(program, mode="forward", **common)
+        forward = read_h5(o)
+        run_program(program, mode="train", steps=args.steps, lr=args.lr, momentum=0.9, **common)
+        return {"inference/logits": forward["logits"]} | read_h5(o)
+
+
+def distances(computed, truth):
+    """{name: (distance, vanishes)} for every tensor of the truth; a missing one is infinitely far."""
+    gradients = [k for k in truth if k.startswith("grad/") and k != "grad/input"]
+    typical = statistics.median(norm(truth[k]) / truth[k].size**0.5 for k in gradients)
+    out = {}
+    for name, b in truth.items():
+        least = FLOOR * typical * b.size**0.5 if name in gradients else 0.0
+        if name not in computed:
+            out[name] = (np.inf, False)
+        elif norm(b) < least:
+            out[name] = (norm(np.asarray(computed[name], np.float64) - b) / least, True)
+        else:
+            out[name] = (distance(computed[name], b), False)
+    return out
+
+
+def kind(name):
+    return name.split("/")[0] if "/" in name else name
+
+
+def groups(names):
+    """Names by kind, in order: inference, logits, loss, grad, losses, final."""
+    out = {}
+    for name in names:
+        out.setdefault(kind(name), []).append(name)
+    return out
+
+
+def check_formulas(verdict, arch, problem, args, program):
+    truth = by_torch(arch, *problem, args, torch.float64)
+    ours = distances(by_ours(program, arch, *problem, args, "ref", "f64"), truth)
+    # PyTorch against itself in the other layout: what two correct orders of summation differ by.
+    itself = distances(by_torch(arch, *problem, args, torch.float64, torch.channels_last), truth)
+    for group, names in groups(truth).items():
+        bound = 1e-7 if group in ("losses", "final") else 1e-9
+        ranked = sorted(names, key=lambda n: ours[n][0], reverse=True)
+        passed = all(ours[n][0] <= bound for n in names)
+        verdict.check(passed, f"(a) {arch} ref f64 {group}: {len(names)} tensors, worst "
+                      f"{ours[ranked[0]][0]:.1e} {ranked[0]}, at most {bound:.0e} (PyTorch's two "
+                      f"layouts {max(itself[n][0] for n in names):.1e})")
+        if len(names) > 1:
+            for name in ranked if args.all else ranked[:5]:
+                print(f"        {ours[name][0]:.1e}{'*' if ours[name][1] else ' '} {name}")
+
+
+def check_kernels(verdict, arch, problems, args, program):
+    rows = {}  # name -> one (ours, contiguous, channels last, vanishes) per seed
+    for problem in problems:
+        truth = by_torch(arch, *problem, args, torch.float64)
+        sides = [distances(x, truth) for x in (
+            by_ours(program, arch, *problem, args, "cpu", "f32"),
+            by_torch(arch, *problem, args, torch.float32),
+            by_torch(arch, *problem, args, torch.float32, torch.channels_last))]
+        for name in truth:
+            row = [side[name][0] for side in sides] + [sides[0][name][1]]
+            rows.setdefault(name, []).append(row)
+
+    median = {n: [float(np.median(column)) for column in zip(*r)] for n, r in rows.items()}
+    yard = {n: max(m[1], m[2], HALF_ULP / 2) for n, m in median.items()}
+    yard["loss"] = max(yard["loss"], yard["logits"])
+    ratio = {n: m[0] / yard[n] for n, m in median.items()}
+    for group, names in groups(rows).items():
+        ranked = sorted(names, key=lambda n: ratio[n] if ratio[n] == ratio[n] else np.inf,
+                        reverse=True)
+        # Every seed has to be finite: a median would hide one that is not.
+        ok = [all(np.isfinite(r[0]) for r in rows[n]) and ratio[n] <= 2 for n in names]
+        text = (f"{arch} cpu f32 {group}: {len(names)} tensors, median ratio "
+                f"{np.median([ratio[n] for n in names]):.2f}, worst {ratio[ranked[0]]:.2f} "
+                f"{ranked[0]}")
+        if group == "final":
+            print(f"      (b) {text} (not judged)")
+        else:
+            verdict.check(all(ok), f"(b) {text}, at most 2")
+        print("        ours     PyTorch  channels last   ratio")
+        for name in ranked if args.all else ranked[:5]:
+            m = median[name]
+            print(f"        {m[0]:.1e}  {m[1]:.1e}  {m[2]:.1e}        {ratio[name]:5.2f}"
+                  f"{'*' if m[3] else ' '} {name}")
+
+
+def main():
+    args = arguments()
+    program = find_program("peer_step", args.program)
+    torch.set_num_threads(args.threads)
+    verdict = Verdict()
+    for arch in args.arch:
+        problems = []
+        for seed in range(args.seeds):
+            weights = random_weights(arch, args.classes, seed)
+            images = torch.randn(args.batch, 3, args.size, args.size)
+            labels = torch.randint(args.classes, (args.batch,))
+            problems.append((weights, images, labels))
+        print(f"{arch}, batch {args.batch}, {args.size} x {args.size}, {args.classes} classes, "
+              f"{args.steps} steps; PyTorch {torch.__version__}")
+        if args.only != "b":
+            check_formulas(verdict, arch, problems[0], args, program)
+        if args.only != "a":
+            check_kernels(verdict, arch, problems, args, program)
+    verdict.exit()
+
+
+if __name__ == "__main__":
+    main()
