@@ -26,6 +26,7 @@ Conv2dProblem problem_of(const Tensor& x, const Tensor& w, const Conv2dOptions& 
   check(o.stride >= 1 && o.dilation >= 1 && o.groups >= 1 && o.pad >= 0, "conv2d: stride ",
         o.stride, ", pad ", o.pad, ", dilation ", o.dilation, ", groups ", o.groups,
         ": must be at least 1 (pad: 0)");
+  check(w.size() > 0, "conv2d: filter ", w.shape(), " has no elements");
   check(p.c_in % p.groups == 0 && p.c_out % p.groups == 0 && w.shape()[3] == p.c_in / p.groups,
         "conv2d: filter ", w.shape(), " does not fit ", p.c_in, " input channels in ", p.groups,
         " groups");

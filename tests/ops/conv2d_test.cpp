@@ -1,0 +1,146 @@
+// conv2d: gradients, devices, which gradients are computed, errors.
+#include "tests/support/op_case.h"
+#include "tests/support/op_errors.h"
+
+namespace tl::test {
+namespace {
+
+struct Sizes {
+  Shape x, w;
+  Conv2dOptions options;
+  bool bias = false;
+};
+
+OpCase conv_case(const Sizes& s, bool integers = false) {
+  Random random(static_cast<std::uint64_t>(s.x.size() * 31 + s.w.size()));
+  const auto input = [&](const Shape& shape) {
+    return Input{shape, integers ? random.integer_vector(shape.size(), -2, 3)
+                                 : random.uniform_vector(shape.size())};
+  };
+  // A sum in y and dx runs over a filter's taps; one in dw over all positions of all pictures.
+  const double taps = static_cast<double>(s.w.size() / s.w[0]);
+  const double dx_taps = static_cast<double>(s.w.size() / s.w[3] / s.options.groups);
+  const double positions =
+      static_cast<double>(s.x.size() / s.x[3] / (s.options.stride * s.options.stride) + 1);
+  OpCase c{.name = concat("x ", s.x, ", filter ", s.w, ", stride ", s.options.stride, ", pad ",
+                          s.options.pad, ", dilation ", s.options.dilation, ", groups ",
+                          s.options.groups, s.bias ? ", bias" : ""),
+           .inputs = {input(s.x), input(s.w)},
+           .op = [o = s.options, bias = s.bias](
+                     const auto& x) { return conv2d(x[0], x[1], bias ? x[2] : Tensor{}, o); },
+           .y_terms = taps + 1,
+           .gradient_terms = {dx_taps, positions}};
+  if (s.bias) {
+    c.inputs.push_back(input({s.w[0]}));
+    c.gradient_terms.push_back(positions);
+  }
+  // Winograd variants round more than a direct sum of few terms (kernels/conv2d.h).
+  if (s.w[1] == 3 && s.w[2] == 3) {
+    c.y_terms = std::max(c.y_terms, 60.0);
+    for (double& terms : c.gradient_terms) terms = std::max(terms, 60.0);
+  }
+  return c;
+}
+
+std::vector<OpCase> small_cases() {
+  return {
+      conv_case({{1, 1, 1, 1}, {1, 1, 1, 1}, {}}),
+      conv_case({{2, 5, 4, 3}, {4, 3, 3, 3}, {.pad = 1}, true}),
+      conv_case({{1, 7, 5, 2}, {3, 3, 3, 2}, {.stride = 2, .pad = 1}}),
+      conv_case({{2, 3, 3, 3}, {3, 3, 3, 3}, {.pad = 1}}),  // all extents alike
+      conv_case({{1, 6, 7, 2}, {2, 1, 1, 2}, {.stride = 2}, true}),
+      conv_case({{1, 9, 8, 1}, {2, 7, 7, 1}, {.stride = 2, .pad = 3}}),
+      conv_case({{1, 7, 6, 2}, {2, 3, 2, 2}, {.pad = 2, .dilation = 2}}),
+      conv_case({{1, 5, 4, 6}, {4, 3, 3, 3}, {.pad = 1, .groups = 2}, true}),
+      conv_case({{2, 4, 5, 3}, {3, 3, 3, 1}, {.pad = 1, .groups = 3}}),
+      conv_case({{1, 2, 3, 2}, {2, 2, 3, 2}, {}}),  // one output per picture
+  };
+}
+
+TEST_CASE("conv2d: gradient") { check_gradients("conv2d", small_cases()); }
+
+TEST_CASE("conv2d: every device") {
+  std::vector<OpCase> cases = small_cases();
+  cases.push_back(conv_case({{2, 14, 13, 17}, {33, 3, 3, 17}, {.pad = 1}}));
+  cases.push_back(conv_case({{1, 29, 31, 3}, {64, 7, 7, 3}, {.stride = 2, .pad = 3}}));
+  cases.push_back(conv_case({{3, 7, 7, 64}, {48, 1, 1, 64}, {}, true}));
+  cases.push_back(conv_case({{1, 15, 15, 32}, {32, 3, 3, 32}, {.stride = 2, .pad = 1}}));
+  cases.push_back(conv_case({{2, 8, 9, 16}, {24, 1, 1, 16}, {.stride = 2}}));
+  check_devices("conv2d", cases);
+  check_exact_on_devices(
+      "conv2d", {conv_case({{2, 9, 7, 5}, {6, 3, 3, 5}, {.stride = 2, .pad = 1}, true}, true),
+                 conv_case({{1, 6, 5, 17}, {19, 1, 1, 17}, {}}, true)});
+}
+
+TEST_CASE("conv2d: no pictures") {
+  const Tensor x = zeros({0, 5, 5, 2}).set_requires_grad();
+  const Tensor w = zeros({3, 3, 3, 2}).set_requires_grad();
+  const Tensor y = conv2d(x, w, {}, {});
+  CHECK(y.shape() == Shape{0, 3, 3, 3});
+  backward(y, zeros({0, 3, 3, 3}));
+  CHECK(x.grad().shape() == Shape{0, 5, 5, 2});
+  CHECK(w.grad().to_vector<double>() == std::vector<double>(54, 0));
+}
+
+TEST_CASE("conv2d: only the gradients that are wanted are computed") {
+  for (int wanted = 1; wanted < 8; ++wanted) {
+    const bool dx = wanted & 1, dw = wanted & 2, db = wanted & 4;
+    INFO("dx ", dx, ", dw ", dw, ", db ", db);
+    const Tensor x = zeros({1, 4, 4, 2}).set_requires_grad(dx);
+    const Tensor w = zeros({3, 3, 3, 2}).set_requires_grad(dw);
+    const Tensor b = zeros({3}).set_requires_grad(db);
+    const Tensor y = conv2d(x, w, b, {});
+    Backend lean = backend(Device::ref);
+    if (!dx) lean.conv2d.backward_data = Conv2dKernels{}.backward_data;
+    if (!dw) lean.conv2d.backward_weight = Conv2dKernels{}.backward_weight;
+    if (!db) lean.reduce = {};
+    ScopedBackend scoped(Device::ref, lean);
+    backward(y, zeros(y.shape()));
+    CHECK(static_cast<bool>(x.grad()) == dx);
+    CHECK(static_cast<bool>(w.grad()) == dw);
+    CHECK(static_cast<bool>(b.grad()) == db);
+  }
+}
+
+TEST_CASE("conv2d: a kernel that a backend lacks is named") {
+  const Tensor x = zeros({1, 4, 4, 2}), w = zeros({3, 3, 3, 2}).set_requires_grad();
+  const Tensor y = conv2d(x, w, {}, {});
+  Backend lean = backend(Device::ref);
+  lean.conv2d = {};
+  ScopedBackend scoped(Device::ref, lean);
+  CHECK_THROWS_WITH_AS(conv2d(x, w, {}, {}),
+                       doctest::Contains("conv2d.forward: this backend has no kernel for it"),
+                       Error);
+  CHECK_THROWS_WITH_AS(
+      backward(y, zeros(y.shape())),
+      doctest::Contains("conv2d.backward_weight: this backend has no kernel for it"), Error);
+}
+
+TEST_CASE("conv2d: errors") {
+  const Tensor x = zeros({1, 5, 5, 4}), w = zeros({6, 3, 3, 4});
+  CHECK_ERROR(conv2d(zeros({5, 5, 4}), w, {}, {}),
+              "conv2d: needs x [n, h, w, c_in] and filter [c_out, kh, kw, c_in / groups], got "
+              "[5, 5, 4] and [6, 3, 3, 4]");
+  CHECK_ERROR(conv2d(x, zeros({6, 3, 3, 3}), {}, {}),
+              "conv2d: filter [6, 3, 3, 3] does not fit 4 input channels in 1 groups");
+  CHECK_ERROR(conv2d(x, w, {}, {.groups = 2}),
+              "conv2d: filter [6, 3, 3, 4] does not fit 4 input channels in 2 groups");
+  CHECK_ERROR(conv2d(x, w, {}, {.stride = 0}),
+              "conv2d: stride 0, pad 0, dilation 1, groups 1: must be at least 1 (pad: 0)");
+  CHECK_ERROR(conv2d(x, w, {}, {.pad = -1}),
+              "conv2d: stride 1, pad -1, dilation 1, groups 1: must be at least 1 (pad: 0)");
+  CHECK_ERROR(conv2d(zeros({1, 2, 5, 4}), w, {}, {}),
+              "conv2d: x [1, 2, 5, 4] with pad 0 is smaller than the filter [6, 3, 3, 4]");
+  CHECK_ERROR(conv2d(x, zeros({6, 0, 3, 4}), {}, {}),
+              "conv2d: filter [6, 0, 3, 4] has no elements");
+  CHECK_ERROR(conv2d(x, zeros({6, 3, 3, 4}, DType::f32), {}, {}),
+              "conv2d: the filter is f32, the input f64");
+  CHECK_ERROR(conv2d(x, zeros({6, 3, 3, 4}, DType::f64, Device::cpu), {}, {}),
+              "conv2d: the filter is on cpu, the input on ref");
+  CHECK_ERROR(conv2d(x, w, zeros({4}), {}), "conv2d: bias must have shape [6], got [4]");
+  CHECK_ERROR(conv2d(zeros({1, 5, 5, 4}, DType::u8), w, {}, {}),
+              "conv2d: needs a float tensor, got u8");
+}
+
+}  // namespace
+}  // namespace tl::test

@@ -1,0 +1,71 @@
+// log_softmax: gradients, large inputs, devices, errors.
+#include "tests/support/op_case.h"
+#include "tests/support/op_errors.h"
+
+namespace tl::test {
+namespace {
+
+OpCase softmax_case(std::int64_t rows, std::int64_t columns, double scale = 2, double offset = 0) {
+  Random random(static_cast<std::uint64_t>(rows * 1009 + columns));
+  std::vector<double> x = random.uniform_vector(rows * columns, -scale, scale);
+  for (double& v : x) v += offset;
+  // A sum over the columns, and an exp and a log of a few roundings each.
+  const double terms = static_cast<double>(columns) + 15;
+  return {.name = concat(rows, " x ", columns, ", scale ", scale, ", offset ", offset),
+          .inputs = {{{rows, columns}, x}},
+          .op = [](const auto& in) { return log_softmax(in[0]); },
+          .y_terms = terms,
+          .gradient_terms = {terms}};
+}
+
+std::vector<OpCase> small_cases() {
+  return {softmax_case(1, 2), softmax_case(3, 5), softmax_case(7, 17), softmax_case(2, 31, 0.5),
+          softmax_case(2, 4, 8)};
+}
+
+TEST_CASE("log_softmax: gradient") { check_gradients("log_softmax", small_cases()); }
+
+TEST_CASE("log_softmax: every device") {
+  std::vector<OpCase> cases = small_cases();
+  cases.push_back(softmax_case(5, 1000));
+  cases.push_back(softmax_case(64, 33));
+  // exp(x) itself would overflow or vanish. The offset is a multiple of the grid of f32 here: x is
+  // the same number in f32 and f64.
+  cases.push_back({.name = "x of 1000",
+                   .inputs = {{{2, 3}, {1000, 1001, 998.5, -1000, -1002, -1000.5}}},
+                   .op = [](const auto& in) { return log_softmax(in[0]); },
+                   .y_terms = 18,
+                   .gradient_terms = {18}});
+  check_devices("log_softmax", cases);
+}
+
+TEST_CASE("log_softmax: one column, exactly") {
+  // The only class has probability 1: y = 0 and nothing depends on x.
+  EveryDevice every("log_softmax");
+  every.run([](Device device) {
+    const Tensor x = Tensor::from(std::vector<double>{3, -5}, {2, 1}, DType::f32, device);
+    x.set_requires_grad();
+    const Tensor y = log_softmax(x);
+    CHECK(y.to_vector<double>() == std::vector<double>{0, 0});
+    backward(y, Tensor::from(std::vector<double>{2, 7}, {2, 1}, DType::f32, device));
+    CHECK(x.grad().to_vector<double>() == std::vector<double>{0, 0});
+  });
+}
+
+TEST_CASE("log_softmax: equal columns") {
+  EveryDevice every("log_softmax");
+  every.run([](Device device) {
+    const Tensor y = log_softmax(Tensor::full({2, 4}, 7, DType::f32, device));
+    check_close(y.to_vector<double>(), std::vector<double>(8, -std::log(4)), f32_sum_bound(4), "y");
+  });
+}
+
+TEST_CASE("log_softmax: empty, errors") {
+  CHECK(log_softmax(zeros({0, 4})).shape() == Shape{0, 4});
+  CHECK_ERROR(log_softmax(zeros({4})), "log_softmax: needs [rows, columns > 0], got [4]");
+  CHECK_ERROR(log_softmax(zeros({4, 0})), "log_softmax: needs [rows, columns > 0], got [4, 0]");
+  CHECK_ERROR(log_softmax(zeros({2, 2}, DType::i32)), "log_softmax: needs a float tensor, got i32");
+}
+
+}  // namespace
+}  // namespace tl::test
