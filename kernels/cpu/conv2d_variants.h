@@ -10,12 +10,30 @@ using Conv2dBackwardDataVariant = Variant<Conv2dProblem, Conv2dBackwardDataArgs>
 using Conv2dBackwardWeightVariant = Variant<Conv2dProblem, Conv2dBackwardWeightArgs>;
 
 Conv2dForwardVariant conv2d_forward_implicit_gemm();
+Conv2dForwardVariant conv2d_forward_winograd();
 Conv2dBackwardDataVariant conv2d_backward_data_implicit_gemm();
+Conv2dBackwardDataVariant conv2d_backward_data_winograd();
 Conv2dBackwardWeightVariant conv2d_backward_weight_implicit_gemm();
 
 /// What every variant here asks for.
 inline bool is_all_f32(const Conv2dProblem& p) {
   return p.x_dtype == DType::f32 && p.w_dtype == DType::f32 && p.y_dtype == DType::f32;
+}
+
+/// What the Winograd variants compute: 3x3, stride 1, channels in whole blocks of 16, padding that
+/// the gradient of x can turn into one of its own.
+inline bool is_winograd_shape(const Conv2dProblem& p) {
+  return p.kh == 3 && p.kw == 3 && p.stride_h == 1 && p.stride_w == 1 && p.dilation_h == 1 &&
+         p.dilation_w == 1 && p.groups == 1 && p.pad_h <= 2 && p.pad_w <= 2 && p.c_in % 16 == 0 &&
+         p.c_out % 16 == 0;
+}
+
+/// 36 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms, which
+/// cost about as much as 48 more of them per channel and point. (Measured; see README.md.)
+inline double winograd_cost(const Conv2dProblem& p) {
+  const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
+  const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
+  return 36 * tiles * (c_in * c_out + 48 * (c_in + c_out));
 }
 
 }  // namespace tl::cpu

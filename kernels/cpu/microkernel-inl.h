@@ -71,6 +71,9 @@ struct TileOutput {
   bool relu = false;
 };
 
+/// max(x, 0) that keeps a NaN, which Max may not.
+HWY_INLINE Vec relu(Vec x) { return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(FloatTag())), x); }
+
 /// kRows rows of the accumulators; arrays that the compiler keeps in registers.
 template <int kRows>
 struct Accumulators {
@@ -141,9 +144,8 @@ HWY_INLINE void store_result(Accumulators<kRows>& sum, const TileOutput& out) {
   if (out.relu) {
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      // Not Max, which may return 0 for a NaN.
-      sum.left[i] = hn::IfThenZeroElse(hn::Lt(sum.left[i], hn::Zero(d)), sum.left[i]);
-      sum.right[i] = hn::IfThenZeroElse(hn::Lt(sum.right[i], hn::Zero(d)), sum.right[i]);
+      sum.left[i] = relu(sum.left[i]);
+      sum.right[i] = relu(sum.right[i]);
     }
   }
 #pragma GCC unroll 16

@@ -1,0 +1,47 @@
+// WinogradProduct: a convolution of 3x3 taps, stride 1, in tiles of 4x4 outputs, and the order in
+// which its tiles are counted.
+#pragma once
+
+#include <cstdint>
+
+namespace tl::cpu {
+
+/// y[n, i, j] = relu?(bias + addend + sum over r, s, c of x[n, i - pad_h + r, j - pad_w + s, c] *
+/// w) with x 0 outside; c_in and c_out are multiples of 16.
+struct WinogradProduct {
+  std::int64_t n = 0;
+  const float* x = nullptr;
+  std::int64_t x_h = 0, x_w = 0, c_in = 0;
+  std::int64_t pad_h = 0, pad_w = 0;
+  const float* u = nullptr;  // the transformed filter
+  float* y = nullptr;
+  std::int64_t y_h = 0, y_w = 0, c_out = 0;
+  const float* bias = nullptr;
+  const float* addend = nullptr;  // like y, may be y
+  bool relu = false;
+
+  static constexpr std::int64_t kTile = 4;
+  std::int64_t tiles_h() const { return (y_h + kTile - 1) / kTile; }
+  std::int64_t tiles_w() const { return (y_w + kTile - 1) / kTile; }
+  std::int64_t tiles() const { return n * tiles_h() * tiles_w(); }
+};
+
+/// A tile: its picture and its first output pixel. Stepped through row by row.
+struct TilePlace {
+  std::int64_t image, i, j;
+
+  TilePlace(const WinogradProduct& p, std::int64_t tile)
+      : image(tile / (p.tiles_h() * p.tiles_w())),
+        i(tile / p.tiles_w() % p.tiles_h() * WinogradProduct::kTile),
+        j(tile % p.tiles_w() * WinogradProduct::kTile) {}
+
+  void advance(const WinogradProduct& p) {
+    if ((j += WinogradProduct::kTile) < p.y_w) return;
+    j = 0;
+    if ((i += WinogradProduct::kTile) < p.y_h) return;
+    i = 0;
+    ++image;
+  }
+};
+
+}  // namespace tl::cpu
