@@ -19,7 +19,12 @@ std::uint64_t next_number() {
 void add_into(Tensor& total, Tensor gradient) {
   if (!total) {
     total = std::move(gradient);
-  } else if (!total.shares_storage()) {
+    return;
+  }
+  check(gradient.shape() == total.shape() && gradient.dtype() == total.dtype(),
+        "backward: a tensor was given gradients of two kinds: ", total.shape(), " ", total.dtype(),
+        " and ", gradient.shape(), " ", gradient.dtype());
+  if (!total.shares_storage()) {
     total.backend().elementwise.accumulate(total.stream(), gradient.readable(), total.writable());
   } else {
     Tensor sum = Tensor::empty_like(total);

@@ -169,7 +169,10 @@ View Tensor::writable() const {
 
 std::uint64_t Tensor::version() const { return deref(impl_).storage->version(); }
 
-bool Tensor::shares_storage() const { return deref(impl_).storage.use_count() > 1; }
+bool Tensor::shares_storage() const {
+  const TensorImpl& impl = deref(impl_);
+  return impl_.use_count() > 1 || impl.storage.use_count() > 1;
+}
 
 bool Tensor::requires_grad() const {
   const TensorImpl& impl = deref(impl_);

@@ -70,7 +70,7 @@ class Tensor {
   const Backend& backend() const { return tl::backend(device()); }
   Stream stream() const { return {}; }
   std::uint64_t version() const;
-  /// Whether another tensor or saved value holds the same storage.
+  /// Whether another handle, view or saved value holds the same storage.
   bool shares_storage() const;
 
   /// Whether backward will compute a gradient for it or through it.

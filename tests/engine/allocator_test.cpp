@@ -1,0 +1,106 @@
+// The caching allocator: reuse, counting, exact builds.
+#include "engine/allocator.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "tests/support/op_errors.h"
+
+namespace tl::test {
+namespace {
+
+#ifdef TL_EXACT_ALLOCATION
+constexpr bool kExact = true;
+#else
+constexpr bool kExact = false;
+#endif
+
+TEST_CASE("allocator: a block that came back is handed out again") {
+  if (kExact) return;
+  for (const Device device : devices()) {
+    INFO(name_of(device));
+    void* first = allocate(device, 1000);
+    release(device, first, 1000);
+    void* second = allocate(device, 990);  // about the same size
+    CHECK(second == first);
+    void* third = allocate(device, 1000);
+    CHECK(third != second);
+    release(device, second, 990);
+    release(device, third, 1000);
+  }
+}
+
+TEST_CASE("allocator: current, peak and kept bytes are counted") {
+  for (const Device device : devices()) {
+    INFO(name_of(device));
+    const MemorySpace space = memory_space(device);
+    release_cached_memory(space);
+    const MemoryStats start = memory_stats(space);
+    CHECK(start.cached == 0);
+    reset_peak(space);
+    CHECK(memory_stats(space).peak == start.current);
+    {
+      const Tensor a = Tensor::empty({1 << 16}, DType::f32, device);
+      const Tensor b = Tensor::empty({1 << 16}, DType::f32, device);
+      const MemoryStats stats = memory_stats(space);
+      CHECK(stats.current == start.current + (2 << 18));
+      CHECK(stats.peak == stats.current);
+      CHECK(stats.cached == 0);
+    }
+    const MemoryStats after = memory_stats(space);
+    CHECK(after.current == start.current);
+    CHECK(after.peak == start.current + (2 << 18));
+    CHECK(after.cached == (kExact ? 0 : 2 << 18));
+    reset_peak(space);
+    CHECK(memory_stats(space).peak == start.current);
+    release_cached_memory(space);
+    CHECK(memory_stats(space).cached == 0);
+  }
+}
+
+TEST_CASE("allocator: no block wastes more than an eighth") {
+  if (kExact) return;
+  for (std::int64_t bytes = 1; bytes < (1 << 20); bytes += 1 + bytes / 7) {
+    const auto before = memory_stats(MemorySpace::host).current;
+    void* block = allocate(Device::ref, bytes);
+    const auto taken = memory_stats(MemorySpace::host).current - before;
+    INFO(bytes, " took ", taken);
+    CHECK(taken >= bytes);
+    CHECK(taken <= std::max<std::int64_t>(bytes + bytes / 8, bytes + 64));
+    CHECK(reinterpret_cast<std::uintptr_t>(block) % 64 == 0);
+    std::memset(block, 1, static_cast<std::size_t>(bytes));
+    release(Device::ref, block, bytes);
+    CHECK(memory_stats(MemorySpace::host).current == before);
+  }
+  release_cached_memory(MemorySpace::host);
+}
+
+TEST_CASE("allocator: exact builds fill fresh blocks with NaN") {
+  if (!kExact) return;
+  for (const Device device : devices()) {
+    const Tensor x = Tensor::empty({100}, DType::f32, device);
+    for (const float v : x.to_vector<float>()) CHECK(std::isnan(v));
+  }
+}
+
+TEST_CASE("allocator: a device that is full gets its kept blocks back first, then says so") {
+  static int requests;
+  requests = 0;
+  Backend full = backend(Device::ref);
+  full.memory.allocate = [](std::int64_t bytes, void**) {
+    ++requests;
+    throw Error(concat("no block of ", bytes, " bytes"));
+  };
+  const auto before = memory_stats(MemorySpace::host).current;
+  {
+    ScopedBackend scoped(Device::ref, full);
+    // One retry, after what was kept went back to the system.
+    CHECK_THROWS_AS(allocate(Device::ref, 12345678), Error);
+  }
+  CHECK(requests == 2);
+  CHECK(memory_stats(MemorySpace::host).current == before);
+  CHECK(memory_stats(MemorySpace::host).cached == 0);
+}
+
+}  // namespace
+}  // namespace tl::test
