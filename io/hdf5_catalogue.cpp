@@ -69,6 +69,21 @@ class Walker {
   }
 
  private:
+  static void check_filters(hid_t properties, const std::string& name) {
+    const int count = hdf5_check(H5Pget_nfilters(properties), name);
+    for (unsigned i = 0; i < static_cast<unsigned>(count); ++i) {
+      char filter[64] = "";
+      unsigned flags = 0;
+      size_t values = 0;
+      const H5Z_filter_t id = hdf5_check(
+          H5Pget_filter2(properties, i, &flags, &values, nullptr, sizeof filter, filter, nullptr),
+          name);
+      filter[sizeof filter - 1] = '\0';
+      check(H5Zfilter_avail(id) > 0, name, ": packed by filter ", id, " (", filter,
+            "), which this HDF5 library does not have");
+    }
+  }
+
   /// Takes the dataset's stored bytes off what the file has; refuses more elements than these can
   /// be.
   void check_storage(hid_t dataset, hid_t type, const CatalogueEntry& entry) {
@@ -78,6 +93,8 @@ class Walker {
           ": its data lie in other datasets, which is refused");
     check(H5Pget_external_count(properties.get()) == 0, entry.name,
           ": its data lie in another file, which is refused");
+
+    if (layout == H5D_CHUNKED) check_filters(properties.get(), entry.name);
 
     const uint64_t count = entry.bytes() / size_of(entry.dtype);
     if (count == 0) return;

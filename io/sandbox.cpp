@@ -19,17 +19,15 @@
 #include "io/unique_fd.h"
 #include "kernels/error.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TL_ADDRESS_SPACE_IS_SHADOWED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define TL_ADDRESS_SPACE_IS_SHADOWED 1
-#endif
-#endif
-
 namespace tl {
 namespace {
+
+/// The sanitizers map terabytes for themselves; a limit on address space would stop them.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool limits_memory = false;
+#else
+constexpr bool limits_memory = true;
+#endif
 
 constexpr char is_result = 'R', is_error = 'E';
 
@@ -70,10 +68,10 @@ void confine(const ChildLimits& limits, pid_t parent) {
 
   set_limit(RLIMIT_CORE, 0, 0);
   set_limit(RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 5);
-#ifndef TL_ADDRESS_SPACE_IS_SHADOWED
-  const uint64_t memory = mapped_bytes() + limits.memory_bytes;
-  set_limit(RLIMIT_AS, memory, memory + limits.more_memory_bytes);
-#endif
+  if (limits_memory) {
+    const uint64_t memory = mapped_bytes() + limits.memory_bytes;
+    set_limit(RLIMIT_AS, memory, memory + limits.more_memory_bytes);
+  }
 }
 
 bool send(int fd, const char* bytes, size_t size) {

@@ -238,6 +238,14 @@ TEST_CASE("hdf5: refusals name the file and the cause") {
           H5Dwrite(dataset.get(), H5T_NATIVE_FLOAT, memory.get(), space.get(), H5P_DEFAULT, &value);
         }) == "w: states 8589934592 elements of 4 bytes, stored in 16384 bytes");
   CHECK(refused([](hid_t file) {
+          const std::vector<float> values(100, 1);
+          const hsize_t chunk = 50;
+          const Hdf5Handle packed(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, "packed");
+          H5Pset_chunk(packed.get(), 1, &chunk);
+          H5Pset_filter(packed.get(), 32000, H5Z_FLAG_OPTIONAL, 0, nullptr);
+          put(file, "w", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, {100}, values.data(), packed.get());
+        }).starts_with("w: packed by filter 32000"));
+  CHECK(refused([](hid_t file) {
           const Hdf5Handle text(H5Tcopy(H5T_C_S1), H5Tclose, "text");
           put(file, "words", text.get(), text.get(), {2}, "ab");
         }) == "words: holds text, expected numbers");
