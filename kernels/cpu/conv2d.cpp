@@ -10,6 +10,7 @@ void install_conv2d(Backend& b) {
   b.conv2d.backward_data.add(conv2d_backward_data_implicit_gemm());
   b.conv2d.backward_data.add(conv2d_backward_data_winograd());
   b.conv2d.backward_weight.add(conv2d_backward_weight_implicit_gemm());
+  b.conv2d.backward_weight.add(conv2d_backward_weight_winograd());
 }
 
 }  // namespace tl::cpu

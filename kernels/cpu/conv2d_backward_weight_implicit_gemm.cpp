@@ -43,7 +43,7 @@ struct WeightBlocking {
                             std::max<std::int64_t>(1, pixels / kBlockPixels)});
     partial_floats = pixel_parts > 1 ? align_floats(rows * columns) : 0;
     const std::int64_t chunk_columns = divide_up(panels(columns), panel_parts) * kPanel;
-    scratch_floats = align_floats(chunk_columns * (kBlockPixels + 1));
+    scratch_floats = staging_floats(chunk_columns) + chunk_columns * kBlockPixels;
   }
 };
 
@@ -83,7 +83,7 @@ void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking
   const Range columns{panel_range.begin * kPanel,
                       std::min(blocking.columns, panel_range.end * kPanel)};
   float* staging = scratch;
-  float* packed = scratch + panel_range.size() * kPanel;
+  float* packed = scratch + staging_floats(panel_range.size() * kPanel);
   for (std::int64_t first = pixels.begin; first < pixels.end; first += kBlockPixels) {
     const Range block{first, std::min(pixels.end, first + kBlockPixels)};
     gather_panels(patches, block, columns, staging, packed);

@@ -76,35 +76,60 @@ HWY_INLINE void gather_row_of_blocks(const ConvProduct& p, const GridPlace& plac
   });
 }
 
-/// One row with runs of any length, consecutive into `staging`.
+/// Copies `size` floats, in whole vectors where `readable` floats may be read: then up to a vector
+/// past the end of `to` is written, too.
+HWY_INLINE void copy_run(const float* from, std::int64_t size, std::int64_t readable, float* to) {
+  const FloatTag d;
+  if (round_up(size, kLanes) > readable) return copy_floats(from, to, size);
+  for (std::int64_t i = 0; i < size; i += kLanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+}
+
+/// One row with runs of any length, consecutive into `staging`, which has a vector to spare.
 HWY_INLINE void gather_row_flat(const ConvProduct& p, const GridPlace& place, Range depth,
                                 float* staging) {
   for_each_run(p, place, depth, [&](const Run& run) HWY_ATTR {
-    zero_floats(staging, run.inside_begin - run.begin);
-    const std::int64_t inside = run.inside_end - run.inside_begin;
-    if (inside > 0) {
-      copy_floats(p.x + run.offset + run.inside_begin, staging + run.inside_begin - run.begin,
-                  inside);
+    if (run.inside_begin > run.begin) zero_floats(staging, run.inside_begin - run.begin);
+    if (run.inside_end > run.inside_begin) {
+      const std::int64_t first = run.offset + run.inside_begin;
+      copy_run(p.x + first, run.inside_end - run.inside_begin, p.x_floats() - first,
+               staging + run.inside_begin - run.begin);
     }
-    zero_floats(staging + run.inside_end - run.begin, run.end - run.inside_end);
+    if (run.end > run.inside_end) {
+      zero_floats(staging + run.inside_end - run.begin, run.end - run.inside_end);
+    }
     staging += run.end - run.begin;
   });
 }
 
+/// Rows that are put together in the staging buffer before they are packed: loads that follow the
+/// stores they depend on at some distance need not wait for them.
+constexpr std::int64_t kStagedRows = 8;
+
+/// Floats of the staging buffer.
+inline std::int64_t staging_floats(std::int64_t depth) {
+  return kStagedRows * align_floats(depth + kLanes);
+}
+
 /// Rows `rows` and depth `depth` as blocks of kBlock: [depth / kBlock][rows][kBlock], the last
-/// block padded with zeros. depth.begin is a multiple of kBlock; `staging` has room for one row's
-/// depth.
+/// block padded with zeros. depth.begin is a multiple of kBlock.
 template <std::int64_t kBlock>
 inline void gather_blocks(const ConvProduct& p, Range rows, Range depth, float* staging,
                           float* packed) {
-  const std::int64_t block_step = rows.size() * kBlock;
   GridPlace place(p, rows.begin);
-  for (std::int64_t i = 0; i < rows.size(); ++i, place.advance(p)) {
-    if (p.channels % kBlock == 0) {
-      gather_row_of_blocks<kBlock>(p, place, depth, block_step, packed + i * kBlock);
-    } else {
-      gather_row_flat(p, place, depth, staging);
-      pack_row<kBlock>(staging, depth.size(), rows.size(), i, packed);
+  if (p.channels % kBlock == 0) {
+    for (std::int64_t i = 0; i < rows.size(); ++i, place.advance(p)) {
+      gather_row_of_blocks<kBlock>(p, place, depth, rows.size() * kBlock, packed + i * kBlock);
+    }
+    return;
+  }
+  const std::int64_t staging_step = align_floats(depth.size() + kLanes);
+  for (std::int64_t i = 0; i < rows.size(); i += kStagedRows) {
+    const std::int64_t count = std::min(kStagedRows, rows.size() - i);
+    for (std::int64_t j = 0; j < count; ++j, place.advance(p)) {
+      gather_row_flat(p, place, depth, staging + j * staging_step);
+    }
+    for (std::int64_t j = 0; j < count; ++j) {
+      pack_row<kBlock>(staging + j * staging_step, depth.size(), rows.size(), i + j, packed);
     }
   }
 }

@@ -36,10 +36,10 @@ inline std::int64_t conv_block_rows(std::int64_t depth) {
   return std::clamp<std::int64_t>(tiles, 2, 16) * kMaxRows;
 }
 
-/// Scratch of one worker, in floats: gathered rows and one row's staging.
+/// Scratch of one worker, in floats: gathered rows and their staging.
 inline std::int64_t conv_scratch_floats(std::int64_t depth) {
   const std::int64_t block_depth = round_up(std::min(depth, kConvBlockDepth), kDepthBlock);
-  return block_depth * (conv_block_rows(depth) + 1);
+  return staging_floats(block_depth) + block_depth * conv_block_rows(depth);
 }
 
 /// All panels in `panel_range` of one block of depth.
@@ -85,13 +85,13 @@ inline void run_conv_product(const ConvProduct& p, float* scratch) {
   if (p.rows() == 0 || p.columns == 0) return;
   const ChunkGrid grid = cut_into_chunks(p.rows(), panels(p.columns), conv_block_rows(p.depth()));
   const std::int64_t scratch_floats = conv_scratch_floats(p.depth());
-  const std::int64_t staging_floats = round_up(std::min(p.depth(), kConvBlockDepth), kDepthBlock);
+  const std::int64_t block_depth = round_up(std::min(p.depth(), kConvBlockDepth), kDepthBlock);
   parallel_for(grid.chunks(), [&](std::int64_t chunk, int worker) {
     const Range rows = part_of(p.rows(), grid.row_parts, chunk / grid.panel_parts);
     const Range panel_range =
         part_of(panels(p.columns), grid.panel_parts, chunk % grid.panel_parts);
     float* staging = scratch + worker * scratch_floats;
-    float* packed = staging + staging_floats;
+    float* packed = staging + staging_floats(block_depth);
     // Depth 0, a pixel that no tap reaches, still runs one, empty, block.
     for (std::int64_t l = 0; l == 0 || l < p.depth(); l += kConvBlockDepth) {
       const Range depth{l, std::min(p.depth(), l + kConvBlockDepth)};

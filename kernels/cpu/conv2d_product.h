@@ -39,6 +39,8 @@ struct ConvProduct {
 
   std::int64_t rows() const { return n * grid_h * grid_w; }
   std::int64_t depth() const { return taps_h * taps_w * channels; }
+  /// Floats that may be read from x on.
+  std::int64_t x_floats() const { return (n * x_h * x_w - 1) * x_pixel + channels; }
 
   /// Whether consecutive rows are consecutive pixels of y.
   bool y_is_dense() const {

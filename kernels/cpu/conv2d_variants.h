@@ -14,6 +14,7 @@ Conv2dForwardVariant conv2d_forward_winograd();
 Conv2dBackwardDataVariant conv2d_backward_data_implicit_gemm();
 Conv2dBackwardDataVariant conv2d_backward_data_winograd();
 Conv2dBackwardWeightVariant conv2d_backward_weight_implicit_gemm();
+Conv2dBackwardWeightVariant conv2d_backward_weight_winograd();
 
 /// What every variant here asks for.
 inline bool is_all_f32(const Conv2dProblem& p) {

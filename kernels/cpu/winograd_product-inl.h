@@ -104,7 +104,7 @@ inline void run_winograd_by_tiles(const WinogradProduct& p, const WinogradBlocki
     const Range tiles = part_of(p.tiles(), blocking.blocks, block);
     float* v = workspace + worker * (blocking.v_floats() + blocking.m_floats());
     float* m = v + blocking.v_floats();
-    gather_tiles(p, tiles, v, tiles.size() * kDepthBlock, blocking.v_point_step);
+    gather_tiles<kDepthBlock>(p, tiles, v, tiles.size() * kDepthBlock, blocking.v_point_step);
     for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
       for (std::int64_t point = 0; point < kPlane; ++point) {
         multiply_point(tiles.size(), p.c_in, v + point * blocking.v_point_step,
@@ -130,8 +130,8 @@ inline void run_winograd_by_points(const WinogradProduct& p, const WinogradBlock
     };
     parallel_for(tile_chunks, [&](std::int64_t chunk, int) {
       const Range part = tiles_of(chunk);
-      gather_tiles(p, part, v + (part.begin - tiles.begin) * kDepthBlock,
-                   tiles.size() * kDepthBlock, blocking.v_point_step);
+      gather_tiles<kDepthBlock>(p, part, v + (part.begin - tiles.begin) * kDepthBlock,
+                                tiles.size() * kDepthBlock, blocking.v_point_step);
     });
     parallel_for(kPlane, [&](std::int64_t point, int) {
       for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {

@@ -62,16 +62,18 @@ HWY_INLINE void transform_patch(const Patch& patch, std::int64_t channel, float*
   }
 }
 
-/// Tiles `tiles` into V: tile t stands at v + (t - tiles.begin) * 16, blocks of 16 channels
-/// block_step and points point_step floats apart.
+/// Tiles `tiles` into V [36][c_in / kBlock][tile][kBlock]: tile t stands at
+/// v + (t - tiles.begin) * kBlock, blocks of channels block_step and points point_step floats
+/// apart.
+template <std::int64_t kBlock>
 inline void gather_tiles(const WinogradProduct& p, Range tiles, float* v, std::int64_t block_step,
                          std::int64_t point_step) {
   TilePlace place(p, tiles.begin);
   for (std::int64_t t = tiles.begin; t < tiles.end; ++t, place.advance(p)) {
     const Patch patch(p, place);
-    float* to = v + (t - tiles.begin) * kDepthBlock;
+    float* to = v + (t - tiles.begin) * kBlock;
     for (std::int64_t c = 0; c < p.c_in; c += kLanes) {
-      transform_patch(patch, c, to + c / kDepthBlock * block_step + c % kDepthBlock, point_step);
+      transform_patch(patch, c, to + c / kBlock * block_step + c % kBlock, point_step);
     }
   }
 }
@@ -104,22 +106,23 @@ inline void transform_filter(const float* taps, std::int64_t depth, float* u,
   }
 }
 
-/// A^T m A of one tile and one vector of channels.
+/// A^T m A of one tile and one vector of channels; 4x4 outputs, or 3x3 for the gradient of w.
+template <int kSize>
 HWY_INLINE void transform_products(const float* m, std::int64_t point_step,
-                                   Vec (&y)[kOutputs][kOutputs]) {
+                                   Vec (&y)[kSize][kSize]) {
   const FloatTag d;
-  Vec columns[kOutputs][kPoints];
+  Vec columns[kSize][kPoints];
 #pragma GCC unroll 6
   for (int s = 0; s < kPoints; ++s) {
-    Vec in[kPoints], out[kOutputs];
+    Vec in[kPoints], out[kSize];
 #pragma GCC unroll 6
     for (int r = 0; r < kPoints; ++r) in[r] = hn::LoadU(d, m + (r * kPoints + s) * point_step);
     transform_outputs(in, out);
 #pragma GCC unroll 4
-    for (int i = 0; i < kOutputs; ++i) columns[i][s] = out[i];
+    for (int i = 0; i < kSize; ++i) columns[i][s] = out[i];
   }
 #pragma GCC unroll 4
-  for (int i = 0; i < kOutputs; ++i) transform_outputs(columns[i], y[i]);
+  for (int i = 0; i < kSize; ++i) transform_outputs(columns[i], y[i]);
 }
 
 /// Products of tiles `tiles` and the channels of one panel to y. Tile t's stand at

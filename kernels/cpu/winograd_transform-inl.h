@@ -80,6 +80,32 @@ HWY_INLINE void transform_outputs(const Vec (&m)[kPoints], Vec (&out)[kOutputs])
       hn::MulAdd(constant(0.125f), m[3], hn::NegMulAdd(constant(8.0f), m[4], difference)), m[5]);
 }
 
+/// G g with four taps, for F(3, 4).
+HWY_INLINE void transform_taps(const Vec (&g)[kOutputs], Vec (&out)[kPoints]) {
+  const Vec even = hn::Add(g[0], g[2]);
+  const Vec odd = hn::Add(g[1], g[3]);
+  const Vec third = constant(1.0f / 3);
+  out[0] = g[0];
+  out[1] = hn::Mul(third, hn::Add(even, odd));
+  out[2] = hn::Mul(third, hn::Sub(odd, even));
+  const Vec even_half = hn::MulAdd(constant(0.25f), g[2], g[0]);
+  const Vec odd_half = hn::MulAdd(constant(0.25f), g[3], g[1]);
+  out[3] = hn::Mul(constant(-16.0f / 15), hn::MulAdd(constant(0.5f), odd_half, even_half));
+  const Vec even_two = hn::MulAdd(constant(4.0f), g[2], g[0]);
+  const Vec odd_two = hn::MulAdd(constant(4.0f), g[3], g[1]);
+  out[4] = hn::Mul(constant(1.0f / 15), hn::NegMulAdd(constant(2.0f), odd_two, even_two));
+  out[5] = g[3];
+}
+
+/// A^T m with three outputs, for F(3, 4).
+HWY_INLINE void transform_outputs(const Vec (&m)[kPoints], Vec (&out)[kTaps]) {
+  const Vec sum = hn::Add(m[1], m[2]);
+  const Vec difference = hn::Sub(m[1], m[2]);
+  out[0] = hn::Add(hn::Add(m[0], sum), hn::Add(m[3], m[4]));
+  out[1] = hn::MulAdd(constant(0.5f), m[3], hn::NegMulAdd(constant(2.0f), m[4], difference));
+  out[2] = hn::Add(hn::MulAdd(constant(0.25f), m[3], hn::MulAdd(constant(4.0f), m[4], sum)), m[5]);
+}
+
 }  // namespace tl::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

@@ -1,0 +1,203 @@
+// conv2d.backward_weight "winograd_f3x3": 3x3, stride 1, as Winograd's F(3x3, 4x4). A tile of 4x4
+// pixels of dy plays the filter, the patch of 6x6 pixels of x around it the input, and the 3x3
+// results are summed over all tiles, which can be done before they are transformed back:
+//
+//   V = transformed patches of x      36 matrices [tiles, c_in]       panels of the microkernel
+//   Z = transformed tiles of dy       36 matrices [tiles, c_out]
+//   D = Z^T V, point by point         36 matrices [c_out, c_in]
+//   dw = transformed D
+//
+// Tiles come in blocks; in each, V and Z are made in parallel, then the points are shared out and D
+// gathers up the block's part. So the order of every sum is the order of the tiles.
+#include "kernels/cpu/simd_target.h"
+//
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/conv2d_backward_weight_winograd.cpp"
+#include "hwy/foreach_target.h"
+//
+#include "kernels/cpu/conv2d_variants.h"
+#include "kernels/cpu/winograd_product-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tl::cpu::HWY_NAMESPACE {
+namespace {
+
+/// Blocks of tiles, and the layout of V [36][panel][tile][kPanel], Z [36][tile][c_out] and
+/// D [36][panel][c_out][kPanel].
+struct WinogradWeightBlocking {
+  static constexpr std::int64_t kBlockFloats = 5 * 1024 * 1024;  // for V and Z
+
+  std::int64_t blocks, block_tiles;
+  std::int64_t v_point_step, z_point_step, d_point_step;
+
+  WinogradWeightBlocking(const WinogradProduct& p, std::int64_t c_out) {
+    const std::int64_t padded_c_in = panels(p.c_in) * kPanel;
+    const std::int64_t fitting = kBlockFloats / (kPlane * (padded_c_in + c_out));
+    blocks = divide_up(p.tiles(), std::clamp<std::int64_t>(fitting, 64, 256));
+    block_tiles = divide_up(p.tiles(), blocks);
+    v_point_step = odd_lines(block_tiles * padded_c_in);
+    z_point_step = odd_lines(block_tiles * c_out);
+    d_point_step = odd_lines(c_out * padded_c_in);
+  }
+
+  std::int64_t workspace_floats() const {
+    return kPlane * (v_point_step + z_point_step + d_point_step);
+  }
+};
+
+/// The geometry of the forward pass.
+WinogradProduct product_of(const Conv2dProblem& p) {
+  WinogradProduct product;
+  product.n = p.n;
+  product.x_h = p.h;
+  product.x_w = p.w;
+  product.c_in = p.c_in;
+  product.pad_h = p.pad_h;
+  product.pad_w = p.pad_w;
+  product.y_h = p.out_h();
+  product.y_w = p.out_w();
+  product.c_out = p.c_out;
+  return product;
+}
+
+std::int64_t winograd_backward_weight_workspace_bytes(const Conv2dProblem& p) {
+  return WinogradWeightBlocking(product_of(p), p.c_out).workspace_floats() *
+         static_cast<std::int64_t>(sizeof(float));
+}
+
+/// G dy G^T of one tile and one vector of channels; pixels outside of dy are zero.
+HWY_INLINE void transform_gradient(const float* dy, std::int64_t row_step, std::int64_t pixel_step,
+                                   std::int64_t height, std::int64_t width, float* z,
+                                   std::int64_t point_step) {
+  const FloatTag d;
+  Vec columns[kPoints][kOutputs];
+#pragma GCC unroll 4
+  for (int s = 0; s < kOutputs; ++s) {
+    Vec in[kOutputs], out[kPoints];
+#pragma GCC unroll 4
+    for (int r = 0; r < kOutputs; ++r) {
+      const bool inside = r < height && s < width;
+      in[r] = inside ? hn::LoadU(d, dy + r * row_step + s * pixel_step) : hn::Zero(d);
+    }
+    transform_taps(in, out);
+#pragma GCC unroll 6
+    for (int i = 0; i < kPoints; ++i) columns[i][s] = out[i];
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < kPoints; ++i) {
+    Vec out[kPoints];
+    transform_taps(columns[i], out);
+#pragma GCC unroll 6
+    for (int j = 0; j < kPoints; ++j) hn::StoreU(out[j], d, z + (i * kPoints + j) * point_step);
+  }
+}
+
+/// Tiles `tiles` of dy into Z; tile t stands at z + (t - tiles.begin) * c_out.
+void gather_gradient(const WinogradProduct& p, const float* dy, Range tiles, float* z,
+                     std::int64_t point_step) {
+  TilePlace place(p, tiles.begin);
+  for (std::int64_t t = tiles.begin; t < tiles.end; ++t, place.advance(p)) {
+    const float* corner = dy + ((place.image * p.y_h + place.i) * p.y_w + place.j) * p.c_out;
+    for (std::int64_t c = 0; c < p.c_out; c += kLanes) {
+      transform_gradient(corner + c, p.y_w * p.c_out, p.c_out, p.y_h - place.i, p.y_w - place.j,
+                         z + (t - tiles.begin) * p.c_out + c, point_step);
+    }
+  }
+}
+
+/// D of one point gathers up `tiles` tiles.
+void accumulate_point(const WinogradProduct& p, std::int64_t tiles, const float* v, const float* z,
+                      bool first, float* d) {
+  for (std::int64_t panel = 0; panel < panels(p.c_in); ++panel) {
+    for_each_tile(p.c_out, [&](std::int64_t row, std::int64_t count) HWY_ATTR {
+      TileOutput out;
+      out.y = d + (panel * p.c_out + row) * kPanel;
+      out.step = kPanel;
+      out.addend = first ? nullptr : out.y;
+      tile_product(count, Columns{z + row, p.c_out}, v + panel * tiles * kPanel, tiles, out);
+    });
+  }
+}
+
+/// dw [c_out, 3, 3, c_in] of one output channel.
+void transform_back(const WinogradProduct& p, std::int64_t co, const float* d,
+                    std::int64_t point_step, float* dw) {
+  for (std::int64_t ci = 0; ci < p.c_in; ci += kLanes) {
+    Vec taps[kTaps][kTaps];
+    transform_products(d + (ci / kPanel * p.c_out + co) * kPanel + ci % kPanel, point_step, taps);
+    for (int r = 0; r < kTaps; ++r) {
+      for (int s = 0; s < kTaps; ++s) {
+        hn::StoreU(taps[r][s], FloatTag(), dw + ((co * kTaps + r) * kTaps + s) * p.c_in + ci);
+      }
+    }
+  }
+}
+
+void winograd_backward_weight_run(const Conv2dProblem& problem,
+                                  const Conv2dBackwardWeightArgs& args) {
+  constexpr std::int64_t kTilesPerChunk = 4;
+  WinogradProduct p = product_of(problem);
+  p.x = args.x.as<float>();
+  const WinogradWeightBlocking blocking(p, p.c_out);
+  float* v = static_cast<float*>(args.workspace.data);
+  float* z = v + kPlane * blocking.v_point_step;
+  float* d = z + kPlane * blocking.z_point_step;
+  for (std::int64_t block = 0; block < blocking.blocks; ++block) {
+    const Range tiles = part_of(p.tiles(), blocking.blocks, block);
+    parallel_for(divide_up(tiles.size(), kTilesPerChunk), [&](std::int64_t chunk, int) {
+      const std::int64_t begin = chunk * kTilesPerChunk;
+      const Range part{tiles.begin + begin,
+                       std::min(tiles.end, tiles.begin + begin + kTilesPerChunk)};
+      gather_tiles<kPanel>(p, part, v + begin * kPanel, tiles.size() * kPanel,
+                           blocking.v_point_step);
+      gather_gradient(p, args.dy.as<float>(), part, z + begin * p.c_out, blocking.z_point_step);
+    });
+    parallel_for(kPlane, [&](std::int64_t point, int) {
+      accumulate_point(p, tiles.size(), v + point * blocking.v_point_step,
+                       z + point * blocking.z_point_step, block == 0,
+                       d + point * blocking.d_point_step);
+    });
+  }
+  parallel_for(p.c_out, [&](std::int64_t co, int) {
+    transform_back(p, co, d, blocking.d_point_step, args.dw.as<float>());
+  });
+}
+
+}  // namespace
+}  // namespace tl::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tl::cpu {
+namespace {
+
+HWY_EXPORT(winograd_backward_weight_workspace_bytes);
+HWY_EXPORT(winograd_backward_weight_run);
+
+bool supports(const Conv2dProblem& p) {
+  return is_all_f32(p) && is_winograd_shape(p) && !p.prologue && p.y_size() > 0;
+}
+
+std::int64_t workspace_bytes(const Conv2dProblem& p) {
+  return HWY_DYNAMIC_DISPATCH(winograd_backward_weight_workspace_bytes)(p);
+}
+
+void run(Stream, const Conv2dProblem& p, const Conv2dBackwardWeightArgs& args) {
+  if (p.w_size() == 0) return;
+  HWY_DYNAMIC_DISPATCH(winograd_backward_weight_run)(p, args);
+}
+
+double cost(const Conv2dProblem& p) { return winograd_cost(p); }
+
+}  // namespace
+
+Conv2dBackwardWeightVariant conv2d_backward_weight_winograd() {
+  return {.name = "winograd_f3x3",
+          .supports = supports,
+          .workspace_bytes = workspace_bytes,
+          .run = run,
+          .cost = cost};
+}
+
+}  // namespace tl::cpu
+#endif
