@@ -1,0 +1,99 @@
+// log_softmax: chunks of rows, lanes along the columns, Highway's exp (at most 1 ulp off).
+#include "kernels/cpu/simd_target.h"
+//
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/log_softmax.cpp"
+#include "hwy/foreach_target.h"
+//
+#include <cmath>
+#include <limits>
+
+#include "hwy/contrib/math/math-inl.h"
+#include "kernels/cpu/floats.h"
+#include "kernels/cpu/install.h"
+#include "kernels/cpu/loops-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tl::cpu::HWY_NAMESPACE {
+namespace {
+
+float max_of(const float* x, std::int64_t size) {
+  const hn::ScalableTag<float> d;
+  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  auto vector_max = hn::Set(d, -std::numeric_limits<float>::infinity());
+  std::int64_t i = 0;
+  for (; i + lanes <= size; i += lanes) vector_max = hn::Max(vector_max, hn::LoadU(d, x + i));
+  float max = hn::GetLane(hn::MaxOfLanes(d, vector_max));
+  for (; i < size; ++i) max = std::max(max, x[i]);
+  return max;
+}
+
+void forward_row(const float* x, float* y, std::int64_t columns) {
+  const float max = max_of(x, columns);
+  const float sum = sum_of(columns, [=](auto d, std::int64_t j) {
+    return hn::Exp(d, hn::Sub(hn::LoadU(d, x + j), hn::Set(d, max)));
+  });
+  const float log_sum = std::log(sum);
+  for_each_vector({0, columns}, [=](auto d, std::int64_t j) {
+    const auto shifted = hn::Sub(hn::LoadU(d, x + j), hn::Set(d, max));
+    hn::StoreU(hn::Sub(shifted, hn::Set(d, log_sum)), d, y + j);
+  });
+}
+
+void backward_row(const float* y, const float* dy, float* dx, std::int64_t columns) {
+  const float sum = sum_of(columns, [=](auto d, std::int64_t j) { return hn::LoadU(d, dy + j); });
+  for_each_vector({0, columns}, [=](auto d, std::int64_t j) {
+    const auto p = hn::Exp(d, hn::LoadU(d, y + j));
+    hn::StoreU(hn::NegMulAdd(p, hn::Set(d, sum), hn::LoadU(d, dy + j)), d, dx + j);
+  });
+}
+
+void forward(const float* x, float* y, std::int64_t rows, std::int64_t columns) {
+  parallel_ranges(rows, rows_per_chunk(columns), [=](Range chunk) {
+    for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
+      forward_row(x + i * columns, y + i * columns, columns);
+    }
+  });
+}
+
+void backward(const float* y, const float* dy, float* dx, std::int64_t rows, std::int64_t columns) {
+  parallel_ranges(rows, rows_per_chunk(columns), [=](Range chunk) {
+    for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
+      backward_row(y + i * columns, dy + i * columns, dx + i * columns, columns);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace tl::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tl::cpu {
+namespace {
+
+HWY_EXPORT(forward);
+HWY_EXPORT(backward);
+
+void run_forward(Stream, std::int64_t columns, ConstView x, View y) {
+  const char* op = "log_softmax.forward";
+  if (y.size == 0) return;
+  HWY_DYNAMIC_DISPATCH(forward)(floats(op, x), floats(op, y), y.size / columns, columns);
+}
+
+void run_backward(Stream, std::int64_t columns, ConstView y, ConstView dy, View dx) {
+  const char* op = "log_softmax.backward";
+  if (dx.size == 0) return;
+  HWY_DYNAMIC_DISPATCH(backward)
+  (floats(op, y), floats(op, dy), floats(op, dx), dx.size / columns, columns);
+}
+
+}  // namespace
+
+void install_log_softmax(Backend& b) {
+  b.log_softmax.forward = run_forward;
+  b.log_softmax.backward = run_backward;
+}
+
+}  // namespace tl::cpu
+#endif
