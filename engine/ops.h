@@ -48,6 +48,9 @@ struct MaxPool2dOptions {
 /// The largest element of each window of x [n, h, w, c].
 Tensor max_pool2d(const Tensor& x, const MaxPool2dOptions& options);
 
+/// The mean of each channel over all pixels: x [n, h, w, c] to y [n, c].
+Tensor global_average_pool(const Tensor& x);
+
 /// Logarithm of the softmax over the last dimension of x [rows, columns].
 Tensor log_softmax(const Tensor& x);
 

@@ -13,6 +13,7 @@
 #include "kernels/cross_entropy.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "kernels/global_average_pool.h"
 #include "kernels/log_softmax.h"
 #include "kernels/max_pool2d.h"
 #include "kernels/memory.h"
@@ -30,6 +31,7 @@ struct Backend {
   Conv2dKernels conv2d;
   BatchNormKernels batch_norm;
   MaxPool2dKernels max_pool2d;
+  GlobalAveragePoolKernels global_average_pool;
   LogSoftmaxKernels log_softmax;
   CrossEntropyKernels cross_entropy;
   SgdKernels sgd;

@@ -14,6 +14,7 @@ Backend cpu_backend() {
   cpu::install_conv2d(b);
   cpu::install_batch_norm(b);
   cpu::install_max_pool2d(b);
+  cpu::install_global_average_pool(b);
   cpu::install_log_softmax(b);
   cpu::install_cross_entropy(b);
   cpu::install_sgd(b);

@@ -13,6 +13,7 @@ Backend backend(const char* name) {
   install_memory(b);
   install_conv2d(b);
   install_batch_norm(b);
+  install_global_average_pool(b);
   install_adam(b);
   return b;
 }

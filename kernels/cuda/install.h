@@ -9,6 +9,7 @@ namespace tl::TL_DEVICE_NAMESPACE {
 void install_memory(Backend& b);
 void install_conv2d(Backend& b);
 void install_batch_norm(Backend& b);
+void install_global_average_pool(Backend& b);
 void install_adam(Backend& b);
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

@@ -14,6 +14,7 @@ Backend ref_backend() {
   ref::install_conv2d(b);
   ref::install_batch_norm(b);
   ref::install_max_pool2d(b);
+  ref::install_global_average_pool(b);
   ref::install_log_softmax(b);
   ref::install_cross_entropy(b);
   ref::install_sgd(b);

@@ -1,0 +1,169 @@
+// global_average_pool: every backend against the f64 loops of `ref`, on `cpu` for every instruction
+// set and with the same bits for every thread count.
+#include "kernels/global_average_pool.h"
+
+#include <doctest/doctest.h>
+
+#include <string_view>
+
+#include "kernels/cpu/simd_target.h"
+#include "tests/support/backends.h"
+#include "tests/support/compare.h"
+#include "tests/support/device_buffer.h"
+#include "tests/support/random.h"
+#include "tests/support/thread_counts.h"
+
+namespace tl::test {
+namespace {
+
+using Problem = GlobalAveragePoolProblem;
+using Values = std::vector<double>;
+
+/// One pixel, one row, one column, primes, c = h = w, less than a vector, one past four of them,
+/// more rows than a CUDA block has lanes, the last layer of a ResNet, and nothing.
+std::vector<Problem> cases() {
+  return {{1, 1, 1, 1},   {2, 1, 7, 3},     {3, 5, 1, 17}, {2, 5, 5, 5},
+          {1, 9, 4, 33},  {1, 3, 2, 65},    {2, 11, 3, 2}, {5, 8, 8, 31},
+          {3, 7, 7, 512}, {1, 17, 13, 129}, {0, 2, 2, 3},  {2, 3, 4, 0}};
+}
+
+/// A block of `size` elements whose first is not aligned to a vector.
+class Displaced {
+ public:
+  Displaced(const Backend& backend, DType dtype, std::int64_t size)
+      : block_(backend, dtype, size + 1) {}
+  View view() const {
+    const View all = block_.view();
+    return {static_cast<char*>(all.data) + size_of(all.dtype), all.dtype, all.size - 1};
+  }
+  void write(const Values& values) {
+    Values all = block_.read();
+    std::copy(values.begin(), values.end(), all.begin() + 1);
+    block_.write(all);
+  }
+  Values read() const {
+    const Values all = block_.read();
+    return {all.begin() + 1, all.end()};
+  }
+
+ private:
+  DeviceBuffer block_;
+};
+
+Values run_forward(const Backend& b, DType dtype, const Problem& p, const Values& x) {
+  Displaced from(b, dtype, p.x_size());
+  const Displaced y(b, dtype, p.y_size());
+  from.write(x);
+  b.global_average_pool.forward({}, p, from.view(), y.view());
+  return y.read();
+}
+
+Values run_backward(const Backend& b, DType dtype, const Problem& p, const Values& dy) {
+  Displaced from(b, dtype, p.y_size());
+  const Displaced dx(b, dtype, p.x_size());
+  from.write(dy);
+  b.global_average_pool.backward({}, p, from.view(), dx.view());
+  return dx.read();
+}
+
+/// Calls f(backend) for every backend, and for `cpu` once per instruction set.
+template <class F>
+void for_each_backend(const F& f) {
+  for (const Backend& backend : tested_backends()) {
+    INFO("backend ", backend.name);
+    if (std::string_view(backend.name) != "cpu") {
+      f(backend);
+      continue;
+    }
+    for (const char* target : {"avx512", "avx2", "sse4", "scalar"}) {
+      if (!cpu::has_simd_target(target)) continue;
+      CAPTURE(target);
+      cpu::use_simd_target(target);
+      f(backend);
+    }
+    cpu::use_simd_target("");
+  }
+}
+
+std::string name(const Problem& p) {
+  return concat("x [", p.n, ", ", p.h, ", ", p.w, ", ", p.c, "]");
+}
+
+TEST_CASE("global_average_pool") {
+  for_each_backend([](const Backend& backend) {
+    Random random(3);
+    for (const Problem& p : cases()) {
+      INFO(name(p));
+      const Values x = random.uniform_vector(p.x_size()), dy = random.uniform_vector(p.y_size());
+      check_close(run_forward(backend, DType::f32, p, x),
+                  run_forward(reference(), DType::f64, p, x),
+                  f32_sum_bound(static_cast<double>(p.h + p.w)), "y");
+      check_close(run_backward(backend, DType::f32, p, dy),
+                  run_backward(reference(), DType::f64, p, dy), f32_sum_bound(1), "dx");
+    }
+  });
+}
+
+TEST_CASE("global_average_pool: integers, exactly") {
+  for_each_backend([](const Backend& backend) {
+    Random random(4);
+    for (const Problem& p : cases()) {
+      INFO(name(p));
+      // Multiples of the number of pixels: the means are integers too.
+      const double pixels = static_cast<double>(p.pixels());
+      Values x = random.integer_vector(p.x_size(), 1, 9);
+      Values dy = random.integer_vector(p.y_size(), 1, 9);
+      for (double& v : x) v *= pixels;
+      for (double& v : dy) v *= pixels;
+      CHECK(run_forward(backend, DType::f32, p, x) == run_forward(reference(), DType::f64, p, x));
+      CHECK(run_backward(backend, DType::f32, p, dy) ==
+            run_backward(reference(), DType::f64, p, dy));
+    }
+  });
+}
+
+TEST_CASE("global_average_pool: by hand") {
+  for_each_backend([](const Backend& backend) {
+    const Problem p{.n = 2, .h = 1, .w = 2, .c = 2};
+    CHECK(run_forward(backend, DType::f32, p, {1, 10, 3, 30, -4, 0, -6, 8}) ==
+          Values{2, 20, -5, 4});
+    CHECK(run_backward(backend, DType::f32, p, {2, 4, 6, 8}) == Values{1, 2, 1, 2, 3, 4, 3, 4});
+  });
+}
+
+TEST_CASE("global_average_pool: a large picture keeps its digits") {
+  // Equal numbers, added up in one chain, are all rounded the same way as the sum grows: 2^18 of
+  // them are off by some 1e-3. Rows first, and the chain is 2 * 512 long.
+  const Problem p{.n = 1, .h = 512, .w = 512, .c = 1};
+  const double value = static_cast<double>(0.1f);
+  for_each_backend([&](const Backend& backend) {
+    const Values x(static_cast<std::size_t>(p.x_size()), value);
+    check_close(run_forward(backend, DType::f32, p, x), {value},
+                f32_sum_bound(static_cast<double>(p.h + p.w)), "y");
+  });
+}
+
+TEST_CASE("global_average_pool on cpu: same bits for every thread count") {
+  const RestoreThreadCount restore;
+  const Backend backend = cpu_backend();
+  const Problem p{.n = 23, .h = 7, .w = 5, .c = 131};
+  Random random(5);
+  const Values x = random.uniform_vector(p.x_size()), dy = random.uniform_vector(p.y_size());
+  set_thread_count(1);
+  const Values y = run_forward(backend, DType::f32, p, x);
+  const Values dx = run_backward(backend, DType::f32, p, dy);
+  for (const int count : {2, 3, 5}) {
+    set_thread_count(count);
+    CHECK(run_forward(backend, DType::f32, p, x) == y);
+    CHECK(run_backward(backend, DType::f32, p, dy) == dx);
+  }
+}
+
+TEST_CASE("global_average_pool: cpu refuses f64") {
+  const Backend backend = cpu_backend();
+  CHECK_THROWS_WITH_AS(run_forward(backend, DType::f64, {}, {1}),
+                       "global_average_pool.forward: cpu needs f32, got f64 (ref has f64)", Error);
+}
+
+}  // namespace
+}  // namespace tl::test
