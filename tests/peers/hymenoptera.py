@@ -14,10 +14,10 @@ one possible place:
     an epoch short) and writes its initial weights, the order of pictures per epoch, and what came
     out. PyTorch repeats that from the same start in the same order, for 10 and for 50 epochs:
     loss of every epoch within 1e-4 relative, and the same number of right answers after every epoch
-    in both splits. `loss` is the mean over the pictures as they were seen during the epoch; the
-    accuracies are measured after it. The one excuse: a picture whose two best logits are closer than
-    1e-4 of the largest logit is undecided in float32; counts may differ by the number of such
-    pictures and the line says how many there were. Final weights within 1e-3.
+    in both splits. Loss (of the training split) and accuracies are measured after the epoch. The one
+    excuse: a picture whose two best logits are closer than 1e-4 of the largest logit is undecided in
+    float32; counts may differ by the number of such pictures and the line says how many there were.
+    Final weights within 1e-3.
 """
 
 import argparse
@@ -126,14 +126,12 @@ def check_head(verdict, features, ours, epochs):
 
     losses, wrong, undecided_seen = [], [], 0
     for epoch in range(epochs):
-        total = 0.0
         for batch in order[epoch].split(BATCH):
             adam.zero_grad()
-            loss = torch.nn.functional.cross_entropy(head(x[batch]), y[batch])
-            loss.backward()
+            torch.nn.functional.cross_entropy(head(x[batch]), y[batch]).backward()
             adam.step()
-            total += loss.item() * len(batch)
-        losses.append(total / len(y))
+        with torch.no_grad():
+            losses.append(torch.nn.functional.cross_entropy(head(x), y).item())
         for name, (inputs, labels) in split.items():
             right, undecided = right_answers(head, inputs, labels)
             found = round(float(ours[f"{name}_accuracy"][epoch]) * len(labels))
