@@ -139,6 +139,7 @@ std::string run_in_child(const ChildLimits& limits, const std::function<std::str
   int ends[2];
   check_system(::pipe2(ends, O_CLOEXEC) == 0, "pipe");
   UniqueFd read_end(ends[0]), write_end(ends[1]);
+  std::fflush(stdout);  // else a child that flushes it, as sanitizers do, prints it again
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   check_system(child >= 0, "fork");
