@@ -197,7 +197,7 @@ void run(Stream, const Conv2dProblem& p, const Conv2dBackwardDataArgs& args) {
   HWY_DYNAMIC_DISPATCH(backward_data_run)(p, args);
 }
 
-double cost(const Conv2dProblem& p) { return p.multiply_adds(); }
+double cost(const Conv2dProblem& p) { return implicit_gemm_cost(p); }
 
 }  // namespace
 

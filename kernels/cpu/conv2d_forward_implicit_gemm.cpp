@@ -109,7 +109,7 @@ void run(Stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
   HWY_DYNAMIC_DISPATCH(forward_run)(p, args);
 }
 
-double cost(const Conv2dProblem& p) { return p.multiply_adds(); }
+double cost(const Conv2dProblem& p) { return implicit_gemm_cost(p); }
 
 }  // namespace
 

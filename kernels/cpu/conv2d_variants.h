@@ -29,12 +29,20 @@ inline bool is_winograd_shape(const Conv2dProblem& p) {
          p.c_out % 16 == 0;
 }
 
+/// Reading one number of the filter from memory costs as much as so many multiply-adds. Measured
+/// where it matters: small batches with many channels (see README.md).
+constexpr double kFilterReadCost = 24;
+
+inline double implicit_gemm_cost(const Conv2dProblem& p) {
+  return p.multiply_adds() + kFilterReadCost * static_cast<double>(p.w_size());
+}
+
 /// 36 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms, which
-/// cost about as much as 48 more of them per channel and point. (Measured; see README.md.)
+/// cost about as much as 48 more per channel and point.
 inline double winograd_cost(const Conv2dProblem& p) {
   const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
   const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
-  return 36 * tiles * (c_in * c_out + 48 * (c_in + c_out));
+  return 36 * (tiles * (c_in * c_out + 48 * (c_in + c_out)) + kFilterReadCost * c_in * c_out);
 }
 
 }  // namespace tl::cpu

@@ -13,6 +13,8 @@
 //   DepthMajor16  [depth / 16][rows][16]: what row-wise copying gives, depth padded with zeros
 //   Columns       a[i + l * step]: rows lie side by side, as in a transposed matrix; not packed
 //
+// This header is the interface; the loop itself is in microkernel.cpp.
+//
 // One sum always runs over l from first to last in one accumulator, so a result does not depend on
 // how rows and columns were cut into tiles.
 //
@@ -28,7 +30,6 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <utility>
 
 #include "hwy/highway.h"
 
@@ -74,111 +75,22 @@ struct TileOutput {
 /// max(x, 0) that keeps a NaN, which Max may not.
 HWY_INLINE Vec relu(Vec x) { return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(FloatTag())), x); }
 
-/// kRows rows of the accumulators; arrays that the compiler keeps in registers.
-template <int kRows>
-struct Accumulators {
-  Vec left[kRows], right[kRows];
-};
-
-template <int kRows, int kRowStep>
-HWY_INLINE void multiply_add_step(Accumulators<kRows>& sum, const float* HWY_RESTRICT a,
-                                  const float* HWY_RESTRICT b) {
-  const FloatTag d;
-  const Vec b_left = hn::LoadU(d, b);
-  const Vec b_right = hn::LoadU(d, b + kLanes);
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    const Vec a_i = hn::Set(d, a[i * kRowStep]);
-    sum.left[i] = hn::MulAdd(a_i, b_left, sum.left[i]);
-    sum.right[i] = hn::MulAdd(a_i, b_right, sum.right[i]);
-  }
-}
-
-template <int kRows>
-HWY_INLINE void multiply_add(Accumulators<kRows>& sum, DepthMajor16 a, const float* b,
-                             std::int64_t depth) {
-  for (std::int64_t block = 0; block < depth / kDepthBlock; ++block) {
-    for (int quarter = 0; quarter < 4; ++quarter) {
-#pragma GCC unroll 4
-      for (int l = 0; l < 4; ++l) {
-        multiply_add_step<kRows, kDepthBlock>(sum, a.data + quarter * 4 + l, b + l * kPanel);
-      }
-      b += 4 * kPanel;
-    }
-    a.data += a.block_step;
-  }
-}
-
-template <int kRows>
-HWY_INLINE void multiply_add(Accumulators<kRows>& sum, Columns a, const float* b,
-                             std::int64_t depth) {
-  for (std::int64_t l = 0; l < depth; ++l) {
-    multiply_add_step<kRows, 1>(sum, a.data, b);
-    a.data += a.step;
-    b += kPanel;
-  }
-}
-
-template <int kRows>
-HWY_INLINE void load_start(Accumulators<kRows>& sum, const TileOutput& out) {
-  const FloatTag d;
-  const Vec left = out.bias ? hn::LoadU(d, out.bias) : hn::Zero(d);
-  const Vec right = out.bias ? hn::LoadU(d, out.bias + kLanes) : hn::Zero(d);
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    sum.left[i] = left;
-    sum.right[i] = right;
-  }
-  if (!out.addend) return;
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    const float* row = out.addend + i * out.step;
-    sum.left[i] = hn::Add(sum.left[i], hn::LoadU(d, row));
-    sum.right[i] = hn::Add(sum.right[i], hn::LoadU(d, row + kLanes));
-  }
-}
-
-template <int kRows>
-HWY_INLINE void store_result(Accumulators<kRows>& sum, const TileOutput& out) {
-  const FloatTag d;
-  if (out.relu) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      sum.left[i] = relu(sum.left[i]);
-      sum.right[i] = relu(sum.right[i]);
-    }
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    hn::StoreU(sum.left[i], d, out.y + i * out.step);
-    hn::StoreU(sum.right[i], d, out.y + i * out.step + kLanes);
-  }
-}
-
-template <int kRows, class Rows>
-HWY_NOINLINE void tile_of_rows(Rows a, const float* b, std::int64_t depth, const TileOutput& out) {
-  Accumulators<kRows> sum;
-  load_start(sum, out);
-  multiply_add(sum, a, b, depth);
-  store_result(sum, out);
-}
-
 template <class Rows>
-using TileFunction = void (*)(Rows, const float*, std::int64_t, const TileOutput&);
+using TileFunction = void (*)(Rows a, const float* b, std::int64_t depth, const TileOutput& out);
 
-template <class Rows, int... kIndex>
-constexpr std::array<TileFunction<Rows>, kMaxRows + 1> tile_functions(
-    std::integer_sequence<int, kIndex...>) {
-  return {nullptr, &tile_of_rows<kIndex + 1, Rows>...};
-}
+/// The tile product for 1, 2, ... kMaxRows rows; defined in microkernel.cpp.
+extern const std::array<TileFunction<DepthMajor16>, kMaxRows> kDepthMajorTiles;
+extern const std::array<TileFunction<Columns>, kMaxRows> kColumnTiles;
 
-/// One tile of `rows` <= kMaxRows rows and kPanel columns.
-template <class Rows>
-HWY_INLINE void tile_product(std::int64_t rows, Rows a, const float* b, std::int64_t depth,
+/// One tile of `rows` <= kMaxRows rows and kPanel columns. For DepthMajor16, depth is a multiple
+/// of 16.
+HWY_INLINE void tile_product(std::int64_t rows, DepthMajor16 a, const float* b, std::int64_t depth,
                              const TileOutput& out) {
-  static constexpr auto kFunctions =
-      tile_functions<Rows>(std::make_integer_sequence<int, kMaxRows>{});
-  kFunctions[static_cast<std::size_t>(rows)](a, b, depth, out);
+  kDepthMajorTiles[static_cast<std::size_t>(rows - 1)](a, b, depth, out);
+}
+HWY_INLINE void tile_product(std::int64_t rows, Columns a, const float* b, std::int64_t depth,
+                             const TileOutput& out) {
+  kColumnTiles[static_cast<std::size_t>(rows - 1)](a, b, depth, out);
 }
 
 /// The same by way of a full tile on the stack: where only `columns` of the panel exist, or where

@@ -35,7 +35,7 @@ inline std::int64_t odd_lines(std::int64_t floats) { return (align_floats(floats
 struct WinogradBlocking {
   static constexpr std::int64_t kCacheFloats = 256 * 1024;          // for V of one block
   static constexpr std::int64_t kByPointsFloats = 8 * 1024 * 1024;  // for V and M
-  static constexpr std::int64_t kEnoughBlocks = 16;
+  static constexpr std::int64_t kEnoughBlocks = 8;
   static constexpr std::int64_t kSmallBlock = HWY_TARGET <= HWY_AVX3 ? 28 : 24;
 
   bool by_tiles = true;
