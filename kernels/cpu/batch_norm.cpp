@@ -13,6 +13,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/batch_norm.cpp"
 #include "hwy/foreach_target.h"
 //
+#include <bit>
 #include <cmath>
 
 #include "kernels/cpu/install.h"
@@ -24,10 +25,12 @@ namespace {
 
 using Shape = BatchNormProblem;
 
-/// At most so many rows: the longest chain of additions in f32.
-constexpr std::int64_t kMostRows = 1024;
-
-std::int64_t chunk_rows(const Shape& p) { return std::min(kMostRows, rows_per_chunk(p.channels)); }
+/// At most 1024 rows, the longest chain of additions in f32, and a power of two, by which a chunk's
+/// mean is divided without rounding.
+std::int64_t chunk_rows(const Shape& p) {
+  const std::int64_t most = std::min<std::int64_t>(1024, rows_per_chunk(p.channels));
+  return static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(most)));
+}
 std::int64_t chunk_count(const Shape& p) { return chunks_of(p.rows, chunk_rows(p)); }
 
 /// Workspace: two sums per chunk and channel, then three factors per channel.

@@ -17,6 +17,12 @@ HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
+/// e^x. Highway's returns 0 for NaN, which would turn a network that has diverged into a sound one.
+template <class D, class V>
+V exp_or_nan(D d, V x) {
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
+}
+
 float max_of(const float* x, std::int64_t size) {
   const hn::ScalableTag<float> d;
   const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
@@ -31,7 +37,7 @@ float max_of(const float* x, std::int64_t size) {
 void forward_row(const float* x, float* y, std::int64_t columns) {
   const float max = max_of(x, columns);
   const float sum = sum_of(columns, [=](auto d, std::int64_t j) {
-    return hn::Exp(d, hn::Sub(hn::LoadU(d, x + j), hn::Set(d, max)));
+    return exp_or_nan(d, hn::Sub(hn::LoadU(d, x + j), hn::Set(d, max)));
   });
   const float log_sum = std::log(sum);
   for_each_vector({0, columns}, [=](auto d, std::int64_t j) {
@@ -43,7 +49,7 @@ void forward_row(const float* x, float* y, std::int64_t columns) {
 void backward_row(const float* y, const float* dy, float* dx, std::int64_t columns) {
   const float sum = sum_of(columns, [=](auto d, std::int64_t j) { return hn::LoadU(d, dy + j); });
   for_each_vector({0, columns}, [=](auto d, std::int64_t j) {
-    const auto p = hn::Exp(d, hn::LoadU(d, y + j));
+    const auto p = exp_or_nan(d, hn::LoadU(d, y + j));
     hn::StoreU(hn::NegMulAdd(p, hn::Set(d, sum), hn::LoadU(d, dy + j)), d, dx + j);
   });
 }

@@ -12,24 +12,29 @@ namespace tl::test {
 
 class DeviceBuffer {
  public:
-  /// Poisoned: NaN (or the largest integer), so that an element nobody wrote shows.
-  DeviceBuffer(const Backend& backend, DType dtype, std::int64_t size)
+  /// Poisoned: NaN (or 123), so that an element nobody wrote shows. The view begins `offset`
+  /// elements into the block: with 1 it is aligned to its element only.
+  DeviceBuffer(const Backend& backend, DType dtype, std::int64_t size, std::int64_t offset = 0)
       : backend_(&backend), view_{nullptr, dtype, size} {
-    backend.memory.allocate(size * static_cast<std::int64_t>(size_of(dtype)), &view_.data);
+    const std::int64_t element = static_cast<std::int64_t>(size_of(dtype));
+    backend.memory.allocate((offset + size) * element, &block_);
+    view_.data = static_cast<char*>(block_) + offset * element;
     const bool is_float = dtype == DType::f32 || dtype == DType::f64;
     write(std::vector<double>(static_cast<std::size_t>(size),
                               is_float ? std::numeric_limits<double>::quiet_NaN() : 123));
   }
-  DeviceBuffer(const Backend& backend, DType dtype, const std::vector<double>& values)
-      : DeviceBuffer(backend, dtype, static_cast<std::int64_t>(values.size())) {
+  DeviceBuffer(const Backend& backend, DType dtype, const std::vector<double>& values,
+               std::int64_t offset = 0)
+      : DeviceBuffer(backend, dtype, static_cast<std::int64_t>(values.size()), offset) {
     write(values);
   }
-  DeviceBuffer(DeviceBuffer&& other) noexcept : backend_(other.backend_), view_(other.view_) {
-    other.view_.data = nullptr;
+  DeviceBuffer(DeviceBuffer&& other) noexcept
+      : backend_(other.backend_), block_(other.block_), view_(other.view_) {
+    other.block_ = nullptr;
   }
   DeviceBuffer& operator=(DeviceBuffer&&) = delete;
   ~DeviceBuffer() {
-    if (view_.data) backend_->memory.release(view_.data);
+    if (block_) backend_->memory.release(block_);
   }
 
   View view() const { return view_; }
@@ -77,6 +82,7 @@ class DeviceBuffer {
   }
 
   const Backend* backend_;
+  void* block_ = nullptr;
   View view_;
 };
 

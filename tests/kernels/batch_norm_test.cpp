@@ -1,0 +1,384 @@
+// batch_norm: by hand, exactly, and every variant against ref in f64.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+
+#include "tests/support/backends.h"
+#include "tests/support/compare.h"
+#include "tests/support/device_buffer.h"
+#include "tests/support/random.h"
+#include "tests/support/run_variant.h"
+#include "tests/support/thread_counts.h"
+
+namespace tl::test {
+namespace {
+
+using Values = std::vector<double>;
+
+struct Inputs {
+  Values x, dy, gamma, beta, running_mean, running_var;
+
+  Inputs(const BatchNormProblem& p, double low, double high) {
+    Random random(static_cast<std::uint64_t>(p.rows * 1000 + p.channels));
+    x = random.uniform_vector(p.rows * p.channels, low, high);
+    dy = random.uniform_vector(p.rows * p.channels);
+    gamma = random.uniform_vector(p.channels, 0.5, 1.5);
+    beta = random.uniform_vector(p.channels);
+    running_mean = random.uniform_vector(p.channels, low, high);
+    running_var = random.uniform_vector(p.channels, 0.5, 1.5);
+  }
+};
+
+struct Trained {
+  Values y, mean, inv_std, running_mean, running_var;
+  bool operator==(const Trained&) const = default;
+};
+struct Gradients {
+  Values dx, dgamma, dbeta;
+  bool operator==(const Gradients&) const = default;
+};
+
+/// How the kernels are called: where buffers lie, and which of them are one.
+struct Manner {
+  std::int64_t offset = 0;
+  bool in_place = false;
+};
+
+/// Buffers of one backend in the problem's dtype.
+struct Buffers {
+  const Backend& b;
+  DType dtype;
+  Manner manner;
+  DeviceBuffer operator()(const Values& values) const { return {b, dtype, values, manner.offset}; }
+  DeviceBuffer operator()(std::int64_t size) const { return {b, dtype, size, manner.offset}; }
+};
+
+template <class V>
+Trained train(const Backend& b, const V& variant, const BatchNormProblem& p, const Inputs& in,
+              Manner manner = {}) {
+  const Buffers buffer{b, p.x_dtype, manner};
+  const DeviceBuffer x = buffer(in.x), gamma = buffer(in.gamma), beta = buffer(in.beta);
+  const DeviceBuffer y = buffer(p.rows * p.channels), mean = buffer(p.channels),
+                     inv_std = buffer(p.channels), running_mean = buffer(in.running_mean),
+                     running_var = buffer(in.running_var);
+  const DeviceBuffer& out = manner.in_place ? x : y;
+  run_variant(
+      b, variant, p,
+      BatchNormTrainArgs{x, gamma, beta, out, mean, inv_std, running_mean, running_var, {}});
+  return {out.read(), mean.read(), inv_std.read(), running_mean.read(), running_var.read()};
+}
+
+template <class V>
+Gradients train_backward(const Backend& b, const V& variant, const BatchNormProblem& p,
+                         const Inputs& in, const Values& mean_in, const Values& inv_std_in,
+                         Manner manner = {}) {
+  const Buffers buffer{b, p.x_dtype, manner};
+  const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = buffer(in.gamma),
+                     mean = buffer(mean_in), inv_std = buffer(inv_std_in);
+  const DeviceBuffer dx = buffer(p.rows * p.channels), dgamma = buffer(p.channels),
+                     dbeta = buffer(p.channels);
+  const DeviceBuffer& out = manner.in_place ? dy : dx;
+  run_variant(b, variant, p,
+              BatchNormTrainBackwardArgs{x, dy, gamma, mean, inv_std, out, dgamma, dbeta, {}});
+  return {out.read(), dgamma.read(), dbeta.read()};
+}
+
+template <class V>
+Values eval(const Backend& b, const V& variant, const BatchNormProblem& p, const Inputs& in,
+            Manner manner = {}) {
+  const Buffers buffer{b, p.x_dtype, manner};
+  const DeviceBuffer x = buffer(in.x), gamma = buffer(in.gamma), beta = buffer(in.beta),
+                     mean = buffer(in.running_mean), var = buffer(in.running_var),
+                     y = buffer(p.rows * p.channels);
+  const DeviceBuffer& out = manner.in_place ? x : y;
+  variant.run({}, p, {x, gamma, beta, mean, var, out});
+  return out.read();
+}
+
+template <class V>
+Gradients eval_backward(const Backend& b, const V& variant, const BatchNormProblem& p,
+                        const Inputs& in, Manner manner = {}) {
+  const Buffers buffer{b, p.x_dtype, manner};
+  const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = buffer(in.gamma),
+                     mean = buffer(in.running_mean), var = buffer(in.running_var);
+  const DeviceBuffer dx = buffer(p.rows * p.channels), dgamma = buffer(p.channels),
+                     dbeta = buffer(p.channels);
+  const DeviceBuffer& out = manner.in_place ? dy : dx;
+  run_variant(b, variant, p,
+              BatchNormEvalBackwardArgs{x, dy, gamma, mean, var, out, dgamma, dbeta, {}});
+  return {out.read(), dgamma.read(), dbeta.read()};
+}
+
+/// Calls f(backend, variant) for every variant of `slot` that computes p.
+template <class Slot, class F>
+void for_each_variant(Slot BatchNormKernels::*slot, const BatchNormProblem& p, const F& f) {
+  for (const Backend& b : tested_backends()) {
+    for (const auto& variant : (b.batch_norm.*slot).all()) {
+      if (!variant.supports(p)) continue;
+      CAPTURE(std::string(b.name));
+      CAPTURE(std::string(variant.name));
+      f(b, variant);
+    }
+  }
+}
+
+BatchNormProblem problem(std::int64_t rows, std::int64_t channels, DType dtype = DType::f32) {
+  BatchNormProblem p;
+  p.rows = rows;
+  p.channels = channels;
+  p.x_dtype = p.stat_dtype = dtype;
+  return p;
+}
+
+// Prime rows, one past a chunk, channels that are no whole number of vectors, and rows == channels.
+const std::int64_t kShapes[][2] = {{2, 1},    {3, 3},     {7, 17},   {17, 64},    {64, 64},
+                                   {49, 130}, {1025, 16}, {4099, 3}, {20000, 17}, {6007, 64}};
+const Manner kManners[] = {{0, false}, {1, false}, {0, true}};
+
+TEST_CASE("batch_norm by hand") {
+  // One channel, x = 1 3 1 3: mean 2, variance 1; with epsilon 3 inv_std is 1/2.
+  BatchNormProblem p = problem(4, 1);
+  p.epsilon = 3;
+  p.momentum = 0.5;
+  Inputs in(p, 0, 1);
+  in.x = {1, 3, 1, 3};
+  in.dy = {1, 0, 0, 0};
+  in.gamma = {4};
+  in.beta = {10};
+  in.running_mean = {0};
+  in.running_var = {1};
+  for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& variant) {
+    const Trained t = train(b, variant, p, in);
+    CHECK(t.y == Values{8, 12, 8, 12});
+    CHECK(t.mean == Values{2});
+    CHECK(t.inv_std == Values{0.5});
+    CHECK(t.running_mean == Values{1});
+    CHECK(t.running_var[0] == doctest::Approx(1 + 0.5 * (4.0 / 3 - 1)).epsilon(1e-6));
+  });
+  // x_hat = -+1/2; dbeta = 1; dgamma = -1/2; dx = 4 * 1/2 * (dy - 1/4 - x_hat * -1/8).
+  for_each_variant(&BatchNormKernels::train_backward, p, [&](const Backend& b, const auto& v) {
+    const Gradients g = train_backward(b, v, p, in, {2}, {0.5});
+    CHECK(g.dbeta == Values{1});
+    CHECK(g.dgamma == Values{-0.5});
+    CHECK(g.dx == Values{2 * (0.75 - 0.0625), 2 * (-0.25 + 0.0625), 2 * (-0.25 - 0.0625),
+                         2 * (-0.25 + 0.0625)});
+  });
+  // Statistics 0 and 1, so inv_std is 1/2 again.
+  for_each_variant(&BatchNormKernels::eval, p, [&](const Backend& b, const auto& variant) {
+    CHECK(eval(b, variant, p, in) == Values{12, 16, 12, 16});
+  });
+  for_each_variant(&BatchNormKernels::eval_backward, p, [&](const Backend& b, const auto& v) {
+    const Gradients g = eval_backward(b, v, p, in);
+    CHECK(g.dx == Values{2, 0, 0, 0});
+    CHECK(g.dgamma == Values{0.5});
+    CHECK(g.dbeta == Values{1});
+  });
+}
+
+TEST_CASE("batch_norm.train is exact where f32 is, across chunks") {
+  for (std::int64_t channels : {1, 3, 17, 64}) {
+    CAPTURE(channels);
+    BatchNormProblem p = problem(4096, channels);
+    p.epsilon = 0;
+    Inputs in(p, 0, 1);
+    Values expected;
+    for (std::int64_t i = 0; i < p.rows; ++i) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        // Mean c and variance 4 over every pair of rows, so also over chunks of an even number.
+        const double sign = (i ^ (i >> 5)) & 1 ? 1 : -1;
+        in.x[expected.size()] = static_cast<double>(c) + 2 * sign;
+        expected.push_back(8 * sign + static_cast<double>(c % 5));
+      }
+    }
+    for (std::int64_t c = 0; c < channels; ++c) {
+      in.gamma[static_cast<std::size_t>(c)] = 8;
+      in.beta[static_cast<std::size_t>(c)] = static_cast<double>(c % 5);
+    }
+    for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& variant) {
+      CHECK((train(b, variant, p, in).y == expected));
+    });
+  }
+}
+
+TEST_CASE("batch_norm.train against ref in f64") {
+  // The second range has a mean far above its spread: E[x^2] - E[x]^2 would lose all its digits.
+  const double ranges[][2] = {{-1, 1}, {999, 1001}};
+  for (const auto& [rows, channels] : kShapes) {
+    for (const auto& [low, high] : ranges) {
+      CAPTURE(rows);
+      CAPTURE(channels);
+      CAPTURE(low);
+      const BatchNormProblem p = problem(rows, channels),
+                             exact = problem(rows, channels, DType::f64);
+      const Inputs in(p, low, high);
+      const Trained expected =
+          train(reference(), reference().batch_norm.train.all().front(), exact, in);
+      const double sum_bound = f32_sum_bound(static_cast<double>(rows));
+      // The mean is a sum; its error counts in y by how far it lies from 0 in standard deviations,
+      // of which the smallest counts (few rows may lie close together).
+      double largest_inv_std = 0;
+      for (double v : expected.inv_std) largest_inv_std = std::max(largest_inv_std, v);
+      const double mean_in_std = std::max(std::abs(low), std::abs(high)) * largest_inv_std;
+      // f32 cannot represent the mean itself better than 2^-24; its square enters the variance.
+      const double mean_error = mean_in_std * 0x1p-24 * std::sqrt(static_cast<double>(rows));
+      const double std_bound = sum_bound + mean_error * mean_error;
+      for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& variant) {
+        for (const Manner& manner : kManners) {
+          const Trained t = train(b, variant, p, in, manner);
+          check_close(t.mean, expected.mean, low > 0 ? sum_bound : 20 * sum_bound, "mean");
+          check_close(t.inv_std, expected.inv_std, std_bound, "inv_std");
+          check_close(t.y, expected.y, (1 + mean_in_std) * sum_bound, "y");
+          check_close(t.running_mean, expected.running_mean, 2 * sum_bound, "running_mean");
+          check_close(t.running_var, expected.running_var, std_bound, "running_var");
+        }
+      });
+    }
+  }
+}
+
+TEST_CASE("batch_norm.train without running statistics") {
+  const BatchNormProblem p = problem(50, 5);
+  const Inputs in(p, -1, 1);
+  for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& variant) {
+    const Buffers buffer{b, DType::f32, {}};
+    const DeviceBuffer x = buffer(in.x), gamma = buffer(in.gamma), beta = buffer(in.beta);
+    const DeviceBuffer y = buffer(250), mean = buffer(5), inv_std = buffer(5);
+    run_variant(b, variant, p, BatchNormTrainArgs{x, gamma, beta, y, mean, inv_std, {}, {}, {}});
+    CHECK((y.read() == train(b, variant, p, in).y));
+  });
+}
+
+TEST_CASE("batch_norm.train_backward against ref in f64") {
+  for (const auto& [rows, channels] : kShapes) {
+    CAPTURE(rows);
+    CAPTURE(channels);
+    const BatchNormProblem p = problem(rows, channels), exact = problem(rows, channels, DType::f64);
+    const Inputs in(p, -1, 3);
+    // Statistics that both are given: rounded to f32 once.
+    Values mean, inv_std;
+    Random random(5);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      mean.push_back(random.uniform(0.5, 1.5));
+      inv_std.push_back(random.uniform(0.5, 2));
+    }
+    const Gradients expected = train_backward(
+        reference(), reference().batch_norm.train_backward.all().front(), exact, in, mean, inv_std);
+    // Terms dy * x_hat of both signs: the sum is about sqrt(rows) smaller than its terms' sum, so
+    // the relative bound of a sum of one sign does not hold; 16 covers it at these shapes.
+    const double bound = 16 * f32_sum_bound(static_cast<double>(rows));
+    // dx is a difference of three terms; its error is relative to them, not to what they leave.
+    Values terms;
+    for (std::size_t i = 0; i < in.x.size(); ++i) {
+      const std::size_t c = i % static_cast<std::size_t>(channels);
+      const double n = static_cast<double>(rows), x_hat = (in.x[i] - mean[c]) * inv_std[c];
+      terms.push_back(in.gamma[c] * inv_std[c] *
+                      (std::abs(in.dy[i]) + std::abs(expected.dbeta[c] / n) +
+                       std::abs(x_hat * expected.dgamma[c] / n)));
+    }
+    const double dx_bound =
+        f32_sum_bound(static_cast<double>(rows)) * norm(terms) / norm(expected.dx);
+    for_each_variant(&BatchNormKernels::train_backward, p, [&](const Backend& b, const auto& v) {
+      for (const Manner& manner : kManners) {
+        const Gradients g = train_backward(b, v, p, in, mean, inv_std, manner);
+        check_close(g.dx, expected.dx, dx_bound, "dx");
+        check_close(g.dgamma, expected.dgamma, bound, "dgamma");
+        check_close(g.dbeta, expected.dbeta, bound, "dbeta");
+      }
+      const Buffers buffer{b, DType::f32, {}};  // dx absent
+      const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = buffer(in.gamma),
+                         m = buffer(mean), s = buffer(inv_std), dgamma = buffer(channels),
+                         dbeta = buffer(channels);
+      run_variant(b, v, p, BatchNormTrainBackwardArgs{x, dy, gamma, m, s, {}, dgamma, dbeta, {}});
+      const Gradients g = train_backward(b, v, p, in, mean, inv_std);
+      CHECK((dgamma.read() == g.dgamma));
+      CHECK((dbeta.read() == g.dbeta));
+    });
+  }
+}
+
+TEST_CASE("batch_norm.eval and eval_backward against ref in f64") {
+  for (const auto& [rows, channels] : kShapes) {
+    CAPTURE(rows);
+    CAPTURE(channels);
+    const BatchNormProblem p = problem(rows, channels), exact = problem(rows, channels, DType::f64);
+    const Inputs in(p, -1, 3);
+    const Values y = eval(reference(), reference().batch_norm.eval.all().front(), exact, in);
+    for_each_variant(&BatchNormKernels::eval, p, [&](const Backend& b, const auto& variant) {
+      // Six roundings, of values up to 8 times the result's size: no long sum.
+      for (const Manner& m : kManners) check_close(eval(b, variant, p, in, m), y, 0x1p-21, "y");
+    });
+    const Gradients expected =
+        eval_backward(reference(), reference().batch_norm.eval_backward.all().front(), exact, in);
+    const double bound = 16 * f32_sum_bound(static_cast<double>(rows));
+    for_each_variant(&BatchNormKernels::eval_backward, p, [&](const Backend& b, const auto& v) {
+      for (const Manner& manner : kManners) {
+        const Gradients g = eval_backward(b, v, p, in, manner);
+        check_close(g.dx, expected.dx, 0x1p-22, "dx");
+        check_close(g.dgamma, expected.dgamma, bound, "dgamma");
+        check_close(g.dbeta, expected.dbeta, bound, "dbeta");
+      }
+    });
+  }
+}
+
+TEST_CASE("batch_norm.eval_backward computes only what is asked for") {
+  const BatchNormProblem p = problem(77, 19);
+  const Inputs in(p, -1, 3);
+  for_each_variant(&BatchNormKernels::eval_backward, p, [&](const Backend& b, const auto& v) {
+    const Gradients all = eval_backward(b, v, p, in);
+    for (int asked = 0; asked < 8; ++asked) {
+      CAPTURE(asked);
+      const Buffers buffer{b, DType::f32, {}};
+      const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = buffer(in.gamma),
+                         mean = buffer(in.running_mean), var = buffer(in.running_var);
+      const DeviceBuffer dx = buffer(p.rows * p.channels), dgamma = buffer(p.channels),
+                         dbeta = buffer(p.channels);
+      BatchNormEvalBackwardArgs args{x, dy, gamma, mean, var, {}, {}, {}, {}};
+      if (asked & 1) args.dx = dx;
+      if (asked & 2) args.dgamma = dgamma;
+      if (asked & 4) args.dbeta = dbeta;
+      run_variant(b, v, p, args);
+      if (asked & 1) CHECK((dx.read() == all.dx));
+      if (asked & 2) CHECK((dgamma.read() == all.dgamma));
+      if (asked & 4) CHECK((dbeta.read() == all.dbeta));
+    }
+  });
+}
+
+TEST_CASE("batch_norm: no rows") {
+  const BatchNormProblem p = problem(0, 3);
+  const Inputs in(p, 0, 1);
+  for_each_variant(&BatchNormKernels::eval, p,
+                   [&](const Backend& b, const auto& v) { CHECK(eval(b, v, p, in).empty()); });
+  for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& v) {
+    CHECK((train(b, v, p, in).running_mean == in.running_mean));
+  });
+}
+
+TEST_CASE("batch_norm: same bits for every thread count") {
+  const Backend b = cpu_backend();
+  const BatchNormProblem p = problem(5003, 50);
+  const Inputs in(p, -1, 3);
+  check_same_for_all_thread_counts([&] {
+    const Trained t = train(b, b.batch_norm.train.choose(p), p, in);
+    return std::tuple(
+        t, train_backward(b, b.batch_norm.train_backward.choose(p), p, in, t.mean, t.inv_std),
+        eval(b, b.batch_norm.eval.choose(p), p, in),
+        eval_backward(b, b.batch_norm.eval_backward.choose(p), p, in));
+  });
+}
+
+TEST_CASE("batch_norm: unsupported dtypes are refused by name") {
+  BatchNormProblem p = problem(4, 4, DType::i32);
+  for (const Backend& b : tested_backends()) {
+    CHECK_THROWS_AS(b.batch_norm.train.choose(p), Error);
+    CHECK_THROWS_AS(b.batch_norm.eval_backward.choose(p), Error);
+  }
+  CHECK_THROWS_WITH_AS(cpu_backend().batch_norm.train.choose(problem(4, 2, DType::f64)),
+                       "batch_norm.train: none of chunked supports x [4, 2] f64, statistics f64",
+                       Error);
+}
+
+}  // namespace
+}  // namespace tl::test
