@@ -9,6 +9,8 @@
 // A block computes a tile of y. It walks over the depth in steps: it gathers a tile of a from x and
 // one of b from w into shared memory, then each thread multiplies its kPatch rows by its kPatch
 // columns from there. So an operand comes from global memory once per tile, not once per product.
+#include <limits>
+
 #include "kernels/cuda/conv2d.cuh"
 #include "kernels/cuda/grid_stride.cuh"
 
@@ -29,15 +31,12 @@ constexpr int kPitch = kTile + 4;
 
 /// One pixel of y, as the rows of a need it.
 struct Pixel {
-  const float* image;  // x[n, 0, 0, first channel of the group]
-  int row, column;     // of x, under the filter's corner
+  int image, row, column;  // of x, under the filter's corner
 };
 
-__device__ Pixel pixel(const ConvShape& shape, const float* x, std::int64_t m, int first_channel) {
-  const int place = static_cast<int>(m);
-  const int ow = place % shape.out_w, oh = place / shape.out_w % shape.out_h;
-  const int n = place / (shape.out_w * shape.out_h);
-  return {x + shape.x_index(n, 0, 0, first_channel), shape.x_row(oh, 0), shape.x_column(ow, 0)};
+__device__ Pixel pixel(const ConvShape& shape, int m) {
+  const int ow = m % shape.out_w, oh = m / shape.out_w % shape.out_h;
+  return {m / (shape.out_w * shape.out_h), shape.x_row(oh, 0), shape.x_column(ow, 0)};
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -48,7 +47,7 @@ __global__ void __launch_bounds__(kThreads)
 
   const int rows = shape.n * shape.out_h * shape.out_w;
   const int depth = shape.kh * shape.kw * shape.group_in;
-  const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.x) * kTile;
+  const int first_row = blockIdx.x * kTile;
   const int first_column = blockIdx.y * kTile;
   const int group = blockIdx.z;
   const int first_channel = group * shape.group_in;
@@ -58,8 +57,7 @@ __global__ void __launch_bounds__(kThreads)
   Pixel pixels[kLoads];
 #pragma unroll
   for (int i = 0; i < kLoads; ++i) {
-    const std::int64_t m = first_row + load_row + i * kLoadRows;
-    pixels[i] = pixel(shape, x, m < rows ? m : rows - 1, first_channel);
+    pixels[i] = pixel(shape, min(first_row + load_row + i * kLoadRows, rows - 1));
   }
 
   // For multiplying: this thread's patch of y.
@@ -80,9 +78,8 @@ __global__ void __launch_bounds__(kThreads)
           inside_depth && row >= 0 && row < shape.h && column >= 0 && column < shape.w;
       float value = 0;
       if (inside) {
-        const std::int64_t offset =
-            (static_cast<std::int64_t>(row) * shape.w + column) * shape.c_in + c;
-        value = prologue(pixels[i].image[offset], first_channel + c);
+        const int channel = first_channel + c;
+        value = prologue(x[shape.x_index(pixels[i].image, row, column, channel)], channel);
       }
       a_tile[load_depth][tile_row] = value;
 
@@ -110,13 +107,13 @@ __global__ void __launch_bounds__(kThreads)
 
 #pragma unroll
   for (int i = 0; i < kPatch; ++i) {
-    const std::int64_t m = first_row + patch_row + i;
+    const int m = first_row + patch_row + i;
 #pragma unroll
     for (int j = 0; j < kPatch; ++j) {
       const int column = first_column + patch_column + j;
       if (m >= rows || column >= shape.group_out) continue;
       const int co = group * shape.group_out + column;
-      const std::int64_t index = m * shape.c_out + co;
+      const std::int64_t index = static_cast<std::int64_t>(m) * shape.c_out + co;
       y[index] = epilogue(sum[i][j], index, co);
     }
   }
@@ -140,7 +137,8 @@ void forward(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& arg
 
 bool supports(const Conv2dProblem& p) {
   constexpr std::int64_t kMaxGrid = 65535;  // of the grid's y and z
-  return conv2d_supports_f32(p) && column_tiles(p) <= kMaxGrid && p.groups <= kMaxGrid;
+  return conv2d_supports_f32(p) && column_tiles(p) <= kMaxGrid && p.groups <= kMaxGrid &&
+         row_tiles(p) * kTile <= std::numeric_limits<int>::max();
 }
 
 /// Whole tiles are computed, however little of them is needed.

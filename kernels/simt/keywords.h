@@ -8,5 +8,6 @@
 #define __launch_bounds__(...)
 #define __align__(bytes) __attribute__((aligned(bytes)))
 
-// Blocks run one after the other, so that one static copy is the running block's own.
-#define __shared__ static
+// Blocks run one after the other, so that one static copy is the running block's own. All of them
+// lie in one section of the program, which shared_memory.h fills with NaN for every block.
+#define __shared__ static __attribute__((section("tl_simt_shared")))

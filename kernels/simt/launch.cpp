@@ -1,12 +1,12 @@
 #include "kernels/simt/launch.h"
 
-#include <cstring>
 #include <mutex>
-#include <new>
+#include <string>
 
 #include "kernels/error.h"
 #include "kernels/simt/builtins.h"
 #include "kernels/simt/device_memory.h"
+#include "kernels/simt/shared_memory.h"
 
 namespace tl::simt {
 namespace {
@@ -33,40 +33,15 @@ void check_configuration(const Launch& launch) {
         " bytes of dynamic shared memory; at most ", kMaxSharedBytes);
 }
 
-/// Dynamic shared memory of exactly the size asked for, so that ASan sees the first byte past it.
-class SharedMemory {
- public:
-  explicit SharedMemory(std::size_t bytes)
-      : bytes_(bytes), data_(bytes ? ::operator new(bytes, kAlignment) : nullptr) {}
-  ~SharedMemory() { ::operator delete(data_, kAlignment); }
-  SharedMemory(const SharedMemory&) = delete;
-  SharedMemory& operator=(const SharedMemory&) = delete;
-
-  /// NaN, so that a block that reads what it has not written shows it.
-  void poison() {
-    if (data_) std::memset(data_, 0xff, bytes_);
-  }
-  void* data() const { return data_; }
-
- private:
-  static constexpr std::align_val_t kAlignment{128};
-  std::size_t bytes_;
-  void* data_;
-};
-
-void* running_shared_memory = nullptr;
-
 /// Leaves no trace of the launch behind, whether it ended well or not.
 struct EndLaunch {
   ~EndLaunch() {
     detail::running = nullptr;
-    running_shared_memory = nullptr;
+    detail::running_dynamic_shared_memory = nullptr;
   }
 };
 
 }  // namespace
-
-void* dynamic_shared_memory() { return running_shared_memory; }
 
 void run_grid(const Launch& launch) {
   // Built-in variables, static shared memory and the fibers exist once.
@@ -76,11 +51,11 @@ void run_grid(const Launch& launch) {
   const std::lock_guard lock(mutex);
 
   Schedule schedule(thread_order());
-  SharedMemory shared(launch.shared_bytes);
+  const DynamicSharedMemory shared(launch.shared_bytes);
   const DeviceMemoryAccess access;
   const EndLaunch end;
   detail::running = &scheduler;
-  running_shared_memory = shared.data();
+  detail::running_dynamic_shared_memory = shared.data();
   gridDim = launch.grid;
   blockDim = launch.block;
 
@@ -94,6 +69,7 @@ void run_grid(const Launch& launch) {
                 static_cast<unsigned>(block % in_plane / in_row),
                 static_cast<unsigned>(block / in_plane)};
     shared.poison();
+    poison_static_shared_memory();
     scheduler.run_block();
   }
 }

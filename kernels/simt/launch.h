@@ -16,9 +16,6 @@ namespace tl::simt {
 /// for what goes wrong in the kernel. Launches from several OS threads wait for each other.
 void run_grid(const Launch& launch);
 
-/// The dynamic shared memory of the running block.
-void* dynamic_shared_memory();
-
 namespace detail {
 
 template <class... Parameters>

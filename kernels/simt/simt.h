@@ -12,5 +12,6 @@
 #include "kernels/simt/launch.h"
 #include "kernels/simt/math.h"
 #include "kernels/simt/runtime_api.h"
+#include "kernels/simt/shared_memory.h"
 #include "kernels/simt/vector_types.h"
 #include "kernels/simt/warp.h"
