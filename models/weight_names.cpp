@@ -67,7 +67,8 @@ ImportReport import_weights(const Module& module, const std::map<std::string, Te
 std::map<std::string, Tensor> export_weights(const Module& module) {
   std::map<std::string, Tensor> file;
   for (const NamedTensor& own : module.state()) {
-    file.emplace(own.name, filter_to_file(own.tensor.detached()));
+    const Tensor x = own.tensor.detached();
+    file.emplace(own.name, x.rank() == 4 ? filter_to_file(x) : x.clone());
   }
   return file;
 }

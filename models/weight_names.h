@@ -28,7 +28,7 @@ struct ImportReport {
 /// the same name, if the shapes agree; leaves the others alone.
 ImportReport import_weights(const Module& module, const std::map<std::string, Tensor>& file);
 
-/// All of a module's state in the file's order.
+/// A copy of all of a module's state, filters in the file's order.
 std::map<std::string, Tensor> export_weights(const Module& module);
 
 }  // namespace tl

@@ -1,5 +1,6 @@
 #include "nn/frozen.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/run_variant.h"
@@ -12,7 +13,8 @@ namespace {
 ///   w'[co] = w[co] * gamma / sqrt(var + epsilon)     b' = beta - mean * gamma / sqrt(var +
 ///   epsilon)
 FoldedConv fold(const Conv2d& conv, const BatchNorm2d* norm) {
-  if (!norm) return {conv.weight.detached(), {}, {}};
+  const auto source = [](const Tensor& x) { return FoldedConv::Source{x, x.version()}; };
+  if (!norm) return {conv.weight.detached(), {}, {}, {source(conv.weight)}};
   const auto gamma = norm->tensors.gamma.to_vector<double>();
   const auto beta = norm->tensors.beta.to_vector<double>();
   const auto mean = norm->tensors.running_mean.to_vector<double>();
@@ -29,7 +31,9 @@ FoldedConv fold(const Conv2d& conv, const BatchNorm2d* norm) {
   const Device device = conv.weight.device();
   return {Tensor::from(w, conv.weight.shape(), dtype, device),
           Tensor::from(bias, {norm->tensors.beta.size()}, dtype, device),
-          {}};
+          {},
+          {source(conv.weight), source(norm->tensors.gamma), source(norm->tensors.beta),
+           source(norm->tensors.running_mean), source(norm->tensors.running_var)}};
 }
 
 Conv2dProblem problem_of(const Shape& x, const Conv2d& conv, DType dtype) {
@@ -46,6 +50,9 @@ Conv2dProblem problem_of(const Shape& x, const Conv2d& conv, DType dtype) {
   p.dilation_h = p.dilation_w = o.dilation;
   p.groups = o.groups;
   p.x_dtype = p.w_dtype = p.y_dtype = dtype;
+  check(p.h + 2 * p.pad_h >= p.dilation_h * (p.kh - 1) + 1 &&
+            p.w + 2 * p.pad_w >= p.dilation_w * (p.kw - 1) + 1,
+        "frozen: conv2d: x ", x, " with pad ", o.pad, " is smaller than the filter ", w);
   return p;
 }
 
@@ -144,21 +151,27 @@ FrozenNetwork::FrozenNetwork(const Module& module)
         return module.lower(plan, x);
       }) {}
 
-FrozenNetwork::FrozenNetwork(const Module& module, Lower lower) : lower_(std::move(lower)) {
-  for (NamedTensor& s : module.state()) {
-    const std::uint64_t version = s.tensor.version();
-    sources_.push_back({std::move(s), version});
+FrozenNetwork::FrozenNetwork(const Module& module, Lower lower)
+    : lower_(std::move(lower)), state_(module.state()) {
+  check(!state_.empty(), "frozen: the module has no parameters");
+  where_ = {state_[0].tensor.dtype(), state_[0].tensor.device()};
+}
+
+void FrozenNetwork::check_unchanged() const {
+  for (const auto& [conv, folded] : folded_) {
+    for (const auto& [tensor, version] : folded.sources) {
+      if (tensor.version() == version) continue;
+      const auto is_it = [&](const NamedTensor& s) { return s.tensor.impl() == tensor.impl(); };
+      const auto named = std::find_if(state_.begin(), state_.end(), is_it);
+      throw Error(concat("frozen: ", named == state_.end() ? "a tensor" : named->name,
+                         " was changed after the network was frozen"));
+    }
   }
-  check(!sources_.empty(), "frozen: the module has no parameters");
-  where_ = {sources_[0].parameter.tensor.dtype(), sources_[0].parameter.tensor.device()};
 }
 
 Tensor FrozenNetwork::operator()(const Tensor& x) {
   NoGrad no_grad;
-  for (const Source& s : sources_) {
-    check(s.parameter.tensor.version() == s.version, "frozen: ", s.parameter.name,
-          " was changed after the network was frozen");
-  }
+  check_unchanged();
   check(x.dtype() == where_.dtype && x.device() == where_.device, "frozen: the network is ",
         where_.dtype, " on ", where_.device, ", the input ", x.dtype(), " on ", x.device());
   auto entry = plans_.find(x.shape().dims());

@@ -35,8 +35,13 @@ struct ConvEpilogue {
 /// A filter with its batch norm folded in, and its prepared forms by variant: made once, used by
 /// the plans of all shapes.
 struct FoldedConv {
+  struct Source {
+    Tensor tensor;
+    std::uint64_t version;  ///< when it was folded
+  };
   Tensor weight, bias;
   std::map<std::string, Tensor> prepared;
+  std::vector<Source> sources;  ///< what it was made from
 };
 
 struct Plan {
@@ -84,17 +89,16 @@ class FrozenNetwork {
   FrozenNetwork(const Module& module, Lower lower);
 
   /// The network's evaluation-mode result; x [n, h, w, c]. The first call of a shape compiles its
-  /// plan. Throws if a parameter was changed after it was folded. Records no gradient.
+  /// plan. Throws if a filter or batch norm was changed after it was folded; linear layers are read
+  /// as they are, and so is everything behind the prefix. Records no gradient.
   Tensor operator()(const Tensor& x);
 
  private:
-  struct Source {
-    NamedTensor parameter;
-    std::uint64_t version;
-  };
+  void check_unchanged() const;
+
   Placement where_;
   Lower lower_;
-  std::vector<Source> sources_;
+  std::vector<NamedTensor> state_;  // the module's
   PlanBuilder::FoldedConvs folded_;
   std::map<std::vector<std::int64_t>, Plan> plans_;  // by input shape
 };

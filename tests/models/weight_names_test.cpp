@@ -1,0 +1,99 @@
+// Import and export of weights: axis orders, round trip, report.
+#include "models/weight_names.h"
+
+#include "models/resnet.h"
+#include "tests/support/op_errors.h"
+#include "tests/support/random_state.h"
+
+namespace tl::test {
+namespace {
+
+using Names = std::vector<std::string>;
+
+std::unique_ptr<ResNet> small_resnet(std::uint64_t seed, Placement where) {
+  Generator random(seed);
+  const ResNetConfig config{.depths = {1, 1, 1, 1}, .width = 4, .classes = 6};
+  auto model = std::make_unique<ResNet>(config, random, where);
+  randomize_state(*model, seed);
+  return model;
+}
+
+TEST_CASE("weight_names: OIHW to OHWI and back") {
+  std::vector<double> values(2 * 3 * 2 * 2);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i);
+  const Tensor file = Tensor::from(values, {2, 3, 2, 2}, DType::f32, Device::ref);
+  const Tensor ours = filter_from_file(file);
+  CHECK(ours.shape() == Shape{2, 2, 2, 3});
+  // Of element (o, h, w, i): o * 12 + i * 4 + h * 2 + w.
+  CHECK(ours.to_vector<double>() == std::vector<double>{0,  4,  8,  1,  5,  9,  2,  6,
+                                                        10, 3,  7,  11, 12, 16, 20, 13,
+                                                        17, 21, 14, 18, 22, 15, 19, 23});
+  CHECK(filter_to_file(ours).to_vector<double>() == values);
+  CHECK(filter_to_file(ours).shape() == file.shape());
+  const Tensor matrix = zeros({4, 5});
+  CHECK(filter_from_file(matrix).impl() == matrix.impl());
+  CHECK(filter_to_file(matrix).impl() == matrix.impl());
+  CHECK(filter_from_file(zeros({2, 0, 3, 5})).shape() == Shape{2, 3, 5, 0});
+}
+
+TEST_CASE("weight_names: export and import make an equal network, on every device") {
+  const auto source = small_resnet(1, {DType::f32, Device::ref});
+  const auto file = export_weights(*source);
+  CHECK(file.at("conv1.weight").shape() == Shape{4, 3, 7, 7});
+  for (const Device device : devices()) {
+    const auto target = small_resnet(2, {DType::f32, device});
+    const ImportReport report = import_weights(*target, file);
+    CHECK(report.matched.size() == target->state().size());
+    CHECK(report.missing.empty());
+    CHECK(report.unexpected.empty());
+    CHECK(report.wrong_shape.empty());
+    const auto a = source->state(), b = target->state();
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      CHECK(a[i].name == b[i].name);
+      CHECK(a[i].tensor.to_vector<float>() == b[i].tensor.to_vector<float>());
+      CHECK(a[i].tensor.requires_grad() == b[i].tensor.requires_grad());
+    }
+  }
+}
+
+TEST_CASE("weight_names: an export does not change with the network") {
+  const auto model = small_resnet(1, {DType::f32, Device::ref});
+  const auto snapshot = export_weights(*model);
+  std::map<std::string, std::vector<float>> before;
+  for (const auto& [name, x] : snapshot) before[name] = x.to_vector<float>();
+  randomize_state(*model, 2);
+  for (const auto& [name, x] : snapshot) CHECK(x.to_vector<float>() == before.at(name));
+}
+
+TEST_CASE("weight_names: a file in f64 fills an f32 network") {
+  const auto source = small_resnet(1, {DType::f64, Device::ref});
+  const auto target = small_resnet(2, {DType::f32, Device::ref});
+  import_weights(*target, export_weights(*source));
+  CHECK(target->fc.weight.dtype() == DType::f32);
+  CHECK(target->fc.weight.to_vector<float>() == source->fc.weight.to_vector<float>());
+}
+
+TEST_CASE("weight_names: what does not fit is reported by name and left alone") {
+  const auto model = small_resnet(1, {DType::f64, Device::ref});
+  auto file = export_weights(*small_resnet(2, {DType::f64, Device::ref}));
+  file.erase("bn1.running_mean");
+  file.erase("layer4.0.conv2.weight");
+  file["fc.weight"] = zeros({1000, 32});
+  file["layer2.0.conv1.weight"] = zeros({8, 4, 5, 5});
+  file["bn1.num_batches_tracked"] = zeros({1});
+  file["num_batches_tracked"] = zeros({1});
+  file["classifier.bias"] = zeros({2});
+  const auto kept = model->fc.weight.to_vector<double>();
+
+  const ImportReport report = import_weights(*model, file);
+  CHECK(report.missing == Names{"bn1.running_mean", "layer4.0.conv2.weight"});
+  CHECK(report.unexpected == Names{"classifier.bias", "num_batches_tracked"});
+  CHECK(report.wrong_shape ==
+        Names{"layer2.0.conv1.weight: file [8, 4, 5, 5], network [8, 4, 3, 3]",
+              "fc.weight: file [1000, 32], network [6, 32]"});
+  CHECK(report.matched.size() == model->state().size() - 4);
+  CHECK(model->fc.weight.to_vector<double>() == kept);
+}
+
+}  // namespace
+}  // namespace tl::test

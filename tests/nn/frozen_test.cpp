@@ -1,0 +1,162 @@
+// FrozenNetwork against the evaluation-mode forward pass that it replaces.
+#include "nn/frozen.h"
+
+#include "engine/allocator.h"
+#include "models/resnet.h"
+#include "nn/optimizer.h"
+#include "tests/support/op_case.h"
+#include "tests/support/op_errors.h"
+#include "tests/support/random_state.h"
+
+namespace tl::test {
+namespace {
+
+/// Small, with every kind of shortcut: identity, projection with stride 1, with stride 2.
+ResNetConfig small(ResNetBlock block) {
+  return {.block = block, .depths = {2, 1, 1, 1}, .width = 4, .in_channels = 3, .classes = 5};
+}
+
+std::unique_ptr<ResNet> network(ResNetBlock block, Placement where) {
+  Generator random(1);
+  auto model = std::make_unique<ResNet>(small(block), random, where);
+  randomize_state(*model, 2);
+  model->eval();
+  return model;
+}
+
+Tensor pictures(const Shape& shape, Placement where) {
+  Random random(static_cast<std::uint64_t>(shape.size()));
+  return Tensor::from(random.uniform_vector(shape.size()), shape, where.dtype, where.device);
+}
+
+constexpr Placement kRef{DType::f64, Device::ref};
+
+TEST_CASE("frozen: equals evaluation mode, on ref to rounding") {
+  for (const ResNetBlock block : {ResNetBlock::basic, ResNetBlock::bottleneck}) {
+    const auto model = network(block, kRef);
+    FrozenNetwork frozen(*model);
+    for (const Shape& shape :
+         {Shape{2, 33, 35, 3}, Shape{1, 33, 35, 3}, Shape{2, 33, 35, 3}, Shape{1, 1, 1, 3}}) {
+      const Tensor x = pictures(shape, kRef);
+      const Tensor y = frozen(x);
+      CHECK(!y.requires_grad());
+      check_close(y.to_vector<double>(), (*model)(x).to_vector<double>(), 1e-13, "logits");
+    }
+  }
+}
+
+TEST_CASE("frozen: every device against evaluation mode on ref in f64") {
+  for (const ResNetBlock block : {ResNetBlock::basic, ResNetBlock::bottleneck}) {
+    const auto reference = network(block, kRef);
+    const Shape shape{2, 33, 35, 3};
+    const auto expected = (*reference)(pictures(shape, kRef)).to_vector<double>();
+    // 10 or 15 convolutions in a row, the longest sum 3 * 3 * 32 products.
+    const double bound = 15 * f32_sum_bound(9 * 32);
+    EveryDevice every("frozen");
+    every.run([&](Device device) {
+      const Placement where{DType::f32, device};
+      const auto model = network(block, where);
+      FrozenNetwork frozen(*model);
+      const Tensor x = pictures(shape, where);
+      check_close(frozen(x).to_vector<double>(), expected, bound, "frozen");
+      check_close((*model)(x).to_vector<double>(), expected, bound, "evaluation");
+    });
+  }
+}
+
+TEST_CASE("frozen: no pictures") {
+  const auto model = network(ResNetBlock::basic, kRef);
+  FrozenNetwork frozen(*model);
+  CHECK(frozen(pictures({0, 33, 35, 3}, kRef)).shape() == Shape{0, 5});
+}
+
+TEST_CASE("frozen: a prefix stays valid while the head behind it is trained") {
+  const auto model = network(ResNetBlock::basic, kRef);
+  FrozenNetwork features(*model, [&](PlanBuilder& plan, const PlanValue& x) {
+    return model->lower_features(plan, x);
+  });
+  const Tensor x = pictures({2, 33, 35, 3}, kRef);
+  const auto expected = model->features(x).to_vector<double>();
+  Sgd sgd(model->fc.parameters(), 0.1);
+  for (int step = 0; step < 3; ++step) {
+    const Tensor f = features(x);
+    check_close(f.to_vector<double>(), expected, 1e-13, "features");
+    const Tensor labels =
+        Tensor::from(std::vector<std::int32_t>{0, 3}, {2}, DType::i32, Device::ref);
+    sgd.clear_gradients();
+    backward(cross_entropy(model->fc(f), labels));
+    sgd.step();
+  }
+}
+
+TEST_CASE("frozen: the head is read as it is") {
+  const auto model = network(ResNetBlock::basic, kRef);
+  FrozenNetwork frozen(*model);
+  const Tensor x = pictures({1, 33, 35, 3}, kRef);
+  frozen(x);
+  randomize_state(model->fc, 9);
+  check_close(frozen(x).to_vector<double>(), (*model)(x).to_vector<double>(), 1e-13, "logits");
+}
+
+TEST_CASE("frozen: every change behind its back is noticed and named") {
+  const char* names[] = {"conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean",
+                         "layer4.0.downsample.1.running_var"};
+  for (const char* name : names) {
+    const auto model = network(ResNetBlock::basic, kRef);
+    FrozenNetwork frozen(*model);
+    const Tensor x = pictures({1, 33, 35, 3}, kRef);
+    frozen(x);
+    for (const NamedTensor& s : model->state()) {
+      if (s.name == name) s.tensor.writable();
+    }
+    CHECK_ERROR(frozen(x),
+                concat("frozen: ", name, " was changed after the network was frozen").c_str());
+  }
+}
+
+TEST_CASE("frozen: a convolution without batch norm") {
+  Generator random(4);
+  Sequential modules;
+  modules.append<Conv2d>(3, 4, 3, Conv2dOptions{.stride = 2, .pad = 1}, random, kRef);
+  FrozenNetwork frozen(modules);
+  const Tensor x = pictures({2, 7, 6, 3}, kRef);
+  CHECK(frozen(x).to_vector<double>() == modules(x).to_vector<double>());
+}
+
+TEST_CASE("frozen: buffers are given back on the way") {
+  // 12 convolutions of 33 x 35 x 8 pictures: the peak must be that of 2 or 3, not of 12.
+  Generator random(4);
+  Sequential modules;
+  for (int i = 0; i < 12; ++i) {
+    modules.append<Conv2d>(8, 8, 1, Conv2dOptions{}, random, kRef);
+  }
+  FrozenNetwork frozen(modules);
+  const Tensor x = pictures({1, 33, 35, 8}, kRef);
+  frozen(x);
+  const auto before = memory_stats(MemorySpace::host).current;
+  reset_peak(MemorySpace::host);
+  frozen(x);
+  const auto picture = static_cast<std::int64_t>(33 * 35 * 8 * sizeof(double));
+  CHECK(memory_stats(MemorySpace::host).peak - before < 4 * picture);
+}
+
+TEST_CASE("frozen: errors") {
+  const auto model = network(ResNetBlock::basic, kRef);
+  FrozenNetwork frozen(*model);
+  CHECK_ERROR(frozen(zeros({1, 33, 35, 3}, DType::f32)),
+              "frozen: the network is f64 on ref, the input f32 on ref");
+  CHECK_ERROR(frozen(zeros({1, 33, 35, 4})),
+              "frozen: conv2d needs [n, h, w, 3], got [1, 33, 35, 4]");
+  CHECK_ERROR(frozen(zeros({33, 35, 3})), "frozen: conv2d needs [n, h, w, 3], got [33, 35, 3]");
+  Sequential empty;
+  CHECK_ERROR(FrozenNetwork{empty}, "frozen: the module has no parameters");
+  Generator random(4);
+  Sequential conv;
+  conv.append<Conv2d>(3, 4, 3, Conv2dOptions{}, random, kRef);
+  FrozenNetwork unpadded(conv);
+  CHECK_ERROR(unpadded(zeros({1, 2, 5, 3})),
+              "frozen: conv2d: x [1, 2, 5, 3] with pad 0 is smaller than the filter [4, 3, 3, 3]");
+}
+
+}  // namespace
+}  // namespace tl::test
