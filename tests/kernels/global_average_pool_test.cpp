@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <string_view>
+#include <utility>
 
 #include "kernels/cpu/simd_target.h"
 #include "tests/support/backends.h"
@@ -27,42 +28,17 @@ std::vector<Problem> cases() {
           {3, 7, 7, 512}, {1, 17, 13, 129}, {0, 2, 2, 3},  {2, 3, 4, 0}};
 }
 
-/// A block of `size` elements whose first is not aligned to a vector.
-class Displaced {
- public:
-  Displaced(const Backend& backend, DType dtype, std::int64_t size)
-      : block_(backend, dtype, size + 1) {}
-  View view() const {
-    const View all = block_.view();
-    return {static_cast<char*>(all.data) + size_of(all.dtype), all.dtype, all.size - 1};
-  }
-  void write(const Values& values) {
-    Values all = block_.read();
-    std::copy(values.begin(), values.end(), all.begin() + 1);
-    block_.write(all);
-  }
-  Values read() const {
-    const Values all = block_.read();
-    return {all.begin() + 1, all.end()};
-  }
-
- private:
-  DeviceBuffer block_;
-};
+// Buffers begin one element into their blocks: aligned to that element only.
 
 Values run_forward(const Backend& b, DType dtype, const Problem& p, const Values& x) {
-  Displaced from(b, dtype, p.x_size());
-  const Displaced y(b, dtype, p.y_size());
-  from.write(x);
-  b.global_average_pool.forward({}, p, from.view(), y.view());
+  const DeviceBuffer in(b, dtype, x, 1), y(b, dtype, p.y_size(), 1);
+  b.global_average_pool.forward({}, p, in, y);
   return y.read();
 }
 
 Values run_backward(const Backend& b, DType dtype, const Problem& p, const Values& dy) {
-  Displaced from(b, dtype, p.y_size());
-  const Displaced dx(b, dtype, p.x_size());
-  from.write(dy);
-  b.global_average_pool.backward({}, p, from.view(), dx.view());
+  const DeviceBuffer in(b, dtype, dy, 1), dx(b, dtype, p.x_size(), 1);
+  b.global_average_pool.backward({}, p, in, dx);
   return dx.read();
 }
 
@@ -144,19 +120,13 @@ TEST_CASE("global_average_pool: a large picture keeps its digits") {
 }
 
 TEST_CASE("global_average_pool on cpu: same bits for every thread count") {
-  const RestoreThreadCount restore;
-  const Backend backend = cpu_backend();
+  const Backend b = cpu_backend();
   const Problem p{.n = 23, .h = 7, .w = 5, .c = 131};
   Random random(5);
   const Values x = random.uniform_vector(p.x_size()), dy = random.uniform_vector(p.y_size());
-  set_thread_count(1);
-  const Values y = run_forward(backend, DType::f32, p, x);
-  const Values dx = run_backward(backend, DType::f32, p, dy);
-  for (const int count : {2, 3, 5}) {
-    set_thread_count(count);
-    CHECK(run_forward(backend, DType::f32, p, x) == y);
-    CHECK(run_backward(backend, DType::f32, p, dy) == dx);
-  }
+  check_same_for_all_thread_counts([&] {
+    return std::pair(run_forward(b, DType::f32, p, x), run_backward(b, DType::f32, p, dy));
+  });
 }
 
 TEST_CASE("global_average_pool: cpu refuses f64") {
