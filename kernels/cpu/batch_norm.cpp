@@ -206,8 +206,10 @@ void train_backward(const Shape& p, const BatchNormTrainBackwardArgs& args) {
   });
 }
 
-/// No workspace here: a vector's factors are made anew for each chunk of rows, which is cheap.
+/// There is no workspace here: each chunk makes its factors anew, on the stack, for a block of
+/// channels at a time.
 void eval(const Shape& p, const BatchNormEvalArgs& args) {
+  constexpr std::int64_t kBlock = 512;
   const float* x = args.x.as<float>();
   const float* gamma = args.gamma.as<float>();
   const float* beta = args.beta.as<float>();
@@ -215,16 +217,26 @@ void eval(const Shape& p, const BatchNormEvalArgs& args) {
   const float* var = args.running_var.as<float>();
   float* y = args.y.as<float>();
   parallel_ranges(p.rows, rows_per_chunk(p.channels), [=, &p](Range rows) {
-    for_each_vector({0, p.channels}, [=, &p](auto d, std::int64_t c) {
-      const auto variance =
-          hn::Add(hn::LoadU(d, var + c), hn::Set(d, static_cast<float>(p.epsilon)));
-      const auto factor = hn::Div(hn::LoadU(d, gamma + c), hn::Sqrt(variance));
-      const auto m = hn::LoadU(d, mean + c), b = hn::LoadU(d, beta + c);
-      for (std::int64_t i = rows.begin * p.channels + c; i < rows.end * p.channels;
-           i += p.channels) {
-        hn::StoreU(hn::MulAdd(factor, hn::Sub(hn::LoadU(d, x + i), m), b), d, y + i);
+    for (std::int64_t first = 0; first < p.channels; first += kBlock) {
+      const Range block{first, std::min(first + kBlock, p.channels)};
+      float factors[kBlock];
+      float* factor = factors;
+      for_each_vector(block, [=, &p](auto d, std::int64_t c) {
+        const auto epsilon = hn::Set(d, static_cast<float>(p.epsilon));
+        const auto std = hn::Sqrt(hn::Add(hn::LoadU(d, var + c), epsilon));
+        hn::StoreU(hn::Div(hn::LoadU(d, gamma + c), std), d, factor + c - first);
+      });
+      for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+        const float* x_row = x + row * p.channels;
+        float* y_row = y + row * p.channels;
+        for_each_vector(block, [=](auto d, std::int64_t c) {
+          const auto centred = hn::Sub(hn::LoadU(d, x_row + c), hn::LoadU(d, mean + c));
+          const auto scaled =
+              hn::MulAdd(hn::LoadU(d, factor + c - first), centred, hn::LoadU(d, beta + c));
+          hn::StoreU(scaled, d, y_row + c);
+        });
       }
-    });
+    }
   });
 }
 

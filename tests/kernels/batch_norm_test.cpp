@@ -132,8 +132,9 @@ BatchNormProblem problem(std::int64_t rows, std::int64_t channels, DType dtype =
 }
 
 // Prime rows, one past a chunk, channels that are no whole number of vectors, and rows == channels.
-const std::int64_t kShapes[][2] = {{2, 1},    {3, 3},     {7, 17},   {17, 64},    {64, 64},
-                                   {49, 130}, {1025, 16}, {4099, 3}, {20000, 17}, {6007, 64}};
+const std::int64_t kShapes[][2] = {{2, 1},      {3, 3},     {7, 17},    {17, 64},
+                                   {64, 64},    {49, 130},  {1025, 16}, {4099, 3},
+                                   {20000, 17}, {6007, 64}, {5, 1030}};
 const Manner kManners[] = {{0, false}, {1, false}, {0, true}};
 
 TEST_CASE("batch_norm by hand") {
