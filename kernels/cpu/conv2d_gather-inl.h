@@ -110,15 +110,15 @@ inline std::int64_t staging_floats(std::int64_t depth) {
   return kStagedRows * align_floats(depth + kLanes);
 }
 
-/// Rows `rows` and depth `depth` as blocks of kBlock: [depth / kBlock][rows][kBlock], the last
-/// block padded with zeros. depth.begin is a multiple of kBlock.
+/// Rows `rows` and depth `depth` as blocks of kBlock, each [rows][kBlock], block_step floats apart;
+/// the last block is padded with zeros. depth.begin is a multiple of kBlock.
 template <std::int64_t kBlock>
-inline void gather_blocks(const ConvProduct& p, Range rows, Range depth, float* staging,
-                          float* packed) {
+inline void gather_blocks(const ConvProduct& p, Range rows, Range depth, std::int64_t block_step,
+                          float* staging, float* packed) {
   GridPlace place(p, rows.begin);
   if (p.channels % kBlock == 0) {
     for (std::int64_t i = 0; i < rows.size(); ++i, place.advance(p)) {
-      gather_row_of_blocks<kBlock>(p, place, depth, rows.size() * kBlock, packed + i * kBlock);
+      gather_row_of_blocks<kBlock>(p, place, depth, block_step, packed + i * kBlock);
     }
     return;
   }
@@ -129,21 +129,23 @@ inline void gather_blocks(const ConvProduct& p, Range rows, Range depth, float* 
       gather_row_flat(p, place, depth, staging + j * staging_step);
     }
     for (std::int64_t j = 0; j < count; ++j) {
-      pack_row<kBlock>(staging + j * staging_step, depth.size(), rows.size(), i + j, packed);
+      pack_row<kBlock>(staging + j * staging_step, depth.size(), block_step,
+                       packed + (i + j) * kBlock);
     }
   }
 }
 
-/// As left factor: rows of the product, depth of the product.
+/// As left factor: rows of the product, depth of the product; a DepthMajor16 of
+/// depth_block_step(rows).
 inline void gather_rows(const ConvProduct& p, Range rows, Range depth, float* staging,
                         float* packed) {
-  gather_blocks<kDepthBlock>(p, rows, depth, staging, packed);
+  gather_blocks<kDepthBlock>(p, rows, depth, depth_block_step(rows.size()), staging, packed);
 }
 
 /// As right factor: its rows are summed over, its depth gives the columns.
 inline void gather_panels(const ConvProduct& p, Range rows, Range depth, float* staging,
                           float* packed) {
-  gather_blocks<kPanel>(p, rows, depth, staging, packed);
+  gather_blocks<kPanel>(p, rows, depth, rows.size() * kPanel, staging, packed);
 }
 
 }  // namespace tl::cpu::HWY_NAMESPACE

@@ -39,7 +39,7 @@ inline std::int64_t conv_block_rows(std::int64_t depth) {
 /// Scratch of one worker, in floats: gathered rows and their staging.
 inline std::int64_t conv_scratch_floats(std::int64_t depth) {
   const std::int64_t block_depth = round_up(std::min(depth, kConvBlockDepth), kDepthBlock);
-  return staging_floats(block_depth) + block_depth * conv_block_rows(depth);
+  return staging_floats(block_depth) + block_depth * (conv_block_rows(depth) | 1);
 }
 
 /// All panels in `panel_range` of one block of depth.
@@ -48,7 +48,7 @@ inline void multiply_gathered(const ConvProduct& p, Range rows, Range panel_rang
   const bool first = depth.begin == 0, last = depth.end == p.depth();
   const std::int64_t padded = round_up(depth.size(), kDepthBlock);
   const std::int64_t panel_size = round_up(p.depth(), kDepthBlock) * kPanel;
-  const DepthMajor16 a{packed, rows.size() * kDepthBlock};
+  const DepthMajor16 a{packed, depth_block_step(rows.size())};
   for (std::int64_t panel = panel_range.begin; panel < panel_range.end; ++panel) {
     const std::int64_t column = panel * kPanel;
     const std::int64_t width = std::min(kPanel, p.columns - column);

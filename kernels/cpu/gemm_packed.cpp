@@ -25,8 +25,8 @@ namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr std::int64_t kBlockColumns = 4096;
-constexpr std::int64_t kBlockDepth = 1024;
-constexpr std::int64_t kBlockRows = 8 * kMaxRows;
+constexpr std::int64_t kBlockDepth = 512;
+constexpr std::int64_t kBlockRows = 16 * kMaxRows;
 
 /// Sizes of the two packed buffers, in floats.
 struct GemmBuffers {
@@ -34,7 +34,7 @@ struct GemmBuffers {
   explicit GemmBuffers(const GemmProblem& p) {
     const std::int64_t depth = round_up(std::min(p.k, kBlockDepth), kDepthBlock);
     b = round_up(std::min(p.n, kBlockColumns), kPanel) * depth;
-    a_per_worker = align_floats(std::min(p.m, kBlockRows) * depth);
+    a_per_worker = align_floats((std::min(p.m, kBlockRows) | 1) * depth);
   }
 };
 
@@ -44,17 +44,33 @@ std::int64_t gemm_workspace_bytes(const GemmProblem& p) {
          static_cast<std::int64_t>(sizeof(float));
 }
 
-/// Packs columns `columns` and depth `depth` of op(b), one panel per chunk.
+/// Packs panel `panel` of columns `columns` and depth [first, first + size) of op(b).
+void pack_slice_of_panel(const GemmProblem& p, const float* b, Range columns, std::int64_t panel,
+                         std::int64_t first, std::int64_t size, float* to) {
+  const std::int64_t j = columns.begin + panel * kPanel;
+  const std::int64_t width = std::min(kPanel, columns.end - j);
+  const std::int64_t padded = round_up(size, kDepthBlock);
+  if (p.trans_b) {
+    pack_panel_transposed(b + j * p.k + first, p.k, size, width, padded, to);
+  } else {
+    pack_panel(b + first * p.n + j, p.n, size, width, padded, to);
+  }
+}
+
+/// Packs columns `columns` and depth `depth` of op(b). Slices of depth go across a few panels, so
+/// that B is read in longer pieces than a panel's width.
 void pack_b(const GemmProblem& p, const float* b, Range columns, Range depth, float* packed) {
-  const std::int64_t padded = round_up(depth.size(), kDepthBlock);
-  parallel_for(panels(columns.size()), [&](std::int64_t panel, int) {
-    const std::int64_t j = columns.begin + panel * kPanel;
-    const std::int64_t width = std::min(kPanel, columns.end - j);
-    float* to = packed + panel * padded * kPanel;
-    if (p.trans_b) {
-      pack_panel_transposed(b + j * p.k + depth.begin, p.k, depth.size(), width, padded, to);
-    } else {
-      pack_panel(b + depth.begin * p.n + j, p.n, depth.size(), width, padded, to);
+  constexpr std::int64_t kPanelsPerChunk = 4;
+  const std::int64_t panel_floats = round_up(depth.size(), kDepthBlock) * kPanel;
+  const std::int64_t all_panels = panels(columns.size());
+  parallel_for(divide_up(all_panels, kPanelsPerChunk), [&](std::int64_t chunk, int) {
+    const std::int64_t end = std::min(all_panels, (chunk + 1) * kPanelsPerChunk);
+    for (std::int64_t l = 0; l < depth.size(); l += kDepthBlock) {
+      const std::int64_t size = std::min(kDepthBlock, depth.size() - l);
+      for (std::int64_t panel = chunk * kPanelsPerChunk; panel < end; ++panel) {
+        pack_slice_of_panel(p, b, columns, panel, depth.begin + l, size,
+                            packed + panel * panel_floats + l * kPanel);
+      }
     }
   });
 }
@@ -94,10 +110,10 @@ void multiply_chunk(const GemmProblem& p, const GemmArgs& args, Range rows, Rang
                    panel_range, columns.size(), bias, depth.begin == 0, y);
   } else {
     for (std::int64_t i = 0; i < rows.size(); ++i) {
-      pack_row<kDepthBlock>(a + (rows.begin + i) * p.k + depth.begin, depth.size(), rows.size(), i,
-                            packed_a);
+      pack_row<kDepthBlock>(a + (rows.begin + i) * p.k + depth.begin, depth.size(),
+                            depth_block_step(rows.size()), packed_a + i * kDepthBlock);
     }
-    multiply_block(p, DepthMajor16{packed_a, rows.size() * kDepthBlock}, rows.size(), packed_b,
+    multiply_block(p, DepthMajor16{packed_a, depth_block_step(rows.size())}, rows.size(), packed_b,
                    round_up(depth.size(), kDepthBlock), panel_range, columns.size(), bias,
                    depth.begin == 0, y);
   }

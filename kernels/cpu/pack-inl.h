@@ -14,6 +14,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 
+/// Floats from one block of a DepthMajor16 buffer to the next: an odd number of cache lines, so
+/// that the blocks of one row do not compete for the same sets of the cache.
+constexpr std::int64_t depth_block_step(std::int64_t rows) { return (rows | 1) * kDepthBlock; }
+
 inline void copy_floats(const float* from, float* to, std::int64_t size) {
   std::memcpy(to, from, static_cast<std::size_t>(size) * sizeof(float));
 }
@@ -69,16 +73,12 @@ HWY_INLINE void zero_block(float* to) {
   for (std::int64_t i = 0; i < kBlock; i += kLanes) hn::StoreU(hn::Zero(d), d, to + i);
 }
 
-/// `depth` consecutive floats as row `row` of [depth / kBlock][rows][kBlock].
+/// `depth` consecutive floats into blocks of kBlock, block_step floats apart; the last is padded
+/// with zeros.
 template <std::int64_t kBlock>
-inline void pack_row(const float* a, std::int64_t depth, std::int64_t rows, std::int64_t row,
-                     float* packed) {
-  float* to = packed + row * kBlock;
+inline void pack_row(const float* a, std::int64_t depth, std::int64_t block_step, float* to) {
   std::int64_t l = 0;
-  for (; l + kBlock <= depth; l += kBlock) {
-    copy_block<kBlock>(a + l, to);
-    to += rows * kBlock;
-  }
+  for (; l + kBlock <= depth; l += kBlock, to += block_step) copy_block<kBlock>(a + l, to);
   if (l < depth) {
     copy_floats(a + l, to, depth - l);
     zero_floats(to + depth - l, kBlock - (depth - l));

@@ -56,7 +56,7 @@ struct WinogradBlocking {
     blocks = std::max<std::int64_t>(1, divide_up(tiles, block_tiles));
     block_tiles = divide_up(tiles, blocks);
     const std::int64_t m_panels = by_tiles ? 1 : panels(c_out);
-    v_point_step = odd_lines(block_tiles * c_in);
+    v_point_step = odd_lines(depth_block_step(block_tiles) / kDepthBlock * c_in);
     m_point_step = odd_lines(block_tiles * m_panels * kPanel);
   }
 
@@ -86,10 +86,10 @@ inline void prepare_winograd_filter(std::int64_t c_in, std::int64_t c_out, float
   });
 }
 
-/// M of one point and one panel for `tiles` tiles: v of [c_in / 16][tiles][16].
+/// M of one point and one panel for `tiles` tiles: v a DepthMajor16.
 inline void multiply_point(std::int64_t tiles, std::int64_t c_in, const float* v, const float* u,
                            float* m) {
-  const DepthMajor16 a{v, tiles * kDepthBlock};
+  const DepthMajor16 a{v, depth_block_step(tiles)};
   for_each_tile(tiles, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
     TileOutput out;
     out.y = m + first * kPanel;
@@ -104,7 +104,7 @@ inline void run_winograd_by_tiles(const WinogradProduct& p, const WinogradBlocki
     const Range tiles = part_of(p.tiles(), blocking.blocks, block);
     float* v = workspace + worker * (blocking.v_floats() + blocking.m_floats());
     float* m = v + blocking.v_floats();
-    gather_tiles<kDepthBlock>(p, tiles, v, tiles.size() * kDepthBlock, blocking.v_point_step);
+    gather_tiles<kDepthBlock>(p, tiles, v, depth_block_step(tiles.size()), blocking.v_point_step);
     for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
       for (std::int64_t point = 0; point < kPlane; ++point) {
         multiply_point(tiles.size(), p.c_in, v + point * blocking.v_point_step,
@@ -131,7 +131,7 @@ inline void run_winograd_by_points(const WinogradProduct& p, const WinogradBlock
     parallel_for(tile_chunks, [&](std::int64_t chunk, int) {
       const Range part = tiles_of(chunk);
       gather_tiles<kDepthBlock>(p, part, v + (part.begin - tiles.begin) * kDepthBlock,
-                                tiles.size() * kDepthBlock, blocking.v_point_step);
+                                depth_block_step(tiles.size()), blocking.v_point_step);
     });
     parallel_for(kPlane, [&](std::int64_t point, int) {
       for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
