@@ -83,6 +83,16 @@ std::vector<Conv2dProblem> cases() {
        .kw = 3,
        .pad_h = 1,
        .pad_w = 1},  // several blocks of depth
+      {.n = 4,
+       .h = 29,
+       .w = 30,
+       .c_in = 16,
+       .c_out = 16,
+       .kh = 3,
+       .kw = 3,
+       .pad_h = 1,
+       .pad_w = 1,
+       .residual = true},  // enough tiles for several chunks
       // Channels that fill no vector.
       {.n = 1, .h = 225, .w = 181, .c_in = 2, .c_out = 3, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
       {.n = 2,
@@ -612,6 +622,33 @@ TEST_CASE("conv2d forward: the residual may be y itself") {
       INFO("backend ", backend.name, ", variant ", variant.name);
       CHECK(harness.forward_in_place(variant) == harness.forward(variant).y);
     }
+  }
+}
+
+// Large enough for several blocks of everything; too large for the loops of ref, so the variants
+// are compared with each other.
+TEST_CASE("conv2d on cpu: variants agree on large problems") {
+  const Backend backend = cpu_backend();
+  for (Conv2dProblem p : {Conv2dProblem{.n = 3, .h = 56, .w = 55, .c_in = 64, .c_out = 80},
+                          Conv2dProblem{.n = 1, .h = 60, .w = 61, .c_in = 1008, .c_out = 16}}) {
+    p.kh = p.kw = 3;
+    p.pad_h = p.pad_w = 1;
+    CAPTURE(p);
+    const Inputs in = random_inputs(p, false);
+    const Harness harness(backend, p, in);
+    const auto all_agree = [&](const auto& slot, double terms, const auto& run) {
+      const Values first = run(slot.all().front());
+      for (const auto& variant : slot.all()) {
+        INFO("variant ", variant.name);
+        check_close(run(variant), first, bound_of(variant.name, terms), slot.name());
+      }
+    };
+    all_agree(backend.conv2d.forward, forward_terms(p),
+              [&](const auto& v) { return harness.forward(v).y; });
+    all_agree(backend.conv2d.backward_data, backward_data_terms(p),
+              [&](const auto& v) { return harness.backward_data(v); });
+    all_agree(backend.conv2d.backward_weight, backward_weight_terms(p),
+              [&](const auto& v) { return harness.backward_weight(v); });
   }
 }
 
