@@ -12,7 +12,8 @@ PyTorch runs the same work (224 x 224, batch norm by running statistics, no grad
 The runs alternate (ours, then each of PyTorch's, again and again), so that whatever else the machine
 does falls on all of them. Printed: median images/s of each, its spread, and ours over the best of
 PyTorch's. Every PyTorch setting is first checked to compute what plain eager computes. Nothing
-fails here: a ratio is a report. `--torch-only` leaves our program out.
+fails here: a ratio is a report. `--torch-only` leaves our program out; `--readme` also writes the
+result into the table of the repository's README.
 
 Ours is `tlbench model ARCH --mode infer --batch N --threads T --json`, whose JSON holds
 images_per_second.
@@ -31,7 +32,7 @@ import torch
 import torch.fx.experimental.optimization
 import torchvision
 
-from common import distance, find_program
+from common import REPOSITORY, distance, find_program
 
 
 def arguments():
@@ -43,6 +44,7 @@ def arguments():
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--seconds", type=float, default=2.0, help="of one PyTorch measurement")
     p.add_argument("--torch-only", action="store_true")
+    p.add_argument("--readme", action="store_true", help="write the table of README.md")
     return p.parse_args()
 
 
@@ -86,6 +88,24 @@ def cpu_name():
         return platform.processor()
 
 
+def write_readme(title, speeds):
+    """Replaces what stands between the markers of README.md by a table."""
+    commit = subprocess.run(["git", "-C", REPOSITORY, "rev-parse", "--short", "HEAD"], check=True,
+                            capture_output=True, text=True).stdout.strip()
+    best = max(statistics.median(s) for name, s in speeds.items() if name != "ours")
+    rows = [f"{title}; commit {commit}.", "",
+            "| program | images/s | against the best of PyTorch |", "|---|---|---|"]
+    for name, s in speeds.items():
+        median = statistics.median(s)
+        label = "`tlbench model`" if name == "ours" else f"PyTorch, {name}"
+        rows.append(f"| {label} | {median:.1f} ({min(s):.1f} to {max(s):.1f}) | {median / best:.2f} |")
+    path = REPOSITORY / "README.md"
+    before, rest = path.read_text().split("<!-- speed:begin -->")
+    after = rest.split("<!-- speed:end -->")[1]
+    table = "\n".join(rows)
+    path.write_text(f"{before}<!-- speed:begin -->\n{table}\n<!-- speed:end -->{after}")
+
+
 @torch.inference_mode()
 def main():
     args = arguments()
@@ -108,8 +128,9 @@ def main():
         for name, run in runs.items():
             speeds[name].append(run())
 
-    print(f"{args.arch}, batch {args.batch}, 224 x 224, {args.threads} threads, {cpu_name()}, "
-          f"PyTorch {torch.__version__}, {args.rounds} rounds, images/s:")
+    title = (f"{args.arch}, batch {args.batch}, 224 x 224, {args.threads} threads, {cpu_name()}, "
+             f"PyTorch {torch.__version__}, {args.rounds} rounds")
+    print(f"{title}, images/s:")
     for name, s in speeds.items():
         print(f"  {name:12} median {statistics.median(s):7.1f}   ({min(s):.1f} to {max(s):.1f})")
     medians = {name: statistics.median(s) for name, s in speeds.items()}
@@ -117,6 +138,8 @@ def main():
     best = max(medians, key=medians.get)
     if ours is not None:
         print(f"  ours / PyTorch's best ({best}): {ours / medians[best]:.2f}")
+        if args.readme:
+            write_readme(title, speeds)
 
 
 if __name__ == "__main__":
