@@ -1,9 +1,9 @@
 // batch_norm: the contract of kernels/batch_norm.h. Each function is a reduction over the
 // rows (channel_reduce.cuh), an element-wise pass (map_channels), or one after the other.
 //
-// Mean and variance come from one reading of x: every thread runs Welford's recurrence over its
-// rows, and the results are joined by the formula of Chan, Golub and LeVeque, "Updating Formulae
-// and a Pairwise Algorithm for Computing Sample Variances", 1979.
+// Every thread takes mean and variance of its few rows in two passes, the second of which finds
+// them in the cache. The results are joined by the formula of Chan, Golub and LeVeque, "Updating
+// Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
 #include <cmath>
 
 #include "kernels/cuda/channel_reduce.cuh"
@@ -18,7 +18,10 @@ struct Moments {
   float count, mean, sum_sq;  // sum_sq of the distances from the mean
 };
 
-/// Mean and variance of each channel, and the running statistics.
+/// Mean and variance of each channel, and the running statistics. Values are counted from the
+/// channel's first one: the difference of two close numbers is exact, so a channel far from zero
+/// loses nothing, where the strips' means at their full size would be rounded before they are
+/// compared.
 struct Statistics {
   using Value = Moments;
   const float* x;
@@ -28,12 +31,19 @@ struct Statistics {
   float* running_var;
   float rows, epsilon, momentum;
 
-  __device__ Value add(Value a, std::int64_t i, std::int64_t) const {
-    const float distance = x[i] - a.mean;
-    a.count += 1;
-    a.mean += distance / a.count;
-    a.sum_sq += distance * (x[i] - a.mean);
-    return a;
+  __device__ Value collect(const Strip& strip) const {
+    const float first = x[strip.channel];
+    float count = 0, sum = 0, sum_sq = 0;
+    for (std::int64_t i = strip.first; i < strip.end; i += strip.step) {
+      count += 1;
+      sum += x[i] - first;
+    }
+    const float strip_mean = sum / count;
+    for (std::int64_t i = strip.first; i < strip.end; i += strip.step) {
+      const float distance = (x[i] - first) - strip_mean;
+      sum_sq += distance * distance;
+    }
+    return {count, strip_mean, sum_sq};
   }
   __device__ Value merge(const Value& a, const Value& b) const {
     const float count = a.count + b.count;
@@ -43,9 +53,10 @@ struct Statistics {
             a.sum_sq + b.sum_sq + distance * distance * a.count * share};
   }
   __device__ void finish(const Value& total, std::int64_t c) const {
-    mean[c] = total.mean;
+    const float full_mean = x[c] + total.mean;
+    mean[c] = full_mean;
     inv_std[c] = 1 / sqrtf(total.sum_sq / rows + epsilon);
-    if (running_mean) running_mean[c] += momentum * (total.mean - running_mean[c]);
+    if (running_mean) running_mean[c] += momentum * (full_mean - running_mean[c]);
     if (running_var) running_var[c] += momentum * (total.sum_sq / (rows - 1) - running_var[c]);
   }
 };
@@ -68,10 +79,14 @@ struct AffineGradients {
   float* dbeta;
 
   // x_hat's factor inv_std is the same for all of a channel: it is taken in at the end.
-  __device__ Value add(Value a, std::int64_t i, std::int64_t c) const {
-    a.dy += dy[i];
-    a.dy_x_hat += dy[i] * (x[i] - mean[c]);
-    return a;
+  __device__ Value collect(const Strip& strip) const {
+    const float centre = mean[strip.channel];
+    Value sums{};
+    for (std::int64_t i = strip.first; i < strip.end; i += strip.step) {
+      sums.dy += dy[i];
+      sums.dy_x_hat += dy[i] * (x[i] - centre);
+    }
+    return sums;
   }
   __device__ Value merge(const Value& a, const Value& b) const {
     return {a.dy + b.dy, a.dy_x_hat + b.dy_x_hat};
@@ -260,13 +275,13 @@ std::int64_t gradients_bytes(const BatchNormProblem& p) {
 
 void install_batch_norm(Backend& b) {
   b.batch_norm.train.add(
-      {.name = "welford", .supports = supports, .workspace_bytes = statistics_bytes, .run = train});
-  b.batch_norm.train_backward.add({.name = "two_pass",
+      {.name = "chunked", .supports = supports, .workspace_bytes = statistics_bytes, .run = train});
+  b.batch_norm.train_backward.add({.name = "chunked",
                                    .supports = supports,
                                    .workspace_bytes = gradients_bytes,
                                    .run = train_backward});
   b.batch_norm.eval.add({.name = "elementwise", .supports = supports, .run = eval});
-  b.batch_norm.eval_backward.add({.name = "two_pass",
+  b.batch_norm.eval_backward.add({.name = "chunked",
                                   .supports = supports,
                                   .workspace_bytes = gradients_bytes,
                                   .run = eval_backward});

@@ -10,10 +10,10 @@
 //
 // What is computed is a Reduction, a plain struct handed to both kernels:
 //
-//   using Value = ...;                              what is collected; Value{} is "nothing yet"
-//   Value add(Value so_far, std::int64_t i, std::int64_t c) const;  takes in element i, channel c
+//   using Value = ...;                        what is collected; Value{} is "nothing yet"
+//   Value collect(Strip strip) const;         of a thread's elements
 //   Value merge(Value a, Value b) const;
-//   void finish(Value total, std::int64_t c) const;                 writes the result
+//   void finish(Value total, std::int64_t c) const;   writes the result of channel c
 #pragma once
 
 #include <cstdint>
@@ -42,6 +42,11 @@ struct ChannelTile {
   }
 };
 
+/// A thread's elements: first, first + step, ... below end, all of one channel.
+struct Strip {
+  std::int64_t first, step, end, channel;
+};
+
 inline unsigned channel_tiles(std::int64_t rows, std::int64_t channels) {
   return static_cast<unsigned>(ceil_div(rows, kChunkRows) * ceil_div(channels, kChannelLanes));
 }
@@ -56,8 +61,9 @@ static __global__ void channel_reduce_chunks(Reduction reduction, std::int64_t r
   const int lane = threadIdx.x, row_lane = threadIdx.y;
 
   Value value{};
-  for (std::int64_t row = tile.row; row < tile.end_row; row += kRowLanes) {
-    value = reduction.add(value, row * channels + tile.channel, tile.channel);
+  if (tile.row < tile.end_row) {
+    value = reduction.collect({tile.row * channels + tile.channel, kRowLanes * channels,
+                               tile.end_row * channels, tile.channel});
   }
   lanes[row_lane][lane] = value;
   __syncthreads();

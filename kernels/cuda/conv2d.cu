@@ -60,9 +60,13 @@ struct ChannelSums {
   float* channel_sum;
   float* channel_sum_sq;
 
-  __device__ Value add(Value a, std::int64_t i, std::int64_t) const {
-    const float value = y[i];
-    return {a.sum + value, a.sum_sq + value * value};
+  __device__ Value collect(const Strip& strip) const {
+    Value sums{};
+    for (std::int64_t i = strip.first; i < strip.end; i += strip.step) {
+      sums.sum += y[i];
+      sums.sum_sq += y[i] * y[i];
+    }
+    return sums;
   }
   __device__ Value merge(const Value& a, const Value& b) const {
     return {a.sum + b.sum, a.sum_sq + b.sum_sq};
