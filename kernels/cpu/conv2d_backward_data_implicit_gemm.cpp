@@ -66,7 +66,8 @@ std::int64_t depth_of(const Conv2dProblem& p, const ResidueTaps& h, const Residu
   return h.taps * w.taps * (p.c_out / p.groups);
 }
 
-/// Calls f(group, h, w, offset of its packed filter in floats) for every product.
+/// Calls f(group, residue of h, residue of w, their taps, offset of the packed filter in floats)
+/// for every product; returns the size of all packed filters.
 template <class F>
 std::int64_t for_each_product(const Conv2dProblem& p, const F& f) {
   std::int64_t offset = 0;

@@ -21,7 +21,7 @@ HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr std::int64_t kBlockPixels = 256;
+constexpr std::int64_t kBlockPixels = 128;
 constexpr std::int64_t kColumnsPerChunk = 256;
 constexpr std::int64_t kEnoughChunks = 32;
 constexpr std::int64_t kMaxPartialFloats = std::int64_t{1} << 24;
@@ -52,28 +52,6 @@ std::int64_t backward_weight_workspace_bytes(const Conv2dProblem& p) {
   return (blocking.pixel_parts * blocking.partial_floats +
           blocking.scratch_floats * thread_count()) *
          static_cast<std::int64_t>(sizeof(float));
-}
-
-/// The patches of one group, as the left matrix of a ConvProduct.
-ConvProduct patches_of_group(const Conv2dProblem& p, const float* x, std::int64_t group) {
-  ConvProduct product;
-  product.n = p.n;
-  product.grid_h = p.out_h();
-  product.grid_w = p.out_w();
-  product.taps_h = p.kh;
-  product.taps_w = p.kw;
-  product.channels = p.c_in / p.groups;
-  product.x = x + group * product.channels;
-  product.x_h = p.h;
-  product.x_w = p.w;
-  product.x_pixel = p.c_in;
-  product.origin_h = -p.pad_h;
-  product.origin_w = -p.pad_w;
-  product.step_h = p.stride_h;
-  product.step_w = p.stride_w;
-  product.tap_step_h = p.dilation_h;
-  product.tap_step_w = p.dilation_w;
-  return product;
 }
 
 /// One chunk: the pixels' contribution to the columns of `panel_range`, into dw [rows, columns].

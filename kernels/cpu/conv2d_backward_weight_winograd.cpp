@@ -45,23 +45,8 @@ struct WinogradWeightBlocking {
   }
 };
 
-/// The geometry of the forward pass.
-WinogradProduct product_of(const Conv2dProblem& p) {
-  WinogradProduct product;
-  product.n = p.n;
-  product.x_h = p.h;
-  product.x_w = p.w;
-  product.c_in = p.c_in;
-  product.pad_h = p.pad_h;
-  product.pad_w = p.pad_w;
-  product.y_h = p.out_h();
-  product.y_w = p.out_w();
-  product.c_out = p.c_out;
-  return product;
-}
-
 std::int64_t winograd_backward_weight_workspace_bytes(const Conv2dProblem& p) {
-  return WinogradWeightBlocking(product_of(p), p.c_out).workspace_floats() *
+  return WinogradWeightBlocking(forward_tiles(p), p.c_out).workspace_floats() *
          static_cast<std::int64_t>(sizeof(float));
 }
 
@@ -136,7 +121,7 @@ void transform_back(const WinogradProduct& p, std::int64_t co, const float* d,
 void winograd_backward_weight_run(const Conv2dProblem& problem,
                                   const Conv2dBackwardWeightArgs& args) {
   constexpr std::int64_t kTilesPerChunk = 4;
-  WinogradProduct p = product_of(problem);
+  WinogradProduct p = forward_tiles(problem);
   p.x = args.x.as<float>();
   const WinogradWeightBlocking blocking(p, p.c_out);
   float* v = static_cast<float*>(args.workspace.data);

@@ -42,30 +42,16 @@ std::int64_t forward_workspace_bytes(const Conv2dProblem& p) {
 
 ConvProduct product_of_group(const Conv2dProblem& p, const Conv2dForwardArgs& args,
                              std::int64_t group) {
-  const std::int64_t channels = p.c_in / p.groups, columns = p.c_out / p.groups;
-  ConvProduct product;
-  product.n = p.n;
-  product.grid_h = product.y_h = p.out_h();
-  product.grid_w = product.y_w = p.out_w();
-  product.taps_h = p.kh;
-  product.taps_w = p.kw;
-  product.channels = channels;
-  product.x = args.x.as<float>() + group * channels;
-  product.x_h = p.h;
-  product.x_w = p.w;
-  product.x_pixel = p.c_in;
-  product.origin_h = -p.pad_h;
-  product.origin_w = -p.pad_w;
-  product.step_h = p.stride_h;
-  product.step_w = p.stride_w;
-  product.tap_step_h = p.dilation_h;
-  product.tap_step_w = p.dilation_w;
-  product.columns = columns;
+  ConvProduct product = patches_of_group(p, args.x.as<float>(), group);
+  product.columns = p.c_out / p.groups;
   product.w = static_cast<const float*>(args.w.data) + group * group_filter_floats(p);
-  product.y = args.y.as<float>() + group * columns;
+  const std::int64_t first_channel = group * product.columns;
+  product.y = args.y.as<float>() + first_channel;
+  product.y_h = p.out_h();
+  product.y_w = p.out_w();
   product.y_pixel = p.c_out;
-  if (p.bias) product.bias = args.bias.as<float>() + group * columns;
-  if (p.residual) product.addend = args.residual.as<float>() + group * columns;
+  if (p.bias) product.bias = args.bias.as<float>() + first_channel;
+  if (p.residual) product.addend = args.residual.as<float>() + first_channel;
   product.relu = p.relu;
   return product;
 }

@@ -14,20 +14,6 @@ HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
-WinogradProduct product_of(const Conv2dProblem& p) {
-  WinogradProduct product;
-  product.n = p.n;
-  product.x_h = p.h;
-  product.x_w = p.w;
-  product.c_in = p.c_in;
-  product.pad_h = p.pad_h;
-  product.pad_w = p.pad_w;
-  product.y_h = p.out_h();
-  product.y_w = p.out_w();
-  product.c_out = p.c_out;
-  return product;
-}
-
 std::int64_t winograd_forward_prepared_bytes(const Conv2dProblem& p) {
   return winograd_filter_floats(p.c_in, p.c_out) * static_cast<std::int64_t>(sizeof(float));
 }
@@ -46,12 +32,12 @@ void winograd_forward_prepare(const Conv2dProblem& p, const float* w, float* pre
 }
 
 std::int64_t winograd_forward_workspace_bytes(const Conv2dProblem& p) {
-  const WinogradBlocking blocking(product_of(p).tiles(), p.c_in, p.c_out);
+  const WinogradBlocking blocking(forward_tiles(p).tiles(), p.c_in, p.c_out);
   return blocking.workspace_floats() * static_cast<std::int64_t>(sizeof(float));
 }
 
 void winograd_forward_run(const Conv2dProblem& p, const Conv2dForwardArgs& args) {
-  WinogradProduct product = product_of(p);
+  WinogradProduct product = forward_tiles(p);
   product.x = args.x.as<float>();
   product.u = static_cast<const float*>(args.w.data);
   product.y = args.y.as<float>();

@@ -16,6 +16,8 @@
 
 #include <cstdint>
 
+#include "kernels/conv2d.h"
+
 namespace tl::cpu {
 
 struct ConvProduct {
@@ -51,6 +53,29 @@ struct ConvProduct {
     return ((image * y_h + i * y_step_h + y_origin_h) * y_w + j * y_step_w + y_origin_w) * y_pixel;
   }
 };
+
+/// The patches of x that one group of a convolution sees, one per output pixel: the left matrix of
+/// the forward pass, the right one of the gradient of the filter. Columns and result are left open.
+inline ConvProduct patches_of_group(const Conv2dProblem& p, const float* x, std::int64_t group) {
+  ConvProduct product;
+  product.n = p.n;
+  product.grid_h = p.out_h();
+  product.grid_w = p.out_w();
+  product.taps_h = p.kh;
+  product.taps_w = p.kw;
+  product.channels = p.c_in / p.groups;
+  product.x = x + group * product.channels;
+  product.x_h = p.h;
+  product.x_w = p.w;
+  product.x_pixel = p.c_in;
+  product.origin_h = -p.pad_h;
+  product.origin_w = -p.pad_w;
+  product.step_h = p.stride_h;
+  product.step_w = p.stride_w;
+  product.tap_step_h = p.dilation_h;
+  product.tap_step_w = p.dilation_w;
+  return product;
+}
 
 /// A place of the grid, stepped through in the order of rows.
 struct GridPlace {

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "kernels/conv2d.h"
+
 namespace tl::cpu {
 
 /// y[n, i, j] = relu?(bias + addend + sum over r, s, c of x[n, i - pad_h + r, j - pad_w + s, c] *
@@ -25,6 +27,21 @@ struct WinogradProduct {
   std::int64_t tiles_w() const { return (y_w + kTile - 1) / kTile; }
   std::int64_t tiles() const { return n * tiles_h() * tiles_w(); }
 };
+
+/// The geometry of a convolution's forward pass; buffers are left open.
+inline WinogradProduct forward_tiles(const Conv2dProblem& p) {
+  WinogradProduct product;
+  product.n = p.n;
+  product.x_h = p.h;
+  product.x_w = p.w;
+  product.c_in = p.c_in;
+  product.pad_h = p.pad_h;
+  product.pad_w = p.pad_w;
+  product.y_h = p.out_h();
+  product.y_w = p.out_w();
+  product.c_out = p.c_out;
+  return product;
+}
 
 /// A tile: its picture and its first output pixel. Stepped through row by row.
 struct TilePlace {
