@@ -95,7 +95,6 @@ Scheduler::Thread* Scheduler::pop_ready() {
 void Scheduler::make_current(Thread& thread) {
   current_ = &thread;
   threadIdx = thread.index;
-  // `state` still says whether the thread was unstarted; the caller has looked at it.
   thread.state = State::running;
 }
 
