@@ -97,7 +97,7 @@ ImageFolder read_folder(const TrainOptions& options) {
               options.data.c_str(), folder.classes.size(), joined(folder.classes, 8).c_str(),
               folder.train.size(), folder.val.size());
   if (folder.skipped > 0)
-    std::printf("          passed over: %lld files that are no pictures by their ending\n",
+    std::printf("          other files, passed over: %lld\n",
                 static_cast<long long>(folder.skipped));
   return folder;
 }
