@@ -1,0 +1,71 @@
+// The shapes that conv2d is tested on: each of them bites somewhere.
+#pragma once
+
+#include <vector>
+
+#include "kernels/conv2d.h"
+
+namespace tl::test {
+
+/// A problem built up in one line.
+struct ConvCase : Conv2dProblem {
+  ConvCase(std::int64_t batch, std::int64_t height, std::int64_t width, std::int64_t in,
+           std::int64_t out) {
+    n = batch, h = height, w = width, c_in = in, c_out = out;
+  }
+  ConvCase kernel(std::int64_t r, std::int64_t s) { return kh = r, kw = s, *this; }
+  ConvCase stride(std::int64_t y, std::int64_t x) { return stride_h = y, stride_w = x, *this; }
+  ConvCase pad(std::int64_t y, std::int64_t x) { return pad_h = y, pad_w = x, *this; }
+  ConvCase dilate(std::int64_t y, std::int64_t x) { return dilation_h = y, dilation_w = x, *this; }
+  ConvCase in_groups(std::int64_t count) { return groups = count, *this; }
+  ConvCase add_bias() { return bias = true, *this; }
+  ConvCase add_residual() { return residual = true, *this; }
+  ConvCase add_relu() { return relu = true, *this; }
+  ConvCase full_epilogue() { return bias = residual = relu = true, *this; }
+};
+
+inline std::vector<Conv2dProblem> conv2d_cases() {
+  return {
+      // 1x1: the smallest, odd channels, one past a tile, strided, several blocks of depth.
+      ConvCase(1, 1, 1, 1, 1),
+      ConvCase(2, 5, 3, 17, 33),
+      ConvCase(1, 15, 1, 64, 65).add_bias().add_relu(),
+      ConvCase(3, 6, 4, 16, 32).stride(2, 2),
+      ConvCase(1, 3, 3, 2400, 5).full_epilogue(),
+      // 3x3, as Winograd takes it: whole tiles, one more, one less, less than a tile, every
+      // padding.
+      ConvCase(2, 8, 8, 16, 16).kernel(3, 3).pad(1, 1),
+      ConvCase(1, 9, 7, 16, 48).kernel(3, 3).pad(1, 1).full_epilogue(),
+      ConvCase(3, 1, 2, 32, 16).kernel(3, 3).pad(1, 1),
+      ConvCase(1, 5, 30, 48, 32).kernel(3, 3).add_bias(),
+      ConvCase(1, 6, 5, 16, 32).kernel(3, 3).pad(2, 0),
+      ConvCase(1, 6, 5, 16, 32).kernel(3, 3).pad(3, 1),
+      ConvCase(9, 13, 14, 16, 32).kernel(3, 3).pad(1, 1).add_relu(),
+      // Many channels; enough tiles for several chunks; several blocks of depth.
+      ConvCase(2, 7, 7, 272, 32).kernel(3, 3).pad(1, 1).add_bias(),
+      ConvCase(4, 29, 30, 16, 16).kernel(3, 3).pad(1, 1).add_residual(),
+      ConvCase(1, 4, 5, 288, 16).kernel(3, 3).pad(1, 1),
+      // Channels that fill no vector.
+      ConvCase(1, 225, 181, 2, 3).kernel(3, 3).pad(1, 1),
+      ConvCase(2, 10, 11, 3, 8).kernel(3, 3).pad(1, 1).add_bias().add_relu(),
+      ConvCase(1, 9, 12, 17, 19).kernel(3, 3).stride(2, 2).pad(1, 1),
+      ConvCase(1, 7, 7, 300, 2).kernel(3, 3).add_residual(),
+      // 5x5 and the stem, 7x7; non-square everything; strides that skip pixels.
+      ConvCase(2, 9, 8, 6, 10).kernel(5, 5).pad(2, 2),
+      ConvCase(2, 30, 33, 3, 64).kernel(7, 7).stride(2, 2).pad(3, 3).add_bias().add_relu(),
+      ConvCase(1, 12, 9, 5, 7).kernel(2, 4).stride(3, 1).pad(0, 3),
+      ConvCase(1, 11, 10, 16, 18).kernel(1, 2).stride(3, 3).pad(0, 1),
+      ConvCase(1, 14, 14, 32, 64).kernel(3, 3).stride(2, 2).pad(1, 1).full_epilogue(),
+      // Dilation, alone and with strides that share a factor with it or do not.
+      ConvCase(1, 12, 13, 16, 16).kernel(3, 3).pad(2, 2).dilate(2, 2),
+      ConvCase(2, 15, 14, 4, 6).kernel(3, 3).stride(2, 3).pad(1, 3).dilate(2, 2),
+      ConvCase(1, 14, 15, 4, 6).kernel(3, 2).stride(4, 2).pad(1, 0).dilate(2, 3),
+      // Groups, down to depthwise.
+      ConvCase(2, 6, 7, 32, 48).kernel(3, 3).pad(1, 1).in_groups(2).full_epilogue(),
+      ConvCase(1, 7, 6, 12, 12).kernel(3, 3).stride(2, 2).pad(1, 1).in_groups(12).add_bias(),
+      // Nothing.
+      ConvCase(0, 8, 8, 16, 16).kernel(3, 3).pad(1, 1),
+  };
+}
+
+}  // namespace tl::test
