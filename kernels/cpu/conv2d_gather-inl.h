@@ -30,7 +30,7 @@ struct Run {
 template <class F>
 HWY_INLINE void for_each_run(const ConvProduct& p, const GridPlace& place, Range depth,
                              const F& f) {
-  const bool by_row = p.tap_step_w == 1 && p.channels == p.x_pixel;
+  const bool by_row = p.taps_are_neighbours();
   const std::int64_t taps_per_run = by_row ? p.taps_w : 1;
   const std::int64_t runs_per_row = by_row ? 1 : p.taps_w;
   const std::int64_t length = taps_per_run * p.channels;
@@ -101,6 +101,31 @@ HWY_INLINE void gather_row_flat(const ConvProduct& p, const GridPlace& place, Ra
   });
 }
 
+/// The same for a whole row of the matrix that lies inside of x, away from its end, with one run
+/// per row of taps: most rows of a network's first layer, whose short runs make every step count.
+HWY_INLINE void gather_row_inside(const ConvProduct& p, const GridPlace& place, float* staging) {
+  const FloatTag d;
+  const std::int64_t length = p.taps_w * p.channels, x_row = p.x_w * p.x_pixel;
+  const std::int64_t h = place.i * p.step_h + p.origin_h, w = place.j * p.step_w + p.origin_w;
+  const float* from = p.x + ((place.image * p.x_h + h) * p.x_w + w) * p.x_pixel;
+  for (std::int64_t r = 0; r < p.taps_h; ++r) {
+    for (std::int64_t i = 0; i < length; i += kLanes) {
+      hn::StoreU(hn::LoadU(d, from + i), d, staging + i);
+    }
+    from += p.tap_step_h * x_row;
+    staging += length;
+  }
+}
+
+/// Whether gather_row_inside may be used: it reads up to a vector past the last tap.
+inline bool is_inside(const ConvProduct& p, const GridPlace& place) {
+  const std::int64_t h = place.i * p.step_h + p.origin_h, w = place.j * p.step_w + p.origin_w;
+  const std::int64_t last_h = h + (p.taps_h - 1) * p.tap_step_h;
+  if (h < 0 || w < 0 || last_h >= p.x_h || w + p.taps_w > p.x_w) return false;
+  const std::int64_t last_run = ((place.image * p.x_h + last_h) * p.x_w + w) * p.x_pixel;
+  return last_run + p.taps_w * p.channels + kLanes <= p.x_floats();
+}
+
 /// Rows that are put together in the staging buffer before they are packed: loads that follow the
 /// stores they depend on at some distance need not wait for them.
 constexpr std::int64_t kStagedRows = 8;
@@ -123,10 +148,16 @@ inline void gather_blocks(const ConvProduct& p, Range rows, Range depth, std::in
     return;
   }
   const std::int64_t staging_step = align_floats(depth.size() + kLanes);
+  const bool whole_rows = p.taps_are_neighbours() && depth.size() == p.depth();
   for (std::int64_t i = 0; i < rows.size(); i += kStagedRows) {
     const std::int64_t count = std::min(kStagedRows, rows.size() - i);
     for (std::int64_t j = 0; j < count; ++j, place.advance(p)) {
-      gather_row_flat(p, place, depth, staging + j * staging_step);
+      float* row = staging + j * staging_step;
+      if (whole_rows && is_inside(p, place)) {
+        gather_row_inside(p, place, row);
+      } else {
+        gather_row_flat(p, place, depth, row);
+      }
     }
     for (std::int64_t j = 0; j < count; ++j) {
       pack_row<kBlock>(staging + j * staging_step, depth.size(), block_step,

@@ -43,6 +43,8 @@ struct ConvProduct {
   std::int64_t depth() const { return taps_h * taps_w * channels; }
   /// Floats that may be read from x on.
   std::int64_t x_floats() const { return (n * x_h * x_w - 1) * x_pixel + channels; }
+  /// Whether all taps of one row of taps are consecutive in x.
+  bool taps_are_neighbours() const { return tap_step_w == 1 && channels == x_pixel; }
 
   /// Whether consecutive rows are consecutive pixels of y.
   bool y_is_dense() const {
