@@ -18,7 +18,7 @@ constexpr bool kExact = false;
 TEST_CASE("allocator: a block that came back is handed out again") {
   if (kExact) return;
   for (const Device device : devices()) {
-    INFO(name_of(device));
+    INFO(concat(device));
     void* first = allocate(device, 1000);
     release(device, first, 1000);
     void* second = allocate(device, 990);  // about the same size
@@ -32,7 +32,7 @@ TEST_CASE("allocator: a block that came back is handed out again") {
 
 TEST_CASE("allocator: current, peak and kept bytes are counted") {
   for (const Device device : devices()) {
-    INFO(name_of(device));
+    INFO(concat(device));
     const MemorySpace space = memory_space(device);
     release_cached_memory(space);
     const MemoryStats start = memory_stats(space);

@@ -11,7 +11,7 @@ using Values = std::vector<double>;
 
 TEST_CASE("tensor: from and to_vector convert") {
   for (const Device device : devices()) {
-    INFO(name_of(device));
+    INFO(concat(device));
     const std::vector<float> values = {1, 2.5f, 3};
     const Tensor x = Tensor::from(values, {3}, DType::f64, device);
     CHECK(x.dtype() == DType::f64);

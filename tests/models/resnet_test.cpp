@@ -69,7 +69,7 @@ TEST_CASE("resnet: names, shapes and counts are torchvision's") {
   } const known[] = {{"resnet18", false, {2, 2, 2, 2}, 11689512, 102},
                      {"resnet50", true, {3, 4, 6, 3}, 25557032, 267}};
   for (const auto& k : known) {
-    INFO(k.name);
+    INFO(concat(k.name));
     Generator random(1);
     const ResNet model(resnet_config(k.name), random, {DType::f32, Device::ref});
     const auto state = torchvision_state(k.bottleneck, k.depths);

@@ -70,7 +70,7 @@ inline void check_gradients(const std::vector<Input>& inputs, const TensorFuncti
   std::vector<Tensor> at;
   for (const Input& input : inputs) at.push_back(f64_tensor(input));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    INFO("gradient of input ", i, " ", inputs[i].shape);
+    INFO(concat("gradient of input ", i, " ", inputs[i].shape));
     REQUIRE(x[i].grad());
     std::vector<double> numeric;
     for (std::size_t j = 0; j < inputs[i].values.size(); ++j) {

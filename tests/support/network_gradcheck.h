@@ -72,7 +72,7 @@ inline void check_directions(const std::vector<NamedTensor>& tensors,
   int drawn = 0, redrawn = 0;
   NoGrad no_grad;
   for (const NamedTensor& t : tensors) {
-    INFO(t.name, " ", t.tensor.shape());
+    INFO(concat(t.name, " ", t.tensor.shape()));
     REQUIRE(t.tensor.grad());
     const Tensor original = t.tensor.clone();
     const auto w = original.to_vector<double>(), dw = t.tensor.grad().to_vector<double>();

@@ -72,7 +72,8 @@ class EveryDevice {
  public:
   explicit EveryDevice(const char* op) : op_(op) {}
   ~EveryDevice() {
-    if (skipped_ > 0) MESSAGE(op_, ": ", skipped_, " cases skipped, kernels missing on ", where_);
+    if (skipped_ == 0) return;
+    MESSAGE(concat(op_, ": ", skipped_, " cases skipped, kernels missing on ", where_));
   }
   EveryDevice(const EveryDevice&) = delete;
   EveryDevice& operator=(const EveryDevice&) = delete;
@@ -80,7 +81,7 @@ class EveryDevice {
   template <class F>
   void run(const F& f) {
     for (const Device device : devices()) {
-      INFO("device ", name_of(device));
+      INFO(concat("device ", device));
       try {
         f(device);
       } catch (const Error& e) {
@@ -103,7 +104,7 @@ class EveryDevice {
 inline void check_devices(const char* op, const std::vector<OpCase>& cases) {
   EveryDevice every(op);
   for (const OpCase& c : cases) {
-    INFO(op, ", case ", c.name);
+    INFO(concat(op, ", case ", c.name));
     const OpResult expected = run_case(c, DType::f64, Device::ref);
     every.run([&](Device device) {
       const OpResult found = run_case(c, DType::f32, device);
@@ -120,7 +121,7 @@ inline void check_devices(const char* op, const std::vector<OpCase>& cases) {
 inline void check_exact_on_devices(const char* op, const std::vector<OpCase>& cases) {
   EveryDevice every(op);
   for (const OpCase& c : cases) {
-    INFO(op, ", exact case ", c.name);
+    INFO(concat(op, ", exact case ", c.name));
     const OpResult expected = run_case(c, DType::f64, Device::ref, true);
     CHECK(norm(expected.y) > 0);
     for (const auto& gradient : expected.gradients) CHECK(norm(gradient) > 0);
@@ -135,7 +136,7 @@ inline void check_exact_on_devices(const char* op, const std::vector<OpCase>& ca
 /// The numeric gradient of every input of every case.
 inline void check_gradients(const char* op, const std::vector<OpCase>& cases) {
   for (const OpCase& c : cases) {
-    INFO(op, ", case ", c.name);
+    INFO(concat(op, ", case ", c.name));
     check_gradients(c.inputs, c.op);
   }
 }
