@@ -126,7 +126,7 @@ TEST_CASE("resnet: directional derivatives of whole networks") {
       Generator random(1);
       ResNet model({.block = block, .depths = {1, 1, 1, 1}, .width = 4, .classes = 5}, random,
                    kRef);
-      randomize_state(model, 3);
+      randomize_state(model, 6);
       model.train(training);
       Random values(4);
       const Shape shape{3, 33, 37, 3};

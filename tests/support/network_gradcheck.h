@@ -61,7 +61,7 @@ class KinkWatch {
 inline void check_directions(const std::vector<NamedTensor>& tensors,
                              const std::function<Tensor()>& loss) {
   constexpr int kDirections = 2;
-  constexpr double kStep = 1e-6;  // times a direction of norm 1 in each tensor
+  constexpr double kStep = 3e-6;  // times a direction of norm 1 in each tensor
 
   KinkWatch watch;
   for (const NamedTensor& t : tensors) t.tensor.clear_grad();
