@@ -76,13 +76,18 @@ def torch_features(data, weights):
 
 
 def class_and_file(path):
-    path = path.decode() if isinstance(path, bytes) else str(path)
-    return "/".join(pathlib.PurePath(path.rstrip("\0 ")).parts[-2:])
+    return "/".join(pathlib.PurePath(path).parts[-2:])
+
+
+def lines(characters):
+    """The lines of a text that is stored as an array of bytes."""
+    return bytes(characters).decode().splitlines()
 
 
 def check_features(verdict, ours, theirs):
     for split in ("train", "val"):
-        paths, expected = [class_and_file(p) for p in ours[f"{split}/paths"]], theirs[f"{split}/paths"]
+        paths = [class_and_file(path) for path in lines(ours[f"{split}/paths"])]
+        expected = theirs[f"{split}/paths"]
         same = paths == expected
         verdict.check(same, f"(a) {split}: {len(paths)} pictures in the order of torchvision's "
                       f"{len(expected)}")
