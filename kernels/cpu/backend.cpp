@@ -1,5 +1,6 @@
 // cpu: f32 kernels for the host, vectorised and multi-threaded, one file per contract.
 #include "kernels/cpu/install.h"
+#include "kernels/cpu/simd_target.h"
 #include "kernels/ref/install.h"
 
 namespace tl {
@@ -7,6 +8,7 @@ namespace tl {
 Backend cpu_backend() {
   Backend b{};
   b.name = "cpu";
+  cpu::use_simd_target_from_environment();
   ref::install_memory(b);  // the same memory: buffers pass between the two freely
   cpu::install_elementwise(b);
   cpu::install_reduce(b);

@@ -15,8 +15,11 @@
 //
 // This header is the interface; the loop itself is in microkernel.cpp.
 //
-// One sum always runs over l from first to last in one accumulator, so a result does not depend on
-// how rows and columns were cut into tiles.
+// Rounding. Products are summed in blocks of kSumBlock, the blocks one after the other, always from
+// first to last: a result does not depend on how rows and columns were cut into tiles. Every step
+// of a sum rounds by the size of the sum so far, so short blocks from zero lose less than one
+// chain: 2 times less for 512 products after Winograd's transforms, 5 times for 3x3 of 512
+// channels.
 //
 // Compiled once per instruction set by each file that includes it (hwy/foreach_target.h).
 #if defined(TL_CPU_MICROKERNEL_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -44,6 +47,7 @@ constexpr std::int64_t kLanes = HWY_LANES(float);
 constexpr std::int64_t kPanel = 2 * kLanes;
 constexpr int kMaxRows = HWY_TARGET <= HWY_AVX3 ? 14 : 6;
 constexpr std::int64_t kDepthBlock = 16;
+constexpr std::int64_t kSumBlock = 128;  // a multiple of kDepthBlock
 
 constexpr std::int64_t round_up(std::int64_t x, std::int64_t step) {
   return (x + step - 1) / step * step;
@@ -55,12 +59,16 @@ struct DepthMajor16 {
   const float* data;
   std::int64_t block_step;  // floats from one block of 16 to the next: rows of the buffer * 16
   DepthMajor16 from_row(std::int64_t row) const { return {data + row * kDepthBlock, block_step}; }
+  DepthMajor16 from_depth(std::int64_t l) const {
+    return {data + l / kDepthBlock * block_step, block_step};
+  }
 };
 
 struct Columns {
   const float* data;
   std::int64_t step;
   Columns from_row(std::int64_t row) const { return {data + row, step}; }
+  Columns from_depth(std::int64_t l) const { return {data + l * step, step}; }
 };
 
 /// Where a tile goes and what is done to it on the way. y, addend: rows `step` floats apart.

@@ -1,5 +1,5 @@
-// The inner loop behind tile_product (microkernel-inl.h): start from bias and addend, add up the
-// products, store. Compiled once per instruction set and number of rows.
+// The inner loop behind tile_product (microkernel-inl.h): add up the products,
+// then bias and addend, store. Compiled once per instruction set and number of rows.
 #include "kernels/cpu/simd_target.h"
 //
 #undef HWY_TARGET_INCLUDE
@@ -67,27 +67,43 @@ HWY_INLINE void multiply_add(Accumulators<kRows>& sum, Columns a, const float* b
 }
 
 template <int kRows>
-HWY_INLINE void load_start(Accumulators<kRows>& sum, const TileOutput& out) {
+HWY_INLINE void set_zero(Accumulators<kRows>& sum) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) sum.left[i] = sum.right[i] = hn::Zero(FloatTag());
+}
+
+template <int kRows>
+HWY_INLINE void add_rows(Accumulators<kRows>& sum, const float* rows, std::int64_t step) {
   const FloatTag d;
-  const Vec left = out.bias ? hn::LoadU(d, out.bias) : hn::Zero(d);
-  const Vec right = out.bias ? hn::LoadU(d, out.bias + kLanes) : hn::Zero(d);
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
-    sum.left[i] = left;
-    sum.right[i] = right;
-  }
-  if (!out.addend) return;
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    const float* row = out.addend + i * out.step;
-    sum.left[i] = hn::Add(sum.left[i], hn::LoadU(d, row));
-    sum.right[i] = hn::Add(sum.right[i], hn::LoadU(d, row + kLanes));
+    sum.left[i] = hn::Add(sum.left[i], hn::LoadU(d, rows + i * step));
+    sum.right[i] = hn::Add(sum.right[i], hn::LoadU(d, rows + i * step + kLanes));
   }
 }
 
 template <int kRows>
-HWY_INLINE void store_result(Accumulators<kRows>& sum, const TileOutput& out) {
+HWY_INLINE void store_rows(const Accumulators<kRows>& sum, float* rows, std::int64_t step) {
   const FloatTag d;
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    hn::StoreU(sum.left[i], d, rows + i * step);
+    hn::StoreU(sum.right[i], d, rows + i * step + kLanes);
+  }
+}
+
+/// The products of one block, on top of `so_far` ([kRows][kPanel], or null), then what `out` says.
+/// Bias, addend and ReLU come last: a large addend at the start would round every step of the sum.
+/// A function of its own: its loop keeps all accumulators in registers.
+template <int kRows, class Rows>
+HWY_NOINLINE void block_of_rows(Rows a, const float* b, std::int64_t depth, const float* so_far,
+                                const TileOutput& out) {
+  Accumulators<kRows> sum;
+  set_zero(sum);
+  multiply_add(sum, a, b, depth);
+  if (so_far) add_rows(sum, so_far, kPanel);
+  if (out.bias) add_rows(sum, out.bias, 0);
+  if (out.addend) add_rows(sum, out.addend, out.step);
   if (out.relu) {
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
@@ -95,19 +111,21 @@ HWY_INLINE void store_result(Accumulators<kRows>& sum, const TileOutput& out) {
       sum.right[i] = relu(sum.right[i]);
     }
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    hn::StoreU(sum.left[i], d, out.y + i * out.step);
-    hn::StoreU(sum.right[i], d, out.y + i * out.step + kLanes);
-  }
+  store_rows(sum, out.y, out.step);
 }
 
 template <int kRows, class Rows>
-HWY_NOINLINE void tile_of_rows(Rows a, const float* b, std::int64_t depth, const TileOutput& out) {
-  Accumulators<kRows> sum;
-  load_start(sum, out);
-  multiply_add(sum, a, b, depth);
-  store_result(sum, out);
+void tile_of_rows(Rows a, const float* b, std::int64_t depth, const TileOutput& out) {
+  HWY_ALIGN float so_far[kRows * kPanel];
+  TileOutput partial;
+  partial.y = so_far;
+  partial.step = kPanel;
+  std::int64_t l = 0;
+  for (; l + kSumBlock < depth; l += kSumBlock) {
+    block_of_rows<kRows>(a.from_depth(l), b + l * kPanel, kSumBlock, l > 0 ? so_far : nullptr,
+                         partial);
+  }
+  block_of_rows<kRows>(a.from_depth(l), b + l * kPanel, depth - l, l > 0 ? so_far : nullptr, out);
 }
 
 template <class Rows, int... kIndex>
