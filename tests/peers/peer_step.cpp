@@ -1,6 +1,7 @@
 // peer_step: one network, one batch, everything that can be compared with PyTorch written to a
 // file. Called by resnet_reference.py, whose docstring says what is compared.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "apps/array_tensor.h"
@@ -48,6 +49,42 @@ void write_gradients(const ResNet& network, const Tensor& x, Output& out) {
   out.add("grad/input", images_to_file(x.grad()));
 }
 
+/// While it lives, counts the positive outputs of every relu on `device`, call by call. A count
+/// that differs from PyTorch's says that rounding pushed a number across the kink.
+class ReluCounts {
+ public:
+  explicit ReluCounts(Device device) : scope_(device, counting(backend(device))) {}
+  const std::vector<std::int32_t>& counts() const { return counts_; }
+
+ private:
+  Backend counting(Backend b) {
+    const auto relu = b.elementwise.relu;
+    const auto copy_to_host = b.memory.copy_to_host;
+    b.elementwise.relu = [this, relu, copy_to_host](Stream stream, ConstView x, View y) {
+      relu(stream, x, y);
+      counts_.push_back(with_float("relu", y.dtype, [&]<class T>(T) {
+        std::vector<T> host(static_cast<std::size_t>(y.size));
+        copy_to_host(stream, y, view_of(host.data(), y.size));
+        return static_cast<std::int32_t>(
+            std::count_if(host.begin(), host.end(), [](T v) { return v > 0; }));
+      }));
+    };
+    return b;
+  }
+
+  std::vector<std::int32_t> counts_;
+  ScopedBackend scope_;
+};
+
+/// The first forward pass, with the relu counts as "relu".
+Tensor counted_forward(ResNet& network, const Tensor& x, Output& out) {
+  ReluCounts relu(x.device());
+  Tensor logits = network(x);
+  const auto calls = static_cast<std::int64_t>(relu.counts().size());
+  out.add("relu", Tensor::from(relu.counts(), {calls}, DType::i32, Device::ref));
+  return logits;
+}
+
 void train(ResNet& network, const Tensor& x, const Tensor& labels, const Options& o, Output& out) {
   Sgd optimizer(network.parameters(), o.learning_rate, {.momentum = o.momentum});
   x.set_requires_grad();
@@ -55,7 +92,7 @@ void train(ResNet& network, const Tensor& x, const Tensor& labels, const Options
   for (int step = 0; step < o.steps; ++step) {
     optimizer.clear_gradients();
     x.clear_grad();
-    const Tensor logits = network(x);
+    const Tensor logits = step == 0 ? counted_forward(network, x, out) : network(x);
     const Tensor loss = cross_entropy(logits, labels);
     losses.push_back(loss.item());
     backward(loss);
