@@ -16,8 +16,11 @@ Weights and images are float32 numbers, so that every precision starts from the 
     median over the seeds of ours may be at most twice the median of PyTorch's (the larger one of its
     two layouts, contiguous and channels last, which are both PyTorch). Within 2^-24, half a unit of
     float32, nobody is asked to be closer. The first loss is one number, close by luck at times: its
-    yardstick is the distance of the logits that it is computed from. The state after 10 steps is printed, not judged: where a
-    ReLU flips, float32 trajectories part for good, PyTorch's two layouts as well.
+    yardstick is the distance of the logits that it is computed from. A network of this depth has
+    millions of activations, and in most problems one is so close to 0 that some float32 side puts it
+    on the other side of the ReLU; gradients then jump by 1e-4 to 1e-2, in PyTorch's two layouts as
+    well. Such a problem says nothing about kernels and is redrawn; how often, and by whose flips, is
+    printed. The state after 10 steps is printed, not judged: trajectories part at the same kinks.
 
 Distances are ||a - b|| / ||b||. Where a true gradient vanishes (a filter before a batch norm that
 sees two or so values per channel: they become +1 and -1 whatever the filter is), b is the rest of a
