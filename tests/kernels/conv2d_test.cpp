@@ -7,7 +7,6 @@
 
 #include <string_view>
 
-#include "kernels/cpu/simd_target.h"
 #include "kernels/parallel_for.h"
 #include "tests/kernels/conv2d_cases.h"
 #include "tests/kernels/conv2d_harness.h"
@@ -36,33 +35,6 @@ double backward_data_terms(const Conv2dProblem& p) {
 }
 double backward_weight_terms(const Conv2dProblem& p) {
   return static_cast<double>(p.n * p.out_h() * p.out_w());
-}
-
-/// The instruction sets of this processor, best first: `cpu` is tested on each.
-std::vector<const char*> simd_targets() {
-  std::vector<const char*> targets;
-  for (const char* target : {"avx512", "avx2", "sse4", "scalar"}) {
-    if (cpu::has_simd_target(target)) targets.push_back(target);
-  }
-  return targets;
-}
-
-/// Calls f(backend) for every tested backend, for `cpu` on every instruction set.
-template <class F>
-void for_each_backend(const F& f) {
-  for (const Backend& backend : tested_backends()) {
-    if (std::string_view(backend.name) != "cpu") {
-      INFO("backend ", backend.name);
-      f(backend);
-      continue;
-    }
-    for (const char* target : simd_targets()) {
-      cpu::use_simd_target(target);
-      INFO("backend cpu, ", target);
-      f(backend);
-    }
-    cpu::use_simd_target("");
-  }
 }
 
 /// Compares every variant of `slot` that supports p with the reference's result.

@@ -6,7 +6,6 @@
 
 #include <string_view>
 
-#include "kernels/cpu/simd_target.h"
 #include "kernels/parallel_for.h"
 #include "tests/support/backends.h"
 #include "tests/support/compare.h"
@@ -118,22 +117,14 @@ void check_backend(const Backend& backend, const GemmProblem& p, bool integers) 
 }  // namespace
 
 TEST_CASE("gemm") {
-  for (const Backend& backend : tested_backends()) {
-    const bool is_cpu = std::string_view(backend.name) == "cpu";
-    for (const char* target : {"avx512", "avx2", "sse4", "scalar"}) {
-      if (is_cpu && !cpu::has_simd_target(target)) continue;
-      if (is_cpu) cpu::use_simd_target(target);
-      CAPTURE(target);
-      for (const Size& size : sizes()) {
-        for_each_form(size, [&](const GemmProblem& p) {
-          check_backend(backend, p, false);
-          check_backend(backend, p, true);
-        });
-      }
-      if (!is_cpu) break;
+  for_each_backend([](const Backend& backend) {
+    for (const Size& size : sizes()) {
+      for_each_form(size, [&](const GemmProblem& p) {
+        check_backend(backend, p, false);
+        check_backend(backend, p, true);
+      });
     }
-    cpu::use_simd_target("");
-  }
+  });
 }
 
 TEST_CASE("gemm on cpu: same bits for every thread count") {

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <utility>
 
-#include "kernels/cpu/simd_target.h"
 #include "tests/support/backends.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
@@ -40,25 +39,6 @@ Values run_backward(const Backend& b, DType dtype, const Problem& p, const Value
   const DeviceBuffer in(b, dtype, dy, 1), dx(b, dtype, p.x_size(), 1);
   b.global_average_pool.backward({}, p, in, dx);
   return dx.read();
-}
-
-/// Calls f(backend) for every backend, and for `cpu` once per instruction set.
-template <class F>
-void for_each_backend(const F& f) {
-  for (const Backend& backend : tested_backends()) {
-    INFO("backend ", backend.name);
-    if (std::string_view(backend.name) != "cpu") {
-      f(backend);
-      continue;
-    }
-    for (const char* target : {"avx512", "avx2", "sse4", "scalar"}) {
-      if (!cpu::has_simd_target(target)) continue;
-      CAPTURE(target);
-      cpu::use_simd_target(target);
-      f(backend);
-    }
-    cpu::use_simd_target("");
-  }
 }
 
 std::string name(const Problem& p) {

@@ -1,9 +1,14 @@
 // The backends that a test runs on besides `ref`.
 #pragma once
 
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/cpu/simd_target.h"
 
 namespace tl::test {
 
@@ -24,6 +29,33 @@ inline const std::vector<Backend>& tested_backends() {
 inline const Backend& reference() {
   static const Backend backend = ref_backend();
   return backend;
+}
+
+/// Calls f() with the cpu kernels on each instruction set of this processor, then gives back the
+/// one that was in force.
+template <class F>
+void for_each_simd_target(const F& f) {
+  const std::string before = cpu::simd_target_name();
+  for (const char* target : {"avx512", "avx2", "sse4", "scalar"}) {
+    if (!cpu::has_simd_target(target)) continue;
+    cpu::use_simd_target(target);
+    CAPTURE(target);
+    f();
+  }
+  cpu::use_simd_target(before);
+}
+
+/// Calls f(backend) for every tested backend, for `cpu` on every instruction set.
+template <class F>
+void for_each_backend(const F& f) {
+  for (const Backend& backend : tested_backends()) {
+    INFO("backend ", backend.name);
+    if (std::string_view(backend.name) == "cpu") {
+      for_each_simd_target([&] { f(backend); });
+    } else {
+      f(backend);
+    }
+  }
 }
 
 }  // namespace tl::test
