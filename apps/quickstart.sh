@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh clone to a trained classifier: installs the packages, builds, renders a few dozen
-# pictures of discs and squares, fine-tunes a ResNet-18 on them, and classifies two of them.
+# pictures of spots and stripes, trains a head on a ResNet-18 with random weights, and classifies two
+# of them. Random features need smaller batches and a larger rate than those of a pretrained network.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=apps/install_packages.sh
@@ -16,12 +17,14 @@ bin=$PWD/build/release/apps
 demo=$PWD/build/quickstart
 mkdir -p "$demo"
 cd "$demo"
-"$bin/render_shapes" shapes 36
-echo
-echo "\$ tlrun --data shapes"
-"$bin/tlrun" --data shapes
-echo
-echo "\$ tlrun predict shapes/val/disc/0.png shapes/val/square/0.png"
-"$bin/tlrun" predict shapes/val/disc/0.png shapes/val/square/0.png
+"$bin/render_patterns" patterns 36
+
+run() {
+  echo
+  echo "\$ tlrun $*"
+  "$bin/tlrun" "$@"
+}
+run --data patterns --epochs 25 --batch 8 --lr 0.01
+run predict patterns/val/spots/0.png patterns/val/stripes/0.png
 echo
 echo "Your own pictures: build/release/apps/tlrun --weights resnet18.h5 --data imgs/"

@@ -27,43 +27,43 @@ expect() {
   fi
 }
 
-"$render" shapes 6 || exit 1
+"$render" patterns 6 || exit 1
 
 # Training writes a model; the same bits for every number of threads.
 for threads in 1 2 3; do
   expect 0 "saved     run$threads/best.h5" \
-    "$tlrun" --data shapes --arch resnet18 --epochs 2 --threads $threads --out run$threads
+    "$tlrun" --data patterns --arch resnet18 --epochs 2 --threads $threads --out run$threads
 done
 cmp run1/best.h5 run2/best.h5 || fail "1 and 2 threads: different models"
 cmp run1/best.h5 run3/best.h5 || fail "1 and 3 threads: different models"
-expect 0 "shapes/val/disc/0.png: " "$tlrun" predict --model run1/best.h5 shapes/val/disc/0.png
+expect 0 "patterns/val/spots/0.png: " "$tlrun" predict --model run1/best.h5 patterns/val/spots/0.png
 
 # A model of ours is a backbone too, and its default place is runs/N.
-expect 0 "resnet18, 100 tensors matched" "$tlrun" train --weights run1/best.h5 --data shapes --epochs 1
+expect 0 "resnet18, 100 tensors matched" "$tlrun" train --weights run1/best.h5 --data patterns --epochs 1
 [ -f runs/1/best.h5 ] || fail "no runs/1/best.h5"
-expect 0 "model runs/1/best.h5" "$tlrun" predict shapes/val/disc/0.png
+expect 0 "model runs/1/best.h5" "$tlrun" predict patterns/val/spots/0.png
 
 # A broken picture is named, skipped and counted.
-printf '\377\330\377\340broken' >shapes/train/disc/broken.jpg
-expect 0 "1 skipped" "$tlrun" --data shapes --epochs 1 --out run4
-grep -q "shapes/train/disc/broken.jpg: " out.txt || fail "the broken picture is not named"
-expect 1 "shapes/train/disc/broken.jpg: " \
-  "$tlrun" predict --model run1/best.h5 shapes/train/disc/broken.jpg shapes/val/disc/0.png
-grep -q "shapes/val/disc/0.png: " out.txt || fail "the picture after the broken one got no line"
+printf '\377\330\377\340broken' >patterns/train/spots/broken.jpg
+expect 0 "1 skipped" "$tlrun" --data patterns --epochs 1 --out run4
+grep -q "patterns/train/spots/broken.jpg: " out.txt || fail "the broken picture is not named"
+expect 1 "patterns/train/spots/broken.jpg: " \
+  "$tlrun" predict --model run1/best.h5 patterns/train/spots/broken.jpg patterns/val/spots/0.png
+grep -q "patterns/val/spots/0.png: " out.txt || fail "the picture after the broken one got no line"
 
 # What cannot be done: one line, exit 1, no file.
 head -c 100000 run1/best.h5 >cut.h5
-expect 1 "cut.h5: " "$tlrun" --weights cut.h5 --data shapes --out none
-expect 1 "missing.h5: " "$tlrun" --weights missing.h5 --data shapes --out none
+expect 1 "cut.h5: " "$tlrun" --weights cut.h5 --data patterns --out none
+expect 1 "missing.h5: " "$tlrun" --weights missing.h5 --data patterns --out none
 expect 1 "nowhere" "$tlrun" --data nowhere --out none
-expect 1 "architecture 'resnet19'" "$tlrun" --data shapes --arch resnet19 --out none
-expect 1 "device 'gpu'" "$tlrun" --data shapes --device gpu --out none
+expect 1 "architecture 'resnet19'" "$tlrun" --data patterns --arch resnet19 --out none
+expect 1 "device 'gpu'" "$tlrun" --data patterns --device gpu --out none
 [ ! -e none ] || fail "a failed run left a folder behind"
 
 # Wrong usage: exit 2.
 expect 2 "--data is required" "$tlrun" --weights run1/best.h5
-expect 2 "--epochs" "$tlrun" --data shapes --epochs 0
-expect 2 "--bogus" "$tlrun" --data shapes --bogus
+expect 2 "--epochs" "$tlrun" --data patterns --epochs 0
+expect 2 "--bogus" "$tlrun" --data patterns --bogus
 expect 0 "tlrun predict" "$tlrun" --help
 
 expect 0 "images/s" "$tlbench" model resnet18 --batch 1 --size 64 --runs 1
