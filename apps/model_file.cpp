@@ -13,6 +13,10 @@ constexpr const char* kFormat = "tlrun model 1";
 std::optional<ModelInfo> info_of(const WeightsFile& file) {
   const auto classes = file.attributes.find("classes");
   const auto preprocessing = file.attributes.find("preprocessing");
+  const auto format = file.attributes.find("format");
+  check(format == file.attributes.end() || format->second == kFormat, "is a '",
+        format == file.attributes.end() ? "" : format->second, "', this program reads '", kFormat,
+        "'");
   if (classes == file.attributes.end() || preprocessing == file.attributes.end())
     return std::nullopt;
   ModelInfo info;

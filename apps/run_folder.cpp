@@ -1,5 +1,8 @@
 #include "apps/run_folder.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <charconv>
 #include <string>
 
@@ -27,15 +30,42 @@ int largest_run(const F& wanted) {
 
 fs::path run_path(int number) { return fs::path("runs") / std::to_string(number); }
 
+void check_made(const std::error_code& error, const fs::path& path) {
+  check(!error, path.string(), ": cannot be created: ", error.message());
+}
+
+/// Of two programs that want the same number, one makes the folder and the other goes on.
+fs::path make_numbered_folder() {
+  std::error_code error;
+  fs::create_directories("runs", error);
+  check_made(error, "runs");
+  int number = largest_run([](const fs::path&) { return true; });
+  bool made = false;
+  while (!made) {
+    made = fs::create_directory(run_path(++number), error);
+    check_made(error, run_path(number));
+  }
+  return run_path(number);
+}
+
 }  // namespace
 
-fs::path make_run_folder(const fs::path& wanted) {
-  const fs::path folder =
-      !wanted.empty() ? wanted : run_path(1 + largest_run([](const fs::path&) { return true; }));
-  std::error_code error;
-  fs::create_directories(folder, error);
-  check(!error, folder.string(), ": cannot be created: ", error.message());
-  return folder;
+RunFolder::RunFolder(const fs::path& wanted) : path_(wanted) {
+  if (wanted.empty()) {
+    path_ = make_numbered_folder();
+    is_new_ = true;
+  } else {
+    std::error_code error;
+    is_new_ = fs::create_directories(wanted, error);
+    check_made(error, wanted);
+  }
+  check(access(path_.c_str(), W_OK) == 0, path_.string(), ": is not writable");
+  check(!fs::exists(model()), model().string(), ": exists already; choose another folder");
+}
+
+RunFolder::~RunFolder() {
+  std::error_code ignored;
+  if (is_new_) fs::remove(path_, ignored);  // fails, as it should, when there is something in it
 }
 
 fs::path newest_model() {

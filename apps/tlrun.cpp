@@ -1,6 +1,9 @@
 // tlrun: the command line. Exit codes: 0 done, 1 the work failed, 2 wrong usage.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -21,17 +24,64 @@ imgs/ holds one folder of pictures per class, or train/ and val/ with such folde
 /// `tlrun --data imgs/` means `tlrun train --data imgs/`.
 std::vector<std::string> with_default_command(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  const bool wants_train = !arguments.empty() && arguments[0].starts_with("-") &&
-                           arguments[0] != "-h" && arguments[0] != "--help" &&
-                           arguments[0] != "--version";
-  if (wants_train) arguments.insert(arguments.begin(), "train");
+  const auto names_no_command = [](const std::string& a) {
+    return a != "train" && a != "predict" && a != "-h" && a != "--help" && a != "--version";
+  };
+  if (!arguments.empty() && std::all_of(arguments.begin(), arguments.end(), names_no_command))
+    arguments.insert(arguments.begin(), "train");
   return {arguments.rbegin(), arguments.rend()};  // CLI11 takes them from the back
 }
 
 void add_machine_options(CLI::App& command, std::string& device, int& threads) {
-  command.add_option("--device", device, "ref, cpu or simt")->capture_default_str();
+  command.add_option("--device", device, "cpu, or ref (plain loops, for comparison)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"cpu", "ref"}));
   command.add_option("--threads", threads, "CPU threads (default: all that this process may use)")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 512));
+}
+
+std::string check_rate(const std::string& text) {
+  const double rate = std::strtod(text.c_str(), nullptr);
+  return std::isfinite(rate) && rate > 0 ? "" : "must be a positive number, got " + text;
+}
+
+CLI::App& add_train(CLI::App& app, tl::TrainOptions& o, int& threads) {
+  CLI::App& c = *app.add_subcommand("train", "train a new head (the default command)");
+  CLI::Option* weights = c.add_option("--weights", o.weights, "HDF5 file with torchvision's names");
+  c.add_option("--data", o.data, "folder of pictures")->required();
+  c.add_option("--arch", o.arch, "network with random weights, instead of --weights")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"resnet18", "resnet50"}))
+      ->excludes(weights);
+  c.add_option("--epochs", o.epochs, "passes over the training pictures")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  c.add_option("--batch", o.batch_size, "pictures per step of the optimizer")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  c.add_option("--lr", o.learning_rate, "learning rate of Adam")
+      ->capture_default_str()
+      ->check(check_rate);
+  c.add_option("--val-fraction", o.val_fraction,
+               "share of each class to validate with, where the data has no val/ folder")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 0.9));
+  c.add_option("--seed", o.seed, "of the head, the order of pictures and the split")
+      ->capture_default_str();
+  c.add_option("--out", o.out, "folder for best.h5 (default: runs/N)");
+  add_machine_options(c, o.device, threads);
+  return c;
+}
+
+CLI::App& add_predict(CLI::App& app, tl::PredictOptions& o, int& threads) {
+  CLI::App& c = *app.add_subcommand("predict", "classify pictures");
+  c.add_option("IMAGE", o.images)->required();
+  c.add_option("--model", o.model, "default: best.h5 of the newest run");
+  c.add_option("--top", o.top, "classes to print")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  add_machine_options(c, o.device, threads);
+  return c;
 }
 
 }  // namespace
@@ -41,40 +91,10 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", TL_VERSION);
   app.require_subcommand(1);
   int threads = 0;
-
   tl::TrainOptions train;
-  CLI::App* train_command = app.add_subcommand("train", "train a new head (the default command)");
-  train_command->add_option("--weights", train.weights, "HDF5 file with torchvision's names");
-  train_command->add_option("--data", train.data, "folder of pictures")->required();
-  train_command
-      ->add_option("--arch", train.arch, "resnet18 or resnet50, where there are no weights")
-      ->capture_default_str();
-  train_command->add_option("--epochs", train.epochs)
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000000));
-  train_command->add_option("--batch", train.batch_size)
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000000));
-  train_command->add_option("--lr", train.learning_rate, "learning rate of Adam")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  train_command
-      ->add_option("--val-fraction", train.val_fraction,
-                   "share of each class to validate with, where the data has no val/ folder")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 0.9));
-  train_command->add_option("--seed", train.seed)->capture_default_str();
-  train_command->add_option("--out", train.out, "folder for best.h5 (default: runs/N)");
-  add_machine_options(*train_command, train.device, threads);
-
   tl::PredictOptions predict;
-  CLI::App* predict_command = app.add_subcommand("predict", "classify pictures");
-  predict_command->add_option("IMAGE", predict.images)->required();
-  predict_command->add_option("--model", predict.model, "default: best.h5 of the newest run");
-  predict_command->add_option("--top", predict.top, "classes to print")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000));
-  add_machine_options(*predict_command, predict.device, threads);
+  const CLI::App& train_command = add_train(app, train, threads);
+  const CLI::App& predict_command = add_predict(app, predict, threads);
 
   try {
     app.parse(with_default_command(argc, argv));
@@ -83,8 +103,8 @@ int main(int argc, char** argv) {
   }
   try {
     if (threads > 0) tl::set_thread_count(threads);
-    if (train_command->parsed()) tl::train(train);
-    if (predict_command->parsed() && !tl::predict(predict)) return 1;
+    if (train_command.parsed()) tl::train(train);
+    if (predict_command.parsed() && !tl::predict(predict)) return 1;
   } catch (const std::exception& error) {
     std::fflush(stdout);
     std::fprintf(stderr, "tlrun: %s\n", error.what());

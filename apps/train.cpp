@@ -2,6 +2,7 @@
 #include "apps/train.h"
 
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 
@@ -79,6 +80,8 @@ Backbone make_backbone(const TrainOptions& options, std::int64_t classes, Placem
   } else {
     const ModelFile file = read_model_file(options.weights);
     ResNetConfig config = file.config();
+    check(config.in_channels == 3, options.weights, ": its first layer takes ", config.in_channels,
+          " channels, pictures have 3");
     config.classes = classes;
     backbone.network = std::make_unique<ResNet>(config, random, where);
     auto tensors = file.tensors;
@@ -122,8 +125,8 @@ struct BestHead {
   Tensor weight, bias;
 
   void offer(int candidate, const Score& s, const Linear& head) {
-    if (weight && (s.right < score.right || (s.right == score.right && s.loss >= score.loss)))
-      return;
+    const bool is_better = s.right > score.right || (s.right == score.right && s.loss < score.loss);
+    if (weight && !is_better) return;
     epoch = candidate;
     score = s;
     weight = head.weight.detached().clone();
@@ -146,9 +149,14 @@ BestHead train_head(const TrainOptions& options, const Features& train, const Fe
     trainer.run_epoch();
     const auto train_score = trainer.evaluate(train), val_score = trainer.evaluate(val);
     print_epoch(epoch, train_score, val_score);
+    if (!std::isfinite(train_score->loss)) {
+      std::printf("stopped: the loss is no longer finite; a smaller --lr may help\n");
+      break;
+    }
     best.offer(epoch, val_score ? *val_score : *train_score, trainer.head);
   }
   if (interrupted) std::printf("stopped by Ctrl-C\n");
+  check(static_cast<bool>(best.weight), "training: no epoch ended with a finite loss");
   return best;
 }
 
@@ -163,6 +171,7 @@ void train(const TrainOptions& options) {
   const auto classes = static_cast<std::int64_t>(folder.classes.size());
   const Backbone backbone = make_backbone(options, classes, {DType::f32, device});
   ResNet& network = *backbone.network;
+  const RunFolder run_folder(options.out);
 
   FrozenNetwork frozen(network, [&network](PlanBuilder& plan, const PlanValue& x) {
     return network.lower_features(plan, x);
@@ -184,7 +193,7 @@ void train(const TrainOptions& options) {
   const BestHead best = train_head(options, train_features, val_features, classes, device);
   network.fc.weight.copy_from(best.weight);
   network.fc.bias.copy_from(best.bias);
-  const auto path = make_run_folder(options.out) / "best.h5";
+  const auto path = run_folder.model();
   write_model_file(path, network, {folder.classes, backbone.preprocessing});
   std::printf("\nbest      epoch %d: %.2f %% of the %s pictures are right\n", best.epoch,
               100 * best.score.accuracy, val_features.rows() ? "validation" : "training");

@@ -48,22 +48,40 @@ std::string name_of(const ResNetConfig& config) {
 }
 
 ResNetConfig recognise_resnet(const std::map<std::string, Shape>& file) {
-  const auto stem = file.find("conv1.weight");
-  check(stem != file.end() && stem->second.rank() == 4,
-        "no ResNet: there is no tensor conv1.weight with 4 dimensions");
+  const auto shape_of = [&](const std::string& name) {
+    const auto found = file.find(name);
+    check(found != file.end(), "no ResNet: there is no tensor ", name);
+    return found->second;
+  };
+  const Shape stem = shape_of("conv1.weight");
+  check(stem.rank() == 4 && stem.size() > 0, "no ResNet: conv1.weight has shape ", stem);
   ResNetConfig config;
-  config.width = stem->second[0];
-  config.in_channels = stem->second[1];
+  config.width = stem[0];
+  config.in_channels = stem[1];
   config.block =
       file.contains("layer1.0.conv3.weight") ? ResNetBlock::bottleneck : ResNetBlock::basic;
   for (int stage = 0; stage < 4; ++stage) {
     int& depth = config.depths[static_cast<std::size_t>(stage)];
+    const std::int64_t width = config.width << stage;
     depth = 0;
-    while (file.contains(concat("layer", stage + 1, ".", depth, ".conv1.weight"))) ++depth;
-    check(depth > 0, "no ResNet: there is no tensor layer", stage + 1, ".0.conv1.weight");
+    while (depth == 0 || file.contains(concat("layer", stage + 1, ".", depth, ".conv2.weight"))) {
+      // About half of all weights are in these filters: a network of this configuration is not much
+      // larger than the file, whatever the stem claims.
+      const std::string name = concat("layer", stage + 1, ".", depth, ".conv2.weight");
+      const Shape expected{width, width, 3, 3};
+      check(shape_of(name) == expected, "no ResNet of width ", config.width, ": ", name,
+            " has shape ", shape_of(name), ", not ", expected);
+      ++depth;
+    }
   }
   const auto head = file.find("fc.weight");
-  config.classes = head == file.end() ? 0 : head->second[0];
+  if (head != file.end()) {
+    check(head->second.rank() == 2 && head->second.size() > 0, "no ResNet: fc.weight has shape ",
+          head->second);
+    config.classes = head->second[0];
+  } else {
+    config.classes = 0;
+  }
   return config;
 }
 

@@ -49,7 +49,9 @@ ImportReport import_weights(const Module& module, const std::map<std::string, Te
       continue;
     }
     const Tensor x = filter_from_file(found->second);
-    if (x.shape() == own.tensor.shape()) {
+    if (x.dtype() != DType::f32 && x.dtype() != DType::f64) {
+      report.wrong_shape.push_back(concat(own.name, ": file ", x.dtype(), ", not a float"));
+    } else if (x.shape() == own.tensor.shape()) {
       own.tensor.copy_from(x.to(own.tensor.device(), own.tensor.dtype()));
       report.matched.push_back(own.name);
     } else {

@@ -21,7 +21,7 @@ struct ImportReport {
   std::vector<std::string> matched;
   std::vector<std::string> missing;      ///< the module has it, the file does not
   std::vector<std::string> unexpected;   ///< the file has it, the module does not
-  std::vector<std::string> wrong_shape;  ///< "name: file [..], module [..]"
+  std::vector<std::string> wrong_shape;  ///< "name: file [..], network [..]", or not a float
 };
 
 /// Copies every tensor of `file` (in the file's order, any float dtype) into the module's tensor of

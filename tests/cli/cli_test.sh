@@ -56,13 +56,18 @@ head -c 100000 run1/best.h5 >cut.h5
 expect 1 "cut.h5: " "$tlrun" --weights cut.h5 --data patterns --out none
 expect 1 "missing.h5: " "$tlrun" --weights missing.h5 --data patterns --out none
 expect 1 "nowhere" "$tlrun" --data nowhere --out none
-expect 1 "architecture 'resnet19'" "$tlrun" --data patterns --arch resnet19 --out none
-expect 1 "device 'gpu'" "$tlrun" --data patterns --device gpu --out none
+expect 1 "--out/none: cannot be created" "$tlrun" --data patterns --out /dev/null/--out/none
+expect 1 "run1/best.h5: exists already" "$tlrun" --data patterns --out run1
+expect 1 "no epoch ended with a finite loss" "$tlrun" --data patterns --lr 1e300 --out none
 [ ! -e none ] || fail "a failed run left a folder behind"
 
 # Wrong usage: exit 2.
 expect 2 "--data is required" "$tlrun" --weights run1/best.h5
 expect 2 "--epochs" "$tlrun" --data patterns --epochs 0
+expect 2 "resnet19" "$tlrun" --data patterns --arch resnet19
+expect 2 "excludes --arch" "$tlrun" --data patterns --arch resnet50 --weights run1/best.h5
+expect 2 "gpu" "$tlrun" --data patterns --device gpu
+expect 2 "must be a positive number" "$tlrun" --data patterns --lr nan
 expect 2 "--bogus" "$tlrun" --data patterns --bogus
 expect 0 "tlrun predict" "$tlrun" --help
 

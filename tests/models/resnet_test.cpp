@@ -97,15 +97,26 @@ TEST_CASE("resnet: unusual files are recognised, and those that are none named")
   CHECK(recognise_resnet(file) == ResNetConfig{.depths = {1, 3, 2, 1}});
   file.erase("fc.weight");
   CHECK(recognise_resnet(file).classes == 0);
-  file["conv1.weight"] = Shape{16, 1, 7, 7};
-  CHECK(recognise_resnet(file).width == 16);
+  file["conv1.weight"] = Shape{64, 1, 7, 7};
   CHECK(recognise_resnet(file).in_channels == 1);
-  file.erase("layer3.0.conv1.weight");
-  CHECK_ERROR(recognise_resnet(file), "no ResNet: there is no tensor layer3.0.conv1.weight");
-  file["conv1.weight"] = Shape{16};
+  file.erase("layer3.0.conv2.weight");
+  CHECK_ERROR(recognise_resnet(file), "no ResNet: there is no tensor layer3.0.conv2.weight");
+  CHECK_ERROR(recognise_resnet({}), "no ResNet: there is no tensor conv1.weight");
+  for (const Shape& stem : {Shape{16}, Shape{0, 3, 7, 7}}) {
+    file["conv1.weight"] = stem;
+    CHECK_ERROR(recognise_resnet(file), concat("no ResNet: conv1.weight has shape ", stem));
+  }
+}
+
+TEST_CASE("resnet: a small file cannot ask for a large network") {
+  auto file = torchvision_state(false, {2, 2, 2, 2});
+  file["conv1.weight"] = Shape{30000, 3, 1, 1};
   CHECK_ERROR(recognise_resnet(file),
-              "no ResNet: there is no tensor conv1.weight with 4 dimensions");
-  CHECK_ERROR(recognise_resnet({}), "no ResNet: there is no tensor conv1.weight with 4 dimensions");
+              "no ResNet of width 30000: layer1.0.conv2.weight has shape [64, 64, 3, 3], not "
+              "[30000, 30000, 3, 3]");
+  file = torchvision_state(false, {2, 2, 2, 2});
+  file["fc.weight"] = Shape{0, 512};
+  CHECK_ERROR(recognise_resnet(file), "no ResNet: fc.weight has shape [0, 512]");
 }
 
 TEST_CASE("resnet: a stage halves the picture, rounding up") {
