@@ -2,7 +2,7 @@
 
     $(tests/peers/venv.sh) tests/peers/convert_imgsim.py resnet50_imgsim.h5
 
-Source: https://pypi.org/project/imgsim/0.1.2/, the file imgsim/model.pth inside the wheel. Licence:
+Source: the file imgsim/model.pth inside the wheel of the PyPI package imgsim 0.1.2. Licence:
 MIT, Copyright (c) 2021 Ming (Mingxiang Chen), as the wheel's LICENSE says. The method is AugNet,
 https://github.com/chenmingxiang110/AugNet: self-supervised, so its features are weaker than those
 of supervised ImageNet weights.

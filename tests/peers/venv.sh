@@ -5,9 +5,7 @@
 #
 # Where: $TL_PEERS_VENV, else ~/.cache/tlrun/peers-venv. A changed requirements.txt installs again.
 # PyPI's torch for Linux links against the CUDA libraries even when it only uses the CPU, so pip
-# takes them along (5.5 GB on disk). Without them, from the index of CPU builds:
-#
-#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu tests/peers/venv.sh
+# takes them along (5.5 GB on disk).
 set -euo pipefail
 
 requirements="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/requirements.txt"
