@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/force_variant.h"
 #include "kernels/parallel_for.h"
 #include "models/resnet.h"
 #include "nn/frozen.h"
@@ -18,6 +20,7 @@ struct Options {
   std::int64_t batch = 32, size = 224;
   int runs = 10, threads = 0;
   bool json = false;
+  std::vector<std::string> variants;
 };
 
 struct Times {
@@ -61,6 +64,9 @@ Times time_train(ResNet& network, const Tensor& x, const Tensor& labels, int run
 void run_model(const Options& o) {
   if (o.threads > 0) set_thread_count(o.threads);
   const Placement where{DType::f32, parse_device(o.device)};
+  std::vector<std::unique_ptr<ScopedBackend>> forced;
+  for (const std::string& choice : o.variants)
+    forced.push_back(force_variant(where.device, choice));
   Generator random(0);
   ResNet network(resnet_config(o.arch), random, where);
   const Shape shape{o.batch, o.size, o.size, 3};
@@ -76,6 +82,7 @@ void run_model(const Options& o) {
                                    {"batch", o.batch},
                                    {"threads", thread_count()},
                                    {"runs", o.runs},
+                                   {"variants", o.variants},
                                    {"seconds_min", t.minimum},
                                    {"seconds_median", t.median},
                                    {"seconds_max", t.maximum},
@@ -108,6 +115,8 @@ int main(int argc, char** argv) {
   model->add_option("--runs", o.runs)->capture_default_str()->check(CLI::Range(1, 1000));
   model->add_option("--threads", o.threads)->check(CLI::Range(1, 1024));
   model->add_option("--device", o.device)->capture_default_str();
+  model->add_option("--variant", o.variants,
+                    "compute by this variant, e.g. conv2d=implicit_gemm; may be repeated");
   model->add_flag("--json", o.json, "one JSON object instead of a sentence");
   try {
     app.parse(argc, argv);

@@ -20,7 +20,7 @@ set(allowed_kernels kernels)
 set(allowed_engine engine kernels)
 set(allowed_nn nn engine kernels)
 set(allowed_models models nn engine kernels)
-set(allowed_io io engine kernels)
+set(allowed_io io kernels)
 
 foreach(folder kernels engine nn models io)
   file(GLOB_RECURSE files ${ROOT}/${folder}/*.h ${ROOT}/${folder}/*.cpp ${ROOT}/${folder}/*.cu

@@ -73,6 +73,8 @@ expect 0 "tlrun predict" "$tlrun" --help
 
 expect 0 "images/s" "$tlbench" model resnet18 --batch 1 --size 64 --runs 1
 expect 0 '"images_per_second"' "$tlbench" model resnet18 --mode train --batch 2 --size 64 --runs 1 --json
+expect 0 "images/s" "$tlbench" model resnet18 --batch 1 --size 64 --runs 1 --variant conv2d=implicit_gemm
+expect 1 "conv2d.forward implicit_gemm" "$tlbench" model resnet18 --variant conv2d=fastest
 
 [ $failed -eq 0 ] && echo "cli: all as expected"
 exit $failed

@@ -104,7 +104,7 @@ TEST_CASE("resnet: unusual files are recognised, and those that are none named")
   CHECK_ERROR(recognise_resnet({}), "no ResNet: there is no tensor conv1.weight");
   for (const Shape& stem : {Shape{16}, Shape{0, 3, 7, 7}}) {
     file["conv1.weight"] = stem;
-    CHECK_ERROR(recognise_resnet(file), concat("no ResNet: conv1.weight has shape ", stem));
+    CHECK_ERROR(recognise_resnet(file), concat("no ResNet: conv1.weight has shape ", stem).c_str());
   }
 }
 
