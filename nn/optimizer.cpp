@@ -1,15 +1,19 @@
 #include "nn/optimizer.h"
 
-#include <cstddef>
+#include <algorithm>
 
 namespace tl {
 
 Optimizer::Optimizer(std::vector<NamedTensor> parameters, double rate) : learning_rate(rate) {
   check(!parameters.empty(), "optimizer: there are no parameters");
-  for (NamedTensor& p : parameters) {
-    check(p.tensor.device() == parameters[0].tensor.device(), "optimizer: ", p.name, " is on ",
-          p.tensor.device(), ", ", parameters[0].name, " on ", parameters[0].tensor.device());
-    slots_.push_back({.w = p.tensor, .first = {}, .second = {}});
+  for (auto p = parameters.begin(); p != parameters.end(); ++p) {
+    const auto twin = std::find_if(parameters.begin(), p, [&](const NamedTensor& other) {
+      return other.tensor.impl() == p->tensor.impl();
+    });
+    check(twin == p, "optimizer: ", p->name, " and ", twin->name, " are one tensor");
+    check(p->tensor.device() == parameters[0].tensor.device(), "optimizer: ", p->name, " is on ",
+          p->tensor.device(), ", ", parameters[0].name, " on ", parameters[0].tensor.device());
+    slots_.push_back({.w = p->tensor, .first = {}, .second = {}});
   }
   state_ = Tensor::zeros({sizeof(StepState)}, DType::u8, slots_[0].w.device());
 }

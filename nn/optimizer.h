@@ -10,7 +10,10 @@
 
 namespace tl {
 
-/// What the optimizers share: the parameters, and the StepState in device memory.
+/// What the optimizers share: the parameters, all different and on one device, and the StepState in
+/// device memory. Steps are counted per optimizer, where PyTorch counts per parameter: one that
+/// gets its first gradient late (unfrozen after some steps) then starts with the small bias
+/// correction of a late step. A new optimizer starts at 0.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;

@@ -139,7 +139,7 @@ TEST_CASE("optimizers: parameters that are frozen or have no gradient stay") {
 TEST_CASE("optimizers: a step counts as a write") {
   const NamedTensor w = parameter({1, 2}, DType::f64, Device::ref);
   const Tensor x = Tensor::full({1, 2}, 1, DType::f64, Device::ref).set_requires_grad();
-  const Tensor y = linear(x, w.tensor.viewed_as({1, 2}), {});
+  const Tensor y = linear(x, reshape(w.tensor, {1, 2}), {});
   give_gradient(w, {1, 1});
   Sgd({w}, 0.1).step();
   CHECK_ERROR(backward(y),
@@ -152,6 +152,8 @@ TEST_CASE("optimizers: errors") {
   NamedTensor b = parameter({1}, DType::f32, Device::cpu);
   b.name = "fc.bias";
   CHECK_ERROR(Adam({a, b}, 0.1), "optimizer: fc.bias is on cpu, w on ref");
+  const NamedTensor c = parameter({1}, DType::f32, Device::ref), twin{"head.w", a.tensor};
+  CHECK_ERROR(Sgd({a, c, twin}, 0.1), "optimizer: head.w and w are one tensor");
 }
 
 }  // namespace
