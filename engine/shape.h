@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <ostream>
 #include <utility>
 #include <vector>
@@ -14,9 +15,18 @@ namespace tl {
 class Shape {
  public:
   Shape() = default;
+  /// Throws for a negative extent, and when the product of the extents, not counting zeros, is more
+  /// than an int64 holds: products of any of them are then safe.
   Shape(std::initializer_list<std::int64_t> dims) : Shape(std::vector<std::int64_t>(dims)) {}
   explicit Shape(std::vector<std::int64_t> dims) : dims_(std::move(dims)) {
-    for (std::int64_t d : dims_) check(d >= 0, "shape ", *this, ": an extent is negative");
+    std::int64_t product = 1;
+    for (std::int64_t d : dims_) {
+      check(d >= 0, "shape ", *this, ": an extent is negative");
+      if (d == 0) continue;
+      check(product <= std::numeric_limits<std::int64_t>::max() / d, "shape ", *this,
+            ": more elements than can be counted");
+      product *= d;
+    }
   }
 
   int rank() const { return static_cast<int>(dims_.size()); }

@@ -24,6 +24,12 @@ TEST_CASE("shape: extents, size, printing") {
 
 TEST_CASE("shape: errors") {
   CHECK_ERROR((Shape{2, -1}), "shape [2, -1]: an extent is negative");
+  const std::int64_t k2To31 = std::int64_t{1} << 31;
+  CHECK(Shape{k2To31, k2To31}.size() == std::int64_t{1} << 62);
+  CHECK_ERROR((Shape{2 * k2To31, k2To31}),
+              "shape [4294967296, 2147483648]: more elements than can be counted");
+  CHECK_ERROR((Shape{2 * k2To31, 0, 2 * k2To31}),
+              "shape [4294967296, 0, 4294967296]: more elements than can be counted");
   CHECK_ERROR(Shape{2}[1], "shape [2] has no dimension 1");
   CHECK_ERROR(Shape{2}[-2], "shape [2] has no dimension -2");
 }
