@@ -21,9 +21,6 @@ void add_into(Tensor& total, Tensor gradient) {
     total = std::move(gradient);
     return;
   }
-  check(gradient.shape() == total.shape() && gradient.dtype() == total.dtype(),
-        "backward: a tensor was given gradients of two kinds: ", total.shape(), " ", total.dtype(),
-        " and ", gradient.shape(), " ", gradient.dtype());
   if (!total.shares_storage()) {
     total.backend().elementwise.accumulate(total.stream(), gradient.readable(), total.writable());
   } else {
@@ -34,9 +31,21 @@ void add_into(Tensor& total, Tensor gradient) {
   }
 }
 
+Node::Edge edge_to(const Tensor& x) {
+  if (!x || !x.requires_grad()) return {};
+  const std::shared_ptr<Node>& node = x.impl()->node;
+  return {node, node ? nullptr : x.impl(), x.shape(), x.dtype(), x.device()};
+}
+
 void check_gradient(const Node& node, std::size_t input, const Tensor& gradient) {
   check(static_cast<bool>(gradient), "backward: ", node.name, " gave no gradient for input ",
         input);
+  const Node::Edge& edge = node.inputs[input];
+  check(gradient.shape() == edge.shape && gradient.dtype() == edge.dtype &&
+            gradient.device() == edge.device,
+        "backward: ", node.name, ": input ", input, " is ", edge.shape, " ", edge.dtype, " on ",
+        edge.device, ", its gradient ", gradient.shape(), " ", gradient.dtype(), " on ",
+        gradient.device());
 }
 
 struct Pending {
@@ -99,15 +108,7 @@ Tensor record(const char* op, Tensor y, std::initializer_list<Tensor> inputs,
   node->name = op;
   node->number = next_number();
   node->backward = std::move(backward);
-  for (const Tensor& x : inputs) {
-    Node::Edge edge;
-    if (x && x.impl()->node) {
-      edge.node = x.impl()->node;
-    } else if (x && x.requires_grad()) {
-      edge.leaf = x.impl();
-    }
-    node->inputs.push_back(std::move(edge));
-  }
+  for (const Tensor& x : inputs) node->inputs.push_back(edge_to(x));
   // A fresh handle: y may be an input that the op returned as it came.
   Tensor result = y.detached();
   result.impl()->node = std::move(node);
@@ -140,7 +141,7 @@ void backward(const Tensor& y, const Tensor& dy) {
   check(!dy.requires_grad(), "backward: a gradient of a gradient is not supported");
   NoGrad no_grad;
   Queue queue;
-  deliver(queue, {y.impl()->node, y.impl()->node ? nullptr : y.impl()}, dy);
+  deliver(queue, edge_to(y), dy);
   while (!queue.empty()) {
     Pending pending = std::move(queue.begin()->second);
     queue.erase(queue.begin());

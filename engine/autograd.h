@@ -6,7 +6,6 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "engine/tensor.h"
@@ -22,10 +21,14 @@ using BackwardFunction = std::function<Gradients(const Tensor& dy, const Needs& 
 /// An op that was recorded.
 class Node {
  public:
-  /// Where one input's gradient goes: on to the node that made the input, or into a leaf.
+  /// Where one input's gradient goes: on to the node that made the input, or into a leaf; and what
+  /// the input is, which its gradient must be too.
   struct Edge {
     std::shared_ptr<Node> node;
     std::shared_ptr<TensorImpl> leaf;
+    Shape shape;
+    DType dtype = DType::f32;
+    Device device = Device::ref;
     explicit operator bool() const { return node || leaf; }
   };
 
@@ -50,11 +53,13 @@ Tensor no_gradient(const char* op, Tensor y, std::initializer_list<Tensor> input
 bool will_record(std::initializer_list<Tensor> inputs);
 
 /// A tensor that a closure keeps for backward. It shares the numbers, not the tape, and notices if
-/// they were overwritten in the meantime.
+/// they were overwritten in the meantime. An absent tensor is kept as absent: for what no wanted
+/// gradient needs.
 class Saved {
  public:
-  Saved(const char* op, const Tensor& x) : op_(op), x_(x.detached()), version_(x.version()) {}
-  /// The tensor; throws if its numbers are not the ones that were saved.
+  Saved(const char* op, const Tensor& x)
+      : op_(op), x_(x ? x.detached() : x), version_(x ? x.version() : 0) {}
+  /// The tensor; throws if it is absent or its numbers are not the ones that were saved.
   const Tensor& get() const;
 
  private:

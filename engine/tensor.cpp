@@ -1,6 +1,8 @@
 #include "engine/tensor.h"
 
-#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
 
 #include "engine/storage.h"
 
@@ -27,11 +29,32 @@ void with_type(DType dtype, F&& f) {
   }
 }
 
+template <class U, class T>
+std::vector<U> converted(std::span<const T> values) {
+  if constexpr (std::is_integral_v<U>) {
+    constexpr double kLeast = std::numeric_limits<U>::min(), kMost = std::numeric_limits<U>::max();
+    for (const double v : values) {  // exact: a double holds every T
+      check(std::trunc(v) >= kLeast && std::trunc(v) <= kMost, "tensor: ", v, " does not fit into ",
+            dtype_of<U>());
+    }
+  }
+  return std::vector<U>(values.begin(), values.end());
+}
+
+void check_untracked(const char* function, const Tensor& x) {
+  check(!x.requires_grad(), function,
+        ": is not recorded, and the tensor needs a gradient; call detached() first");
+}
+
 }  // namespace
 
 Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
   auto impl = std::make_shared<TensorImpl>();
-  const std::int64_t bytes = shape.size() * static_cast<std::int64_t>(size_of(dtype));
+  constexpr std::int64_t kMostBytes = std::int64_t{1} << 62;
+  const auto element = static_cast<std::int64_t>(size_of(dtype));
+  check(shape.size() <= kMostBytes / element, "tensor: ", shape, " ", dtype,
+        " needs more than 2^62 bytes");
+  const std::int64_t bytes = shape.size() * element;
   impl->shape = std::move(shape);
   impl->dtype = dtype;
   impl->storage = std::make_shared<Storage>(device, bytes);
@@ -55,8 +78,8 @@ Tensor Tensor::from(std::span<const T> values, Shape shape, DType dtype, Device 
     if constexpr (std::is_same_v<T, U>) {
       y.backend().memory.copy_from_host(y.stream(), view_of(values.data(), size), y.writable());
     } else {
-      const std::vector<U> converted(values.begin(), values.end());
-      y.backend().memory.copy_from_host(y.stream(), view_of(converted.data(), size), y.writable());
+      const std::vector<U> host = converted<U>(values);
+      y.backend().memory.copy_from_host(y.stream(), view_of(host.data(), size), y.writable());
     }
   });
   return y;
@@ -73,7 +96,7 @@ std::vector<T> Tensor::to_vector() const {
     if constexpr (std::is_same_v<T, U>) {
       out = std::move(values);
     } else {
-      out.assign(values.begin(), values.end());
+      out = converted<T>(std::span<const U>(values));
     }
   });
   return out;
@@ -98,7 +121,7 @@ DType Tensor::dtype() const { return deref(impl_).dtype; }
 Device Tensor::device() const { return deref(impl_).storage->device(); }
 
 Tensor Tensor::to(Device target, DType target_dtype) const {
-  check(!requires_grad(), "to: copies between devices and dtypes are not recorded; use detached()");
+  check_untracked("to", *this);
   if (target == device() && target_dtype == dtype()) return *this;
   Tensor y;
   with_type(dtype(), [&](auto type) {
@@ -108,6 +131,7 @@ Tensor Tensor::to(Device target, DType target_dtype) const {
 }
 
 Tensor Tensor::clone() const {
+  check_untracked("clone", *this);
   Tensor y = empty_like(*this);
   y.copy_from(*this);
   return y;
@@ -116,6 +140,11 @@ Tensor Tensor::clone() const {
 void Tensor::copy_from(const Tensor& x) const {
   check(x.shape() == shape() && x.dtype() == dtype(), "copy_from: needs ", shape(), " ", dtype(),
         ", got ", x.shape(), " ", x.dtype());
+  check_untracked("copy_from", x);
+  check(impl_->node == nullptr, "copy_from: would overwrite the result of a recorded op");
+  const std::int64_t apart = impl_->offset - x.impl_->offset;
+  check(impl_->storage != x.impl_->storage || apart >= size() || -apart >= size(),
+        "copy_from: source and destination overlap");
   if (size() == 0) return;
   if (memory_space(x.device()) == memory_space(device())) {
     backend().memory.copy(stream(), x.readable(), writable());
@@ -127,31 +156,33 @@ void Tensor::copy_from(const Tensor& x) const {
   }
 }
 
+Tensor Tensor::view(Shape shape, std::int64_t offset) const {
+  const TensorImpl& own = deref(impl_);
+  auto impl = std::make_shared<TensorImpl>();
+  impl->shape = std::move(shape);
+  impl->dtype = own.dtype;
+  impl->storage = own.storage;
+  impl->offset = own.offset + offset;
+  return Tensor(std::move(impl));
+}
+
 Tensor Tensor::viewed_as(Shape new_shape) const {
   check(new_shape.size() == size(), "viewed_as: ", shape(), " does not fit ", new_shape);
-  auto impl = std::make_shared<TensorImpl>();
-  impl->shape = std::move(new_shape);
-  impl->dtype = dtype();
-  impl->storage = impl_->storage;
-  impl->offset = impl_->offset;
-  return Tensor(std::move(impl));
+  check_untracked("viewed_as", *this);
+  return view(std::move(new_shape), 0);
 }
 
 Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
   check(rank() >= 1 && 0 <= begin && begin <= end && end <= shape()[0], "rows: [", begin, ", ", end,
         ") is not within ", shape());
+  check_untracked("rows", *this);
   std::vector<std::int64_t> dims = shape().dims();
   const std::int64_t row_size = dims[0] == 0 ? 0 : size() / dims[0];
   dims[0] = end - begin;
-  auto impl = std::make_shared<TensorImpl>();
-  impl->shape = Shape(std::move(dims));
-  impl->dtype = dtype();
-  impl->storage = impl_->storage;
-  impl->offset = impl_->offset + begin * row_size;
-  return Tensor(std::move(impl));
+  return view(Shape(std::move(dims)), begin * row_size);
 }
 
-Tensor Tensor::detached() const { return viewed_as(shape()); }
+Tensor Tensor::detached() const { return view(shape(), 0); }
 
 ConstView Tensor::readable() const {
   const TensorImpl& impl = deref(impl_);
@@ -192,8 +223,12 @@ Tensor Tensor::grad() const { return deref(impl_).grad; }
 
 void Tensor::set_grad(Tensor gradient) const {
   deref(impl_);
-  check(!gradient || (gradient.shape() == shape() && gradient.dtype() == dtype()),
-        "set_grad: does not have the tensor's shape and dtype");
+  if (gradient) {
+    check(
+        gradient.shape() == shape() && gradient.dtype() == dtype() && gradient.device() == device(),
+        "set_grad: needs ", shape(), " ", dtype(), " on ", device(), ", got ", gradient.shape(),
+        " ", gradient.dtype(), " on ", gradient.device());
+  }
   impl_->grad = std::move(gradient);
 }
 

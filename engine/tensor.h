@@ -24,7 +24,7 @@ class Tensor {
   Tensor() = default;
   explicit operator bool() const { return impl_ != nullptr; }
 
-  /// Contents undefined; the caller writes every element.
+  /// Contents undefined; the caller writes every element. At most 2^62 bytes.
   static Tensor empty(Shape shape, DType dtype, Device device);
   static Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype(), x.device()); }
   static Tensor full(Shape shape, double value, DType dtype, Device device);
@@ -33,6 +33,8 @@ class Tensor {
   }
   static Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype(), x.device()); }
   /// A copy of `values`, row-major, converted to `dtype`; T is float, double, int32 or uint8.
+  /// Conversions, here and below: a float dtype rounds; an integer dtype drops the fraction, and a
+  /// number beyond its range or a NaN throws.
   template <class T>
   static Tensor from(std::span<const T> values, Shape shape, DType dtype, Device device);
   template <class T>
@@ -52,15 +54,17 @@ class Tensor {
   /// The single element; throws when there is not exactly one.
   double item() const;
 
-  /// The same numbers elsewhere: copies unless device and dtype are already so. Not recorded on the
-  /// tape: throws if x needs a gradient.
+  // What follows up to rows() is not recorded on the tape, so it throws for a tensor that needs a
+  // gradient, which would be lost; detached() says that this is meant. The op is reshape, in ops.h.
+
+  /// The same numbers elsewhere: copies unless device and dtype are already so.
   Tensor to(Device device, DType dtype) const;
   Tensor clone() const;
-  /// Overwrites this tensor's numbers, in place, with those of `x` (same shape and dtype).
+  /// Overwrites this tensor's numbers, in place, with those of `x`: same shape and dtype, no
+  /// overlap. A leaf that wants a gradient may be overwritten, the result of a recorded op not: its
+  /// gradient would still be that of the old numbers.
   void copy_from(const Tensor& x) const;
-
   /// The same storage under another shape, or rows [begin, end) of the outermost dimension: views.
-  /// Not recorded: for buffers outside the tape (the op that is recorded is reshape, in ops.h).
   Tensor viewed_as(Shape shape) const;
   Tensor rows(std::int64_t begin, std::int64_t end) const;
 
@@ -79,9 +83,10 @@ class Tensor {
   const Tensor& set_requires_grad(bool wanted = true) const;
   /// The sum of the gradients of all backward passes since it was last cleared; absent before.
   Tensor grad() const;
+  /// Of the tensor's shape, dtype and device, or absent.
   void set_grad(Tensor gradient) const;
   void clear_grad() const { set_grad({}); }
-  /// The same numbers without the edge to the tape.
+  /// The same numbers (a view) without the edge to the tape.
   Tensor detached() const;
 
   /// The tape's own access.
@@ -89,6 +94,9 @@ class Tensor {
   explicit Tensor(std::shared_ptr<TensorImpl> impl) : impl_(std::move(impl)) {}
 
  private:
+  /// A tensor without edge to the tape on this one's storage, `offset` elements after its first.
+  Tensor view(Shape shape, std::int64_t offset) const;
+
   std::shared_ptr<TensorImpl> impl_;
 };
 

@@ -152,7 +152,7 @@ TEST_CASE("tape: nothing is recorded or kept without a need") {
 TEST_CASE("tape: an overwritten saved tensor is noticed") {
   const Tensor x = leaf({1, 2});
   const Tensor y = relu(x);
-  y.copy_from(constant({9, 9}));
+  y.detached().copy_from(constant({9, 9}));
   CHECK_ERROR(backward(y, constant({1, 1})),
               "relu: a tensor that backward needs was overwritten after the forward pass");
 
@@ -162,6 +162,16 @@ TEST_CASE("tape: an overwritten saved tensor is noticed") {
   w.detached().copy_from(Tensor::full({3, 2}, 2, DType::f64, Device::ref));  // as an optimizer does
   CHECK_ERROR(backward(z, Tensor::full({1, 3}, 1, DType::f64, Device::ref)),
               "linear: a tensor that backward needs was overwritten after the forward pass");
+}
+
+TEST_CASE("tape: the result of a recorded op is not overwritten in silence") {
+  const Tensor a = leaf({1, 2});
+  const Tensor y = add(a, a);
+  CHECK_ERROR(y.copy_from(constant({5, 5})),
+              "copy_from: would overwrite the result of a recorded op");
+  CHECK(y.to_vector<double>() == Values{2, 4});
+  a.copy_from(constant({5, 5}));  // a leaf may be: nothing behind it takes a gradient
+  CHECK(a.to_vector<double>() == Values{5, 5});
 }
 
 TEST_CASE("tape: NoGrad records nothing, nests, and ends with its scope, also by an exception") {
@@ -220,11 +230,30 @@ TEST_CASE("tape: closures learn which inputs need gradients, and must give them"
               "backward: probe gave no gradient for input 0");
   CHECK_ERROR(backward(giving({constant({1})}), constant({1})),
               "backward: probe gave 1 gradients for 2 inputs");
-  CHECK_ERROR(backward(giving({constant({1, 2}), {}}), constant({1})),
-              "backward: a tensor was given gradients of two kinds: [1] f64 and [2] f64");
-  a.clear_grad();
-  CHECK_ERROR(backward(giving({constant({1, 2}), {}}), constant({1})),
-              "set_grad: does not have the tensor's shape and dtype");
+}
+
+TEST_CASE("tape: a gradient must be what its input is, and the op is named") {
+  const Tensor a = leaf({1});
+  // Straight into a leaf, and into an inner node, whose own op would see it only later.
+  for (const Tensor& x : {a, relu(a)}) {
+    const auto giving = [&](const Tensor& gradient) {
+      return record("probe", constant({1}), {constant({1}), x},
+                    [gradient](const Tensor&, const Needs&) {
+                      return Gradients{{}, gradient};
+                    });
+    };
+    CHECK_ERROR(backward(giving(constant({1, 2})), constant({1})),
+                "backward: probe: input 1 is [1] f64 on ref, its gradient [2] f64 on ref");
+    CHECK_ERROR(backward(giving(zeros({1}, DType::f32)), constant({1})),
+                "backward: probe: input 1 is [1] f64 on ref, its gradient [1] f32 on ref");
+    CHECK_ERROR(backward(giving(zeros({1}, DType::f64, Device::cpu)), constant({1})),
+                "backward: probe: input 1 is [1] f64 on ref, its gradient [1] f64 on cpu");
+    CHECK(!a.grad());
+  }
+}
+
+TEST_CASE("tape: what was saved as absent stays absent") {
+  CHECK_ERROR(Saved("probe", Tensor{}).get(), "tensor: used before it was given a value");
 }
 
 TEST_CASE("tape: an op may return its input as it came") {

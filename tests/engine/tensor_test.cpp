@@ -1,6 +1,8 @@
 // Tensor: making, reading, views, copies, versions, flags, errors.
 #include "engine/tensor.h"
 
+#include <cmath>
+
 #include "engine/ops.h"
 #include "tests/support/op_errors.h"
 
@@ -28,6 +30,24 @@ TEST_CASE("tensor: from and to_vector convert") {
     CHECK(Tensor::full({2, 2}, 3, DType::u8, device).to_vector<double>() == Values(4, 3));
     CHECK(Tensor::zeros({}, DType::f32, device).item() == 0);
   }
+}
+
+TEST_CASE("tensor: a number that an integer dtype cannot hold is refused") {
+  const auto to_u8 = [](double value) {
+    return Tensor::from(Values{value}, {1}, DType::u8, Device::ref).to_vector<double>()[0];
+  };
+  CHECK(to_u8(255.9) == 255);  // the fraction is dropped
+  CHECK(to_u8(-0.9) == 0);
+  CHECK_ERROR(to_u8(256), "tensor: 256 does not fit into u8");
+  CHECK_ERROR(to_u8(-1), "tensor: -1 does not fit into u8");
+  CHECK_ERROR(Tensor::from(std::vector<std::int32_t>{-1}, {1}, DType::u8, Device::ref),
+              "tensor: -1 does not fit into u8");
+  CHECK_ERROR(Tensor::full({1}, 1e20, DType::f32, Device::ref).to_vector<std::int32_t>(),
+              "tensor: 1e+20 does not fit into i32");
+  CHECK_ERROR(Tensor::full({1}, std::nan(""), DType::f64, Device::ref).to(Device::ref, DType::i32),
+              "tensor: nan does not fit into i32");
+  const double least = -2147483648.0;
+  CHECK(Tensor::full({1}, least, DType::f32, Device::ref).to_vector<std::int32_t>()[0] == least);
 }
 
 TEST_CASE("tensor: empty ones") {
@@ -96,8 +116,6 @@ TEST_CASE("tensor: requires_grad") {
   CHECK(!x.requires_grad());
   CHECK(x.set_requires_grad().requires_grad());
   CHECK(!x.detached().requires_grad());
-  CHECK(!x.clone().requires_grad());
-  CHECK(!x.rows(0, 1).requires_grad());
   const Tensor y = relu(x);
   CHECK(y.requires_grad());
   CHECK_ERROR(y.set_requires_grad(false),
@@ -105,10 +123,38 @@ TEST_CASE("tensor: requires_grad") {
   CHECK_ERROR(zeros({2}, DType::i32).set_requires_grad(),
               "set_requires_grad: needs a float tensor, got i32");
   zeros({2}, DType::i32).set_requires_grad(false);
-  CHECK_ERROR(y.to(Device::ref, DType::f32),
-              "to: copies between devices and dtypes are not recorded; use detached()");
   CHECK(!x.set_requires_grad(false).requires_grad());
   CHECK(!relu(x).requires_grad());
+}
+
+TEST_CASE("tensor: what the tape does not record refuses a tensor that needs a gradient") {
+  const Tensor leaf = zeros({2}).set_requires_grad();
+  for (const Tensor& x : {leaf, relu(leaf)}) {
+    const auto text = [](const char* function) {
+      return concat(function,
+                    ": is not recorded, and the tensor needs a gradient; call detached() first");
+    };
+    CHECK_ERROR(x.to(Device::ref, DType::f32), text("to").c_str());
+    CHECK_ERROR(x.clone(), text("clone").c_str());
+    CHECK_ERROR(x.rows(0, 1), text("rows").c_str());
+    CHECK_ERROR(x.viewed_as({2, 1}), text("viewed_as").c_str());
+    CHECK_ERROR(zeros({2}).copy_from(x), text("copy_from").c_str());
+    CHECK(x.detached().clone().shape() == Shape{2});
+    CHECK(!x.detached().rows(0, 1).viewed_as({}).requires_grad());
+  }
+}
+
+TEST_CASE("tensor: overlapping rows are not copied") {
+  const Tensor x = Tensor::from(Values{0, 1, 2, 3}, {4}, DType::f64, Device::ref);
+  const char* text = "copy_from: source and destination overlap";
+  CHECK_ERROR(x.rows(0, 3).copy_from(x.rows(1, 4)), text);
+  CHECK_ERROR(x.rows(1, 4).copy_from(x.rows(0, 3)), text);
+  CHECK_ERROR(x.copy_from(x), text);
+  CHECK(x.to_vector<double>() == Values{0, 1, 2, 3});
+  x.rows(0, 2).copy_from(x.rows(2, 4));
+  CHECK(x.to_vector<double>() == Values{2, 3, 2, 3});
+  x.rows(3, 4).copy_from(x.rows(0, 1));
+  CHECK(x.to_vector<double>() == Values{2, 3, 2, 2});
 }
 
 TEST_CASE("tensor: gradients must fit") {
@@ -117,9 +163,11 @@ TEST_CASE("tensor: gradients must fit") {
   CHECK(x.grad());
   x.clear_grad();
   CHECK(!x.grad());
-  const char* text = "set_grad: does not have the tensor's shape and dtype";
-  CHECK_ERROR(x.set_grad(zeros({1, 2})), text);
-  CHECK_ERROR(x.set_grad(zeros({2}, DType::f32)), text);
+  CHECK_ERROR(x.set_grad(zeros({1, 2})), "set_grad: needs [2] f64 on ref, got [1, 2] f64 on ref");
+  CHECK_ERROR(x.set_grad(zeros({2}, DType::f32)),
+              "set_grad: needs [2] f64 on ref, got [2] f32 on ref");
+  CHECK_ERROR(x.set_grad(zeros({2}, DType::f64, Device::cpu)),
+              "set_grad: needs [2] f64 on ref, got [2] f64 on cpu");
 }
 
 TEST_CASE("tensor: errors") {
@@ -144,6 +192,8 @@ TEST_CASE("tensor: errors") {
   CHECK_ERROR(none.to(Device::ref, DType::f32), unset);
   CHECK_ERROR(Tensor::from(Values{1, 2}, {3}, DType::f32, Device::ref),
               "tensor: shape [3] does not hold 2 values");
+  CHECK_ERROR(Tensor::empty({std::int64_t{1} << 60}, DType::f64, Device::ref),
+              "tensor: [1152921504606846976] f64 needs more than 2^62 bytes");
   CHECK_ERROR(x.item(), "item: needs one element, got shape [2, 3]");
   CHECK_ERROR(x.viewed_as({5}), "viewed_as: [2, 3] does not fit [5]");
   CHECK_ERROR(x.rows(1, 3), "rows: [1, 3) is not within [2, 3]");

@@ -74,7 +74,7 @@ inline void check_directions(const std::vector<NamedTensor>& tensors,
   for (const NamedTensor& t : tensors) {
     INFO(concat(t.name, " ", t.tensor.shape()));
     REQUIRE(t.tensor.grad());
-    const Tensor original = t.tensor.clone();
+    const Tensor original = t.tensor.detached().clone();
     const auto w = original.to_vector<double>(), dw = t.tensor.grad().to_vector<double>();
     std::vector<double> analytic, numeric;
     while (analytic.size() < kDirections) {
