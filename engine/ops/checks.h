@@ -1,6 +1,9 @@
 // What the ops check in common.
 #pragma once
 
+#include <cstdint>
+#include <initializer_list>
+
 #include "engine/tensor.h"
 
 namespace tl {
@@ -20,6 +23,13 @@ inline void check_shape(const char* op, const char* name, const Tensor& x, const
 inline void check_float(const char* op, const Tensor& x) {
   check(x.dtype() == DType::f32 || x.dtype() == DType::f64, op, ": needs a float tensor, got ",
         x.dtype());
+}
+
+/// Extents and options of windows: h + 2 * pad and dilation * kh must fit into an int64.
+inline void check_extents(const char* op, std::initializer_list<std::int64_t> values) {
+  for (const std::int64_t v : values) {
+    check(v <= INT32_MAX, op, ": ", v, " is more than an extent or option may be, 2^31 - 1");
+  }
 }
 
 }  // namespace tl

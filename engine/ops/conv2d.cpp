@@ -1,46 +1,44 @@
 // conv2d: y = x convolved with w, plus a bias per output channel (formula: kernels/conv2d.h)
 //   dx = dy convolved with w transposed        dw = x correlated with dy        db = sum of dy
-// saved: x and w
+// saved: x and w, each only for the gradient that needs it
 #include "engine/ops.h"
 #include "engine/ops/checks.h"
+#include "engine/ops/problems.h"
 #include "engine/run_variant.h"
 
 namespace tl {
-namespace {
 
-Conv2dProblem problem_of(const Tensor& x, const Tensor& w, const Conv2dOptions& o) {
-  check_float("conv2d", x);
-  check(x.rank() == 4 && w.rank() == 4,
-        "conv2d: needs x [n, h, w, c_in] and filter [c_out, kh, kw, c_in / groups], got ",
-        x.shape(), " and ", w.shape());
-  check_alike("conv2d", x, "the filter", w);
-  Conv2dProblem p{.n = x.shape()[0], .h = x.shape()[1], .w = x.shape()[2], .c_in = x.shape()[3]};
-  p.c_out = w.shape()[0];
-  p.kh = w.shape()[1];
-  p.kw = w.shape()[2];
+Conv2dProblem conv2d_problem(const char* op, const Shape& x, const Shape& w, const Conv2dOptions& o,
+                             DType dtype) {
+  check(x.rank() == 4 && w.rank() == 4, op,
+        ": needs x [n, h, w, c_in] and filter [c_out, kh, kw, c_in / groups], got ", x, " and ", w);
+  check(o.stride >= 1 && o.dilation >= 1 && o.groups >= 1 && o.pad >= 0, op, ": stride ", o.stride,
+        ", pad ", o.pad, ", dilation ", o.dilation, ", groups ", o.groups,
+        ": must be at least 1 (pad: 0)");
+  check_extents(op, {x[1], x[2], w[1], w[2], o.stride, o.pad, o.dilation});
+  Conv2dProblem p{.n = x[0], .h = x[1], .w = x[2], .c_in = x[3]};
+  p.c_out = w[0];
+  p.kh = w[1];
+  p.kw = w[2];
   p.stride_h = p.stride_w = o.stride;
   p.pad_h = p.pad_w = o.pad;
   p.dilation_h = p.dilation_w = o.dilation;
   p.groups = o.groups;
-  p.x_dtype = p.w_dtype = p.y_dtype = x.dtype();
-  check(o.stride >= 1 && o.dilation >= 1 && o.groups >= 1 && o.pad >= 0, "conv2d: stride ",
-        o.stride, ", pad ", o.pad, ", dilation ", o.dilation, ", groups ", o.groups,
-        ": must be at least 1 (pad: 0)");
-  check(w.size() > 0, "conv2d: filter ", w.shape(), " has no elements");
-  check(p.c_in % p.groups == 0 && p.c_out % p.groups == 0 && w.shape()[3] == p.c_in / p.groups,
-        "conv2d: filter ", w.shape(), " does not fit ", p.c_in, " input channels in ", p.groups,
-        " groups");
+  p.x_dtype = p.w_dtype = p.y_dtype = dtype;
+  check(w.size() > 0, op, ": filter ", w, " has no elements");
+  check(p.c_in % p.groups == 0 && p.c_out % p.groups == 0 && w[3] == p.c_in / p.groups, op,
+        ": filter ", w, " does not fit ", p.c_in, " input channels in ", p.groups, " groups");
   check(p.h + 2 * p.pad_h >= p.dilation_h * (p.kh - 1) + 1 &&
             p.w + 2 * p.pad_w >= p.dilation_w * (p.kw - 1) + 1,
-        "conv2d: x ", x.shape(), " with pad ", o.pad, " is smaller than the filter ", w.shape());
+        op, ": x ", x, " with pad ", o.pad, " is smaller than the filter ", w);
   return p;
 }
 
-}  // namespace
-
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
               const Conv2dOptions& options) {
-  Conv2dProblem p = problem_of(x, weight, options);
+  check_float("conv2d", x);
+  check_alike("conv2d", x, "the filter", weight);
+  Conv2dProblem p = conv2d_problem("conv2d", x.shape(), weight.shape(), options, x.dtype());
   Tensor y = Tensor::empty({p.n, p.out_h(), p.out_w(), p.c_out}, x.dtype(), x.device());
   Conv2dForwardArgs args;
   args.x = x.readable();
@@ -55,13 +53,15 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   run_variant(y, y.backend().conv2d.forward, p, args, &Conv2dForwardArgs::w);
 
   p.bias = false;
+  const Saved saved_x("conv2d", weight.requires_grad() ? x : Tensor{});
+  const Saved saved_w("conv2d", x.requires_grad() ? weight : Tensor{});
   return record("conv2d", y, {x, weight, bias},
-                [p, x = Saved("conv2d", x), w = Saved("conv2d", weight)](const Tensor& dy,
-                                                                         const Needs& needs) {
+                [p, x = saved_x, w = saved_w, x_shape = x.shape(), w_shape = weight.shape()](
+                    const Tensor& dy, const Needs& needs) {
                   Gradients g(3);
                   const Backend& kernels = dy.backend();
                   if (needs[0]) {
-                    g[0] = Tensor::empty_like(x.get());
+                    g[0] = Tensor::empty(x_shape, dy.dtype(), dy.device());
                     Conv2dBackwardDataArgs a;
                     a.dy = dy.readable();
                     a.w = w.get().readable();
@@ -69,7 +69,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     run_variant(dy, kernels.conv2d.backward_data, p, a, &Conv2dBackwardDataArgs::w);
                   }
                   if (needs[1]) {
-                    g[1] = Tensor::empty_like(w.get());
+                    g[1] = Tensor::empty(w_shape, dy.dtype(), dy.device());
                     Conv2dBackwardWeightArgs a;
                     a.x = x.get().readable();
                     a.dy = dy.readable();

@@ -1,6 +1,6 @@
 // cross_entropy: loss = mean over rows of -log_p[label], log_p = log_softmax(logits)
-//   d log_p = -dloss / rows at the label, else 0; then back through log_softmax        saved:
-//   labels
+//   d log_p = -dloss / rows at the label, else 0; then back through log_softmax
+// saved: labels
 #include "engine/ops.h"
 #include "engine/ops/checks.h"
 
@@ -32,11 +32,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   check(labels.device() == logits.device(), "cross_entropy: labels are on ", labels.device(),
         ", logits on ", logits.device());
   check_shape("cross_entropy", "labels", labels, {logits.shape()[0]});
-  if (memory_space(labels.device()) == MemorySpace::host) {
-    for (const std::int32_t label : labels.to_vector<std::int32_t>()) {
-      check(0 <= label && label < logits.shape()[1], "cross_entropy: label ", label,
-            " is not one of ", logits.shape()[1], " classes");
-    }
+  for (const std::int32_t label : labels.to_vector<std::int32_t>()) {
+    check(0 <= label && label < logits.shape()[1], "cross_entropy: label ", label,
+          " is not one of ", logits.shape()[1], " classes");
   }
   return mean_negative_log_likelihood(log_softmax(logits), labels);
 }

@@ -39,9 +39,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                       .dtype = x.dtype()};
   Tensor y = gemm(p, x, weight, bias);
 
+  const Saved saved_x("linear", weight.requires_grad() ? x : Tensor{});
+  const Saved saved_w("linear", x.requires_grad() ? weight : Tensor{});
   return record("linear", y, {x, weight, bias},
-                [=, x = Saved("linear", x), w = Saved("linear", weight), dtype = x.dtype()](
-                    const Tensor& dy, const Needs& needs) {
+                [rows, in, out, x = saved_x, w = saved_w, dtype = x.dtype()](const Tensor& dy,
+                                                                             const Needs& needs) {
                   Gradients g(3);
                   if (needs[0])
                     g[0] = gemm({.m = rows, .n = in, .k = out, .dtype = dtype}, dy, w.get());

@@ -116,6 +116,20 @@ TEST_CASE("conv2d: a kernel that a backend lacks is named") {
       doctest::Contains("conv2d.backward_weight: this backend has no kernel for it"), Error);
 }
 
+TEST_CASE("conv2d: x and the weight are kept only for the gradients that need them") {
+  for (int wanted = 0; wanted < 4; ++wanted) {
+    const bool dx = wanted & 1, dw = wanted & 2;
+    INFO("dx ", dx, ", dw ", dw);
+    // Sums: the tape holds the ops that made them, not the tensors themselves.
+    const Tensor x0 = zeros({1, 4, 4, 2}).set_requires_grad(dx), x = add(x0, x0);
+    const Tensor w0 = zeros({3, 3, 3, 2}).set_requires_grad(dw), w = add(w0, w0);
+    const Tensor bias = zeros({3}).set_requires_grad();
+    const Tensor y = conv2d(x, w, bias, {});
+    CHECK(x.shares_storage() == dw);
+    CHECK(w.shares_storage() == dx);
+  }
+}
+
 TEST_CASE("conv2d: errors") {
   const Tensor x = zeros({1, 5, 5, 4}), w = zeros({6, 3, 3, 4});
   CHECK_ERROR(conv2d(zeros({5, 5, 4}), w, {}, {}),
@@ -129,6 +143,14 @@ TEST_CASE("conv2d: errors") {
               "conv2d: stride 0, pad 0, dilation 1, groups 1: must be at least 1 (pad: 0)");
   CHECK_ERROR(conv2d(x, w, {}, {.pad = -1}),
               "conv2d: stride 1, pad -1, dilation 1, groups 1: must be at least 1 (pad: 0)");
+  const std::int64_t large = std::int64_t{1} << 62;  // 2 * pad and dilation * 2 would overflow
+  for (const Conv2dOptions& o : {Conv2dOptions{.stride = large}, Conv2dOptions{.pad = large},
+                                 Conv2dOptions{.dilation = large}}) {
+    CHECK_ERROR(conv2d(x, w, {}, o),
+                "conv2d: 4611686018427387904 is more than an extent or option may be, 2^31 - 1");
+  }
+  CHECK_ERROR(conv2d(x, w, {}, {.pad = INT32_MAX}),
+              "shape [1, 4294967297, 4294967297, 6]: more elements than can be counted");
   CHECK_ERROR(conv2d(zeros({1, 2, 5, 4}), w, {}, {}),
               "conv2d: x [1, 2, 5, 4] with pad 0 is smaller than the filter [6, 3, 3, 4]");
   CHECK_ERROR(conv2d(x, zeros({6, 0, 3, 4}), {}, {}),

@@ -72,6 +72,20 @@ TEST_CASE("linear: only the gradients that are wanted are computed") {
   }
 }
 
+TEST_CASE("linear: x and the weight are kept only for the gradients that need them") {
+  for (int wanted = 0; wanted < 4; ++wanted) {
+    const bool dx = wanted & 1, dw = wanted & 2;
+    INFO("dx ", dx, ", dw ", dw);
+    // Sums: the tape holds the ops that made them, not the tensors themselves.
+    const Tensor x0 = zeros({4, 3}).set_requires_grad(dx), x = add(x0, x0);
+    const Tensor w0 = zeros({2, 3}).set_requires_grad(dw), w = add(w0, w0);
+    const Tensor bias = zeros({2}).set_requires_grad();
+    const Tensor y = linear(x, w, bias);
+    CHECK(x.shares_storage() == dw);
+    CHECK(w.shares_storage() == dx);
+  }
+}
+
 TEST_CASE("linear: errors") {
   const Tensor x = zeros({4, 3}), w = zeros({2, 3});
   CHECK_ERROR(linear(x, zeros({2, 4}), {}),

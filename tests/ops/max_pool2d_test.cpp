@@ -94,6 +94,14 @@ TEST_CASE("max_pool2d: empty, errors") {
   CHECK_ERROR(max_pool2d(zeros({1, 4, 4, 2}), {.kernel = 2, .stride = 0}),
               "max_pool2d: kernel 2, stride 0, pad 0: kernel and stride must be at least 1, pad at "
               "most half the kernel");
+  const std::int64_t large = std::int64_t{1} << 62;  // 2 * pad would overflow to a negative number
+  for (const MaxPool2dOptions& o :
+       {MaxPool2dOptions{.kernel = large}, MaxPool2dOptions{.stride = large},
+        MaxPool2dOptions{.pad = large}}) {
+    CHECK_ERROR(max_pool2d(zeros({1, 4, 4, 2}), o),
+                "max_pool2d: 4611686018427387904 is more than an extent or option may be, "
+                "2^31 - 1");
+  }
   CHECK_ERROR(max_pool2d(zeros({1, 2, 4, 2}), {.kernel = 3, .stride = 1}),
               "max_pool2d: x [1, 2, 4, 2] with pad 0 is smaller than the kernel 3");
   CHECK_ERROR(max_pool2d(zeros({1, 4, 4, 2}, DType::u8), {}),
