@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/ops/problems.h"
 #include "engine/run_variant.h"
 #include "nn/layers.h"
 
@@ -15,13 +16,16 @@ namespace {
 FoldedConv fold(const Conv2d& conv, const BatchNorm2d* norm) {
   const auto source = [](const Tensor& x) { return FoldedConv::Source{x, x.version()}; };
   if (!norm) return {conv.weight.detached(), {}, {}, {source(conv.weight)}};
+  const std::int64_t c_out = conv.weight.shape()[0];
+  check(norm->tensors.gamma.size() == c_out, "frozen: a batch norm of ", norm->tensors.gamma.size(),
+        " channels follows a convolution to ", c_out);
   const auto gamma = norm->tensors.gamma.to_vector<double>();
   const auto beta = norm->tensors.beta.to_vector<double>();
   const auto mean = norm->tensors.running_mean.to_vector<double>();
   const auto var = norm->tensors.running_var.to_vector<double>();
   auto w = conv.weight.to_vector<double>();
   std::vector<double> bias(gamma.size());
-  const std::size_t filter = w.size() / gamma.size();
+  const std::size_t filter = w.size() / gamma.size();  // a problem's filter is never empty
   for (std::size_t co = 0; co < gamma.size(); ++co) {
     const double scale = gamma[co] / std::sqrt(var[co] + norm->options.epsilon);
     for (std::size_t i = 0; i < filter; ++i) w[co * filter + i] *= scale;
@@ -36,26 +40,6 @@ FoldedConv fold(const Conv2d& conv, const BatchNorm2d* norm) {
            source(norm->tensors.running_mean), source(norm->tensors.running_var)}};
 }
 
-Conv2dProblem problem_of(const Shape& x, const Conv2d& conv, DType dtype) {
-  const Shape& w = conv.weight.shape();
-  const Conv2dOptions& o = conv.options;
-  check(x.rank() == 4 && x[3] == w[3] * o.groups, "frozen: conv2d needs [n, h, w, ",
-        w[3] * o.groups, "], got ", x);
-  Conv2dProblem p{.n = x[0], .h = x[1], .w = x[2], .c_in = x[3]};
-  p.c_out = w[0];
-  p.kh = w[1];
-  p.kw = w[2];
-  p.stride_h = p.stride_w = o.stride;
-  p.pad_h = p.pad_w = o.pad;
-  p.dilation_h = p.dilation_w = o.dilation;
-  p.groups = o.groups;
-  p.x_dtype = p.w_dtype = p.y_dtype = dtype;
-  check(p.h + 2 * p.pad_h >= p.dilation_h * (p.kh - 1) + 1 &&
-            p.w + 2 * p.pad_w >= p.dilation_w * (p.kw - 1) + 1,
-        "frozen: conv2d: x ", x, " with pad ", o.pad, " is smaller than the filter ", w);
-  return p;
-}
-
 }  // namespace
 
 PlanValue PlanBuilder::input(Shape shape) { return {values_++, std::move(shape)}; }
@@ -68,11 +52,13 @@ PlanValue PlanBuilder::add_step(Shape shape, std::vector<int> inputs,
 
 PlanValue PlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchNorm2d* norm,
                             ConvEpilogue epilogue) {
-  auto [entry, is_new] = folded_.try_emplace(&conv);
-  if (is_new) entry->second = fold(conv, norm);
+  Conv2dProblem p =
+      conv2d_problem("frozen: conv2d", x.shape, conv.weight.shape(), conv.options, where_.dtype);
+  const std::pair key{&conv, norm};
+  auto entry = folded_.find(key);
+  if (entry == folded_.end()) entry = folded_.emplace(key, fold(conv, norm)).first;
   FoldedConv& folded = entry->second;
 
-  Conv2dProblem p = problem_of(x.shape, conv, where_.dtype);
   p.bias = static_cast<bool>(folded.bias);
   p.residual = epilogue.residual != nullptr;
   p.relu = epilogue.relu;
@@ -112,13 +98,7 @@ PlanValue PlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchN
 }
 
 PlanValue PlanBuilder::max_pool(const PlanValue& x, const MaxPool2dOptions& options) {
-  const MaxPool2dProblem p{.n = x.shape[0],
-                           .h = x.shape[1],
-                           .w = x.shape[2],
-                           .c = x.shape[3],
-                           .kernel = options.kernel,
-                           .stride = options.stride,
-                           .pad = options.pad};
+  const MaxPool2dProblem p = max_pool2d_problem("frozen: max_pool2d", x.shape, options);
   const int output = values_;
   return add_step({p.n, p.out_h(), p.out_w(), p.c}, {x.index},
                   [=, in = x.index](Plan::Buffers& buffers) {
@@ -158,7 +138,7 @@ FrozenNetwork::FrozenNetwork(const Module& module, Lower lower)
 }
 
 void FrozenNetwork::check_unchanged() const {
-  for (const auto& [conv, folded] : folded_) {
+  for (const auto& [modules, folded] : folded_) {
     for (const auto& [tensor, version] : folded.sources) {
       if (tensor.version() == version) continue;
       const auto is_it = [&](const NamedTensor& s) { return s.tensor.impl() == tensor.impl(); };

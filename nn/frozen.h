@@ -7,7 +7,6 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,7 +32,8 @@ struct ConvEpilogue {
 };
 
 /// A filter with its batch norm folded in, and its prepared forms by variant: made once, used by
-/// the plans of all shapes.
+/// the plans of all shapes. A prepared form is laid out for the backend, and on cpu for the SIMD
+/// target, in force when it was made: neither may be changed while a FrozenNetwork is in use.
 struct FoldedConv {
   struct Source {
     Tensor tensor;
@@ -58,7 +58,7 @@ struct Plan {
 /// Appends steps to a plan. Modules call it from lower().
 class PlanBuilder {
  public:
-  using FoldedConvs = std::map<const Conv2d*, FoldedConv>;
+  using FoldedConvs = std::map<std::pair<const Conv2d*, const BatchNorm2d*>, FoldedConv>;
   PlanBuilder(Placement where, FoldedConvs& folded) : where_(where), folded_(folded) {}
 
   PlanValue input(Shape shape);
@@ -90,7 +90,7 @@ class FrozenNetwork {
 
   /// The network's evaluation-mode result; x [n, h, w, c]. The first call of a shape compiles its
   /// plan. Throws if a filter or batch norm was changed after it was folded; linear layers are read
-  /// as they are, and so is everything behind the prefix. Records no gradient.
+  /// at each run, as they are then. Records no gradient.
   Tensor operator()(const Tensor& x);
 
  private:

@@ -5,7 +5,10 @@
 namespace tl {
 
 PlanValue Module::lower(PlanBuilder&, const PlanValue&) const {
-  throw Error("frozen: this kind of module has no frozen form");
+  std::string names;
+  for (const NamedTensor& s : state()) names += (names.empty() ? "" : ", ") + s.name;
+  throw Error(
+      concat("frozen: a module with no frozen form; its state: ", names.empty() ? "none" : names));
 }
 
 Tensor Module::add_parameter(std::string name, Tensor x) {

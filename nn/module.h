@@ -35,7 +35,7 @@ class Module {
   Tensor operator()(const Tensor& x) { return forward(x); }
 
   /// Adds this module's evaluation-mode computation to a frozen plan (nn/frozen.h). A module that
-  /// has none throws.
+  /// has none throws, with the names of its state.
   virtual PlanValue lower(PlanBuilder& plan, const PlanValue& x) const;
 
   /// What an optimizer trains, in order of registration, children included.

@@ -123,6 +123,33 @@ TEST_CASE("frozen: a convolution without batch norm") {
   CHECK(frozen(x).to_vector<double>() == modules(x).to_vector<double>());
 }
 
+TEST_CASE("frozen: one convolution under two batch norms is folded with each") {
+  Generator random(4);
+  Conv2d conv(3, 4, 3, {.pad = 1}, random, kRef);
+  BatchNorm2d first(4, kRef), second(4, kRef), wrong(5, kRef);
+  randomize_state(first, 5);
+  randomize_state(second, 6);
+  first.eval();
+  second.eval();
+  const Tensor x = pictures({1, 6, 5, 3}, kRef);
+  const BatchNorm2d* norm = nullptr;
+  FrozenNetwork frozen(conv, [&](PlanBuilder& plan, const PlanValue& in) {
+    if (norm) return plan.conv(in, conv, norm);
+    const PlanValue a = plan.conv(in, conv, &first);
+    return plan.conv(in, conv, &second, {.residual = &a});
+  });
+  const Tensor y = conv(x);
+  check_close(frozen(x).to_vector<double>(), add(first(y), second(y)).to_vector<double>(), 1e-13,
+              "sum");
+
+  // A fold that failed leaves nothing behind, and fails again.
+  norm = &wrong;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    CHECK_ERROR(frozen(pictures({2, 6, 5, 3}, kRef)),
+                "frozen: a batch norm of 5 channels follows a convolution to 4");
+  }
+}
+
 TEST_CASE("frozen: buffers are given back on the way") {
   // 12 convolutions of 33 x 35 x 8 pictures: the peak must be that of 2 or 3, not of 12.
   Generator random(4);
@@ -146,8 +173,10 @@ TEST_CASE("frozen: errors") {
   CHECK_ERROR(frozen(zeros({1, 33, 35, 3}, DType::f32)),
               "frozen: the network is f64 on ref, the input f32 on ref");
   CHECK_ERROR(frozen(zeros({1, 33, 35, 4})),
-              "frozen: conv2d needs [n, h, w, 3], got [1, 33, 35, 4]");
-  CHECK_ERROR(frozen(zeros({33, 35, 3})), "frozen: conv2d needs [n, h, w, 3], got [33, 35, 3]");
+              "frozen: conv2d: filter [4, 7, 7, 3] does not fit 4 input channels in 1 groups");
+  CHECK_ERROR(frozen(zeros({33, 35, 3})),
+              "frozen: conv2d: needs x [n, h, w, c_in] and filter [c_out, kh, kw, c_in / groups], "
+              "got [33, 35, 3] and [4, 7, 7, 3]");
   Sequential empty;
   CHECK_ERROR(FrozenNetwork{empty}, "frozen: the module has no parameters");
   Generator random(4);
@@ -156,6 +185,18 @@ TEST_CASE("frozen: errors") {
   FrozenNetwork unpadded(conv);
   CHECK_ERROR(unpadded(zeros({1, 2, 5, 3})),
               "frozen: conv2d: x [1, 2, 5, 3] with pad 0 is smaller than the filter [4, 3, 3, 3]");
+  FrozenNetwork nothing(conv, [&](PlanBuilder& plan, const PlanValue& in) {
+    const Conv2d hollow(3, 0, 3, {}, random, kRef);
+    const BatchNorm2d none(0, kRef);
+    return plan.conv(in, hollow, &none);
+  });
+  CHECK_ERROR(nothing(zeros({1, 5, 5, 3})), "frozen: conv2d: filter [0, 3, 3, 3] has no elements");
+  FrozenNetwork pooled(conv, [](PlanBuilder& plan, const PlanValue& in) {
+    return plan.max_pool(in, {.kernel = 3, .stride = 0});
+  });
+  CHECK_ERROR(pooled(zeros({1, 5, 5, 3})),
+              "frozen: max_pool2d: kernel 3, stride 0, pad 0: kernel and stride must be at least "
+              "1, pad at most half the kernel");
 }
 
 }  // namespace

@@ -79,7 +79,10 @@ TEST_CASE("module: training mode reaches children") {
 TEST_CASE("module: without a frozen form it says so") {
   const Branch module;
   FrozenNetwork frozen(module);
-  CHECK_ERROR(frozen(zeros({1})), "frozen: this kind of module has no frozen form");
+  CHECK_ERROR(frozen(zeros({1})),
+              "frozen: a module with no frozen form; its state: scale, layers.0.0.weight, "
+              "layers.0.1.weight, layers.0.1.bias, layers.0.1.running_mean, "
+              "layers.0.1.running_var, head.weight, head.bias");
 }
 
 }  // namespace
