@@ -41,7 +41,9 @@ void write_all(int fd, std::string_view bytes, const std::string& name) {
 }  // namespace
 
 AtomicFile::AtomicFile(const std::filesystem::path& path) : name_(path), target_(resolved(path)) {
-  check(!std::filesystem::is_directory(target_), name_.string(), ": is a folder, expected a file");
+  std::error_code ignored;  // what cannot be looked at cannot be opened either, and open says why
+  check(!std::filesystem::is_directory(target_, ignored), name_.string(),
+        ": is a folder, expected a file");
   check(target_.has_filename(), name_.string(), ": not a file name");
   // The process and a counter make the name ours; open(2) with the usual mode obeys the umask,
   // which mkstemp would not.

@@ -21,13 +21,14 @@ std::vector<int64_t> in_order(size_t n) {
   return order;
 }
 
-/// Loads one picture; the cause of a failure, or "".
+/// Loads one picture; what is wrong with it, or "". Anything but Error is no fault of the picture
+/// (memory has run out, say) and goes to the caller of next().
 std::string load(const std::filesystem::path& path, const Preprocessing& preprocessing,
                  float* out) {
   try {
     preprocess(read_image(path), preprocessing, out);
     return "";
-  } catch (const std::exception& error) {
+  } catch (const Error& error) {
     const std::string text = error.what(), prefix = path.string() + ": ";
     return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
   }

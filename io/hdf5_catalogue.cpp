@@ -1,8 +1,9 @@
 // Reading order: the caps, element types, shapes and storage of one dataset, groups, attributes.
 //
 // A damaged file can state any size. Stored bytes of all datasets together cannot exceed the file,
-// and no filter of HDF5's own makes more than 1,032 bytes of one (that is deflate), which bounds
-// the rest.
+// and one of them may stand for 1,032 at most, which bounds the rest. That is all that deflate can
+// make of a byte; two filters in a row (scale-offset, then deflate) can make more of an array of
+// equal numbers, which is refused with advice.
 #include "io/hdf5_catalogue.h"
 
 #include <algorithm>
@@ -104,8 +105,11 @@ class Walker {
     check(stored > 0, entry.name, ": was never written");
     check(stored <= bytes_left_, entry.name, ": states ", stored,
           " stored bytes, more than the file has");
+    const std::string advice = layout == H5D_CHUNKED ? concat(", over the limit of ", expansion,
+                                                              " to one; store it with gzip alone")
+                                                     : "";
     check(count <= stored * expansion / element, entry.name, ": states ", count, " elements of ",
-          element, " bytes, stored in ", stored, " bytes");
+          element, " bytes, stored in ", stored, " bytes", advice);
     bytes_left_ -= stored;
   }
 

@@ -35,8 +35,8 @@ class Hdf5Handle {
 
   Hdf5Handle() = default;
   /// Throws Hdf5Error("what: cause") when `id` is invalid.
-  Hdf5Handle(hid_t id, Close close, const std::string& what)
-      : id_(hdf5_check(id, what)), close_(close) {}
+  Hdf5Handle(hid_t id, Close close_by, const std::string& what)
+      : id_(hdf5_check(id, what)), close_(close_by) {}
   Hdf5Handle(Hdf5Handle&& other) noexcept
       : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
   Hdf5Handle& operator=(Hdf5Handle&& other) noexcept {
@@ -49,6 +49,10 @@ class Hdf5Handle {
   }
 
   hid_t get() const { return id_; }
+
+  /// Closes now. Throws Hdf5Error("what: cause") when that fails, as it does where the last bytes
+  /// of a file cannot be written.
+  void close(const std::string& what) { hdf5_check(close_(std::exchange(id_, -1)), what); }
 
  private:
   hid_t id_ = -1;

@@ -101,8 +101,8 @@ void write_all(const std::filesystem::path& path, const WeightsFile& content) {
   const Hdf5Handle creation = ordered(H5P_FILE_CREATE);
   const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "HDF5");
   H5Pset_file_locking(access.get(), false, true);  // nobody else knows the temporary name
-  const Hdf5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()),
-                        H5Fclose, "cannot be written");
+  Hdf5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
+                  "cannot be written");
   std::set<std::string> groups;
   for (const auto& [name, array] : content.arrays) {
     create_groups(file.get(), name, groups);
@@ -110,6 +110,7 @@ void write_all(const std::filesystem::path& path, const WeightsFile& content) {
   }
   for (const auto& [name, text] : content.attributes) write_string(file.get(), name, text);
   hdf5_check(H5Fflush(file.get(), H5F_SCOPE_GLOBAL), "cannot be written");
+  file.close("cannot be written");
 }
 
 }  // namespace

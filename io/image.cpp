@@ -51,7 +51,7 @@ Image read_image(const std::filesystem::path& path) {
   const std::vector<uint8_t> file = read_file_bytes(path);
   try {
     return decode_image(file);
-  } catch (const std::exception& error) {
+  } catch (const Error& error) {
     throw Error(concat(path.string(), ": ", error.what()));
   }
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <utility>
 
@@ -75,12 +76,24 @@ std::vector<fs::path> pictures_below(const fs::path& dir, int64_t& skipped) {
   return pictures;
 }
 
+/// Refuses a name that JSON cannot hold: what is trained is saved with its class names as JSON.
+void check_class_name(const fs::path& dir, const std::string& name) {
+  using nlohmann::json;
+  try {
+    (void)json(name).dump();
+  } catch (const json::exception&) {
+    const std::string shown = json(name).dump(-1, ' ', true, json::error_handler_t::replace);
+    throw Error(concat(dir.string(), ": the name of class folder ", shown, " is not UTF-8"));
+  }
+}
+
 /// The class folders in `dir`; loose files are counted as skipped.
 std::vector<std::string> classes_in(const fs::path& dir, int64_t& skipped) {
   std::vector<std::string> classes;
   for (const fs::path& entry : entries_of(dir)) {
     if (is_folder(entry)) {
       classes.push_back(entry.filename().string());
+      check_class_name(dir, classes.back());
     } else {
       ++skipped;
     }

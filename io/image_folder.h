@@ -29,7 +29,7 @@ struct ImageFolder {
 /// folder, in the order of torchvision's ImageFolder. Names that start with a dot are passed over;
 /// links are followed. Only names are looked at: a broken picture shows when it is loaded. Throws
 /// Error naming the folder when it is missing, has no class or one alone, when a class has no
-/// picture, or when a class stands in the validation folder only.
+/// picture or a name that is not UTF-8, or when a class stands in the validation folder only.
 ImageFolder scan_image_folder(const std::filesystem::path& dir, double val_fraction, uint64_t seed);
 
 }  // namespace tl

@@ -9,7 +9,6 @@
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
-#include <cstring>
 #include <vector>
 
 // clang-format off

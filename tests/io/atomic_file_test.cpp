@@ -66,6 +66,10 @@ TEST_CASE("AtomicFile: refusals name the file") {
         missing.string() + ": cannot be written: No such file or directory");
   CHECK(error_of([&] { AtomicFile file(folder.path()); }) ==
         folder.path().string() + ": is a folder, expected a file");
+  const auto too_long = folder.path() / std::string(300, 'x');
+  CHECK(error_of([&] { AtomicFile file(too_long); }) ==
+        too_long.string() + ": cannot be written: File name too long");
+  CHECK_THROWS_AS(AtomicFile file(too_long), Error);
   CHECK(folder.entries() == 0);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "io/sandbox.h"
 #include "kernels/error.h"
 #include "tests/io/pictures.h"
 
@@ -115,6 +116,27 @@ TEST_CASE("BatchLoader: broken pictures shrink their own batch and are reported 
     CHECK(epoch.failures[5].cause == "No such file or directory");
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("BatchLoader: running out of memory is no fault of a picture") {
+  const TemporaryFolder folder;
+  const std::vector<uint8_t> grey(4000 * 4000, 7);
+  write_bytes(folder / "large.jpg", jpeg_of(4000, 4000, grey, {.space = JCS_GRAYSCALE}));
+  ChildLimits limits;
+  limits.memory_bytes = 32 << 20;  // the picture takes 48 MB
+  std::string outcome;
+  CHECK(
+      error_of([&] {
+        outcome = run_in_child(limits, [&]() -> std::string {
+          BatchLoader loader({{folder / "large.jpg", 0}}, small(), {.batch_size = 1, .workers = 0});
+          Batch batch;
+          if (loader.next(batch)) return "loaded";
+          return loader.failures().front().cause;
+        });
+      }) == "needs more memory than is allowed");
+  CHECK(outcome == "");
+}
+#endif
 
 TEST_CASE("BatchLoader: memory of a batch is reused") {
   const TemporaryFolder folder;

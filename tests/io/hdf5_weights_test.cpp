@@ -27,6 +27,16 @@ std::vector<T> values_of(const Array& array) {
   return {span.begin(), span.end()};
 }
 
+TEST_CASE("Hdf5Handle: a close that fails is an error, and is not tried again") {
+  static int closed = 0;
+  const auto failing = [](hid_t) -> herr_t { return ++closed, -1; };
+  {
+    Hdf5Handle handle(7, failing, "w.h5");
+    CHECK(error_of([&] { handle.close("w.h5"); }).starts_with("w.h5: "));
+  }
+  CHECK(closed == 1);
+}
+
 WeightsFile sample() {
   WeightsFile file;
   file.arrays = {{"layer1.0.conv1.weight", array_of<float>({2, 3}, {1, -2, 3.5f, 0, 1e-30f, 7})},
@@ -236,7 +246,9 @@ TEST_CASE("hdf5: refusals name the file and the cause") {
           H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, zero, nullptr, one, nullptr);
           const float value = 1;
           H5Dwrite(dataset.get(), H5T_NATIVE_FLOAT, memory.get(), space.get(), H5P_DEFAULT, &value);
-        }) == "w: states 8589934592 elements of 4 bytes, stored in 16384 bytes");
+        }) ==
+        "w: states 8589934592 elements of 4 bytes, stored in 16384 bytes, over the limit of "
+        "1032 to one; store it with gzip alone");
   CHECK(refused([](hid_t file) {
           const std::vector<float> values(100, 1);
           const hsize_t chunk = 50;

@@ -105,6 +105,9 @@ TEST_CASE("scan_image_folder: what cannot be learnt from is refused in words") {
         "DIR/val/c: a class that the training folder does not have");
   CHECK(refusal({"train/a/1.jpg", "train/b/1.jpg"}, {"val"}) ==
         "DIR/val: no pictures (.jpg, .jpeg, .png)");
+  CHECK(refusal({"a/1.jpg", "caf\xe9/1.jpg"}) ==
+        R"(DIR: the name of class folder "caf\ufffd" is not UTF-8)");
+  CHECK(refusal({"a/1.jpg", "caf\xc3\xa9/1.jpg"}) == "");
   CHECK(refusal({"val/a/1.jpg", "val/b/1.jpg", "x/1.jpg"}) == "DIR: has val/ but no train/");
   CHECK(refusal({"a/1.jpg", "b/1.jpg"}, {}, 1) ==
         "validation fraction 1, expected at least 0 and under 1");

@@ -185,6 +185,25 @@ TEST_CASE("read_image: sizes are checked before pixels are allocated") {
   CHECK(refusal(jpeg).find("over the limit") != std::string::npos);
 }
 
+TEST_CASE("read_image: a flipped bit of a PNG is noticed, wherever it is") {
+  const auto png = png_of({2, 3, 8, 3, {9, 8, 7, 6, 5, 4}, {0, 128}}, {1, 0, 1, 0, 1, 0});
+  REQUIRE(refusal(png) == "");
+  for (size_t i = 0; i < png.size(); ++i) {
+    auto damaged = png;
+    damaged[i] ^= 1;
+    CAPTURE(i);
+    CHECK(is_one_line(refusal(damaged)));
+  }
+}
+
+TEST_CASE("read_image: a PNG longer than the decoder can count is refused unread") {
+  const auto png = png_of({1, 1, 8, 0}, {5});
+  const std::span<const uint8_t> endless(png.data(),
+                                         size_t{1} << 31);  // only its size is looked at
+  CHECK(error_of([&] { decode_png(endless); }) ==
+        "PNG of 2147483648 bytes, over the limit of 2147483647");
+}
+
 /// zlib's container with one zero and then `repeats` times "258 more of that", 13 bits each.
 std::vector<uint8_t> zlib_of_zeros(int repeats) {
   std::vector<uint8_t> out{0x78, 0x01};
