@@ -1,6 +1,7 @@
 // DType: the element types a buffer can have, known at run time.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <ostream>
@@ -61,6 +62,22 @@ constexpr DType dtype_of<std::int32_t>() {
 template <>
 constexpr DType dtype_of<std::uint8_t>() {
   return DType::u8;
+}
+
+/// Calls f(T{}) with T the C++ type of `dtype`, any of them.
+template <std::invocable<float> F>
+decltype(auto) with_type(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::f32:
+      return f(float{});
+    case DType::f64:
+      return f(double{});
+    case DType::i32:
+      return f(std::int32_t{});
+    case DType::u8:
+      return f(std::uint8_t{});
+  }
+  throw Error("no such dtype");
 }
 
 /// Calls f(T{}) with T the float type of `dtype` (f32 or f64); throws, naming `op`, for any other.

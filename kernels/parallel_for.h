@@ -16,7 +16,8 @@ void parallel_for(std::int64_t chunks, const Body& body);
 /// Threads that parallel_for uses. At the start: what affinity and the cgroup quota grant.
 int thread_count();
 
-/// Changes that (at least 1). Not to be called while a parallel_for runs.
+/// Changes that (at least 1); where the system grants fewer threads, to what it grants. Not to be
+/// called while a parallel_for runs.
 void set_thread_count(int threads);
 
 namespace detail {

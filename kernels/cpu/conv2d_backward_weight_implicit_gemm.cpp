@@ -129,6 +129,7 @@ HWY_EXPORT(backward_weight_run);
 bool supports(const Conv2dProblem& p) { return is_all_f32(p) && !p.prologue; }
 
 std::int64_t workspace_bytes(const Conv2dProblem& p) {
+  if (p.w_size() == 0) return 0;
   return HWY_DYNAMIC_DISPATCH(backward_weight_workspace_bytes)(p);
 }
 

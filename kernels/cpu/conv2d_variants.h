@@ -21,12 +21,12 @@ inline bool is_all_f32(const Conv2dProblem& p) {
   return p.x_dtype == DType::f32 && p.w_dtype == DType::f32 && p.y_dtype == DType::f32;
 }
 
-/// What the Winograd variants compute: 3x3, stride 1, channels in whole blocks of 16, padding that
-/// the gradient of x can turn into one of its own.
+/// What the Winograd variants compute: 3x3, stride 1, channels in whole blocks of 16 (one at
+/// least), padding that the gradient of x can turn into one of its own.
 inline bool is_winograd_shape(const Conv2dProblem& p) {
   return p.kh == 3 && p.kw == 3 && p.stride_h == 1 && p.stride_w == 1 && p.dilation_h == 1 &&
-         p.dilation_w == 1 && p.groups == 1 && p.pad_h <= 2 && p.pad_w <= 2 && p.c_in % 16 == 0 &&
-         p.c_out % 16 == 0;
+         p.dilation_w == 1 && p.groups == 1 && p.pad_h <= 2 && p.pad_w <= 2 && p.c_in > 0 &&
+         p.c_out > 0 && p.c_in % 16 == 0 && p.c_out % 16 == 0;
 }
 
 /// Reading one number of the filter from memory costs as much as so many multiply-adds. Measured

@@ -15,9 +15,10 @@ struct NamedTarget {
   std::int64_t bit;
 };
 
-// From best to least. Plain C++ needs no support from the processor.
+// From best to least. The last is what the compiler was told to build for (SSE2 on x86-64 unless
+// told otherwise): a processor without it could not run the program at all.
 constexpr NamedTarget kTargets[] = {
-    {"avx512", HWY_AVX3}, {"avx2", HWY_AVX2}, {"sse4", HWY_SSE4}, {"scalar", HWY_STATIC_TARGET}};
+    {"avx512", HWY_AVX3}, {"avx2", HWY_AVX2}, {"sse4", HWY_SSE4}, {"baseline", HWY_STATIC_TARGET}};
 
 const NamedTarget* find_target(std::string_view name) {
   for (const NamedTarget& target : kTargets) {
@@ -46,7 +47,7 @@ void use_simd_target(std::string_view name) {
   std::int64_t targets = processor_targets();
   if (!name.empty()) {
     const NamedTarget* target = find_target(name);
-    check(target, "TL_SIMD: expected avx512, avx2, sse4 or scalar, found '", name, "'");
+    check(target, "TL_SIMD: expected avx512, avx2, sse4 or baseline, found '", name, "'");
     check((targets & target->bit) != 0, "TL_SIMD: this processor has no ", name);
     targets = target->bit;
   }
@@ -55,7 +56,10 @@ void use_simd_target(std::string_view name) {
 }
 
 void use_simd_target_from_environment() {
-  if (const char* name = std::getenv("TL_SIMD")) use_simd_target(name);
+  [[maybe_unused]] static const bool once = [] {
+    if (const char* name = std::getenv("TL_SIMD")) use_simd_target(name);
+    return true;
+  }();
 }
 
 const char* simd_target_name() {
@@ -63,7 +67,7 @@ const char* simd_target_name() {
   for (const NamedTarget& target : kTargets) {
     if (targets & target.bit) return target.name;
   }
-  return "scalar";
+  return "baseline";
 }
 
 }  // namespace tl::cpu

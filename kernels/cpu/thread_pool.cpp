@@ -158,8 +158,13 @@ void ThreadPool::wait_until_alone() {
 
 void ThreadPool::start(int workers) {
   stopping_ = false;
-  for (int worker = 1; worker <= workers; ++worker) {
-    workers_.emplace_back([this, worker] { work(worker); });
+  workers_.reserve(static_cast<std::size_t>(workers));
+  try {
+    for (int worker = 1; worker <= workers; ++worker) {
+      workers_.emplace_back([this, worker] { work(worker); });
+    }
+  } catch (const std::exception&) {
+    // The system grants no more threads, or no memory for them: fewer do the same work.
   }
 }
 

@@ -18,7 +18,8 @@ namespace tl::cpu {
 
 class ThreadPool {
  public:
-  /// `threads` includes the calling one: threads - 1 workers are started.
+  /// `threads` includes the calling one: threads - 1 workers are started, or as many as the system
+  /// grants.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

@@ -39,10 +39,11 @@ Epilogue::Epilogue(const Conv2dProblem& p, const Conv2dForwardArgs& args)
       with_relu(p.relu) {}
 
 bool conv2d_supports_f32(const Conv2dProblem& p) {
-  // Every row and column that x_row and x_column can give, and every row of the matrices that a
-  // convolution is.
+  // Every number that ConvShape holds, every row and column that x_row and x_column can give, and
+  // every row of the matrices that a convolution is.
   const std::int64_t longest =
-      std::max({p.h + 2 * p.pad_h, p.w + 2 * p.pad_w, p.n * p.out_h() * p.out_w(), p.n * p.h * p.w,
+      std::max({p.stride_h, p.stride_w, p.pad_h, p.pad_w, p.dilation_h, p.dilation_w, p.c_in,
+                p.h + 2 * p.pad_h, p.w + 2 * p.pad_w, p.n * p.out_h() * p.out_w(), p.n * p.h * p.w,
                 p.kh * p.kw * p.c_in, p.kh * p.dilation_h, p.kw * p.dilation_w, p.c_out});
   return p.x_dtype == DType::f32 && p.w_dtype == DType::f32 && p.y_dtype == DType::f32 &&
          longest <= std::numeric_limits<int>::max();

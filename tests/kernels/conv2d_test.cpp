@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <string_view>
+#include <utility>
 
 #include "kernels/parallel_for.h"
 #include "tests/kernels/conv2d_cases.h"
@@ -259,6 +260,50 @@ TEST_CASE("conv2d on cpu: variants agree on large problems") {
               [&](const auto& v) { return harness.backward_weight(v); });
   }
 }
+
+TEST_CASE("conv2d: a sum over no channels is 0") {
+  Conv2dProblem p{.n = 1, .h = 4, .w = 5, .c_in = 0, .c_out = 16, .kh = 3, .kw = 3};
+  p.pad_h = p.pad_w = 1;
+  p.bias = true;
+  Conv2dProblem to_nothing = p;
+  std::swap(to_nothing.c_in, to_nothing.c_out);
+  const Inputs in = random_inputs(p, true), in_to_nothing = random_inputs(to_nothing, true);
+  Values biases;
+  for (int pixel = 0; pixel < 4 * 5; ++pixel) {
+    biases.insert(biases.end(), in.bias.begin(), in.bias.end());
+  }
+  for_each_backend([&](const Backend& backend) {
+    const Harness from(backend, p, in), to(backend, to_nothing, in_to_nothing);
+    for_each_variant(
+        backend.conv2d.forward, p, [&](const auto& v) { return from.forward(v).y; },
+        [&](const char*, const Values& y) { CHECK(y == biases); });
+    for_each_variant(
+        backend.conv2d.backward_data, to_nothing,
+        [&](const auto& v) { return to.backward_data(v); },
+        [&](const char*, const Values& dx) { CHECK(dx == Values(4 * 5 * 16, 0)); });
+    for_each_variant(
+        backend.conv2d.backward_weight, p, [&](const auto& v) { return from.backward_weight(v); },
+        [&](const char*, const Values& dw) { CHECK(dw.empty()); });
+  });
+}
+
+#ifdef TL_WITH_SIMT
+TEST_CASE("conv2d: the CUDA kernels refuse numbers over 31 bits") {
+  const Backend backend = simt_backend();
+  const auto refused = [&](std::int64_t Conv2dProblem::*number) {
+    Conv2dProblem p{.n = 1, .h = 4, .w = 4};
+    p.*number = std::int64_t{1} << 32;
+    CHECK_THROWS_AS(backend.conv2d.forward.choose(p), Error);
+    CHECK_THROWS_AS(backend.conv2d.backward_data.choose(p), Error);
+    CHECK_THROWS_AS(backend.conv2d.backward_weight.choose(p), Error);
+  };
+  for (auto number : {&Conv2dProblem::stride_h, &Conv2dProblem::stride_w, &Conv2dProblem::pad_h,
+                      &Conv2dProblem::pad_w, &Conv2dProblem::dilation_h, &Conv2dProblem::dilation_w,
+                      &Conv2dProblem::c_in}) {
+    refused(number);
+  }
+}
+#endif
 
 TEST_CASE("conv2d: cpu refuses what it does not compute") {
   const Backend backend = cpu_backend();

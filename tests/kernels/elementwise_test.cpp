@@ -114,6 +114,16 @@ TEST_CASE("elementwise.relu keeps NaN and infinity, in vectors and in the remain
   }
 }
 
+TEST_CASE("elementwise.relu_backward: where y is 0, dx is 0, in vectors and in the remainder") {
+  for_each_backend([](const Backend& b) {
+    if (!b.elementwise.relu_backward) return;
+    const Values y(37, 0), dy(37, 3);
+    const DeviceBuffer y_in(b, DType::f32, y), dy_in(b, DType::f32, dy), dx(b, DType::f32, 37);
+    b.elementwise.relu_backward({}, y_in, dy_in, dx);
+    CHECK((dx.read() == Values(37, 0)));
+  });
+}
+
 TEST_CASE("elementwise: f64 on ref") {
   const Backend& b = reference();
   const Values p = {1e-17, -2, 3}, q = {1, 2, -1e-300};

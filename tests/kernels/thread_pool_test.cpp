@@ -2,6 +2,7 @@
 #include "kernels/cpu/thread_pool.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <numeric>
 #include <stdexcept>
 #include <thread>
@@ -148,6 +150,26 @@ TEST_CASE("a forked child runs parallel_for alone and exits") {
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 45);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a pool goes on with fewer workers where the system grants no more threads") {
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {  // limited memory: each thread needs its stack
+    long pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const auto bytes = static_cast<rlim_t>(pages * sysconf(_SC_PAGESIZE) + (32 << 20));
+    const rlimit limit{bytes, bytes};
+    if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(2);
+    const cpu::ThreadPool pool(400);
+    _exit(pool.threads() >= 1 && pool.threads() < 400 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+#endif
 
 TEST_CASE("set_thread_count refuses nonsense") {
   CHECK_THROWS_AS(set_thread_count(0), Error);
