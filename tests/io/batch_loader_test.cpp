@@ -120,10 +120,10 @@ TEST_CASE("BatchLoader: broken pictures shrink their own batch and are reported 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("BatchLoader: running out of memory is no fault of a picture") {
   const TemporaryFolder folder;
-  const std::vector<uint8_t> grey(4000 * 4000, 7);
-  write_bytes(folder / "large.jpg", jpeg_of(4000, 4000, grey, {.space = JCS_GRAYSCALE}));
+  const std::vector<uint8_t> grey(8000 * 6000, 7);
+  write_bytes(folder / "large.jpg", jpeg_of(8000, 6000, grey, {.space = JCS_GRAYSCALE}));
   ChildLimits limits;
-  limits.memory_bytes = 32 << 20;  // the picture takes 48 MB
+  limits.memory_bytes = 32 << 20;  // the picture takes 144 MB, more than a heap keeps in reserve
   std::string outcome;
   CHECK(
       error_of([&] {
