@@ -44,7 +44,8 @@ Backend ref_backend();
 Backend cpu_backend();
 /// The CUDA kernels, run on the host. In programs built with TL_SIMT.
 Backend simt_backend();
-/// The same kernels on a GPU. In programs built with nvcc; without a GPU, memory.allocate says so.
+/// The same kernels on a GPU: library tl_cuda, built where there is an nvcc. No program links it
+/// yet. Without a GPU, memory.allocate says so.
 Backend cuda_backend();
 
 }  // namespace tl

@@ -1,6 +1,6 @@
 // conv2d.forward "winograd_f4x4": 3x3, stride 1, by Winograd's algorithm in tiles of 4x4 outputs
-// (winograd_product-inl.h): 4 times fewer multiplications, at about three times the rounding error
-// of a direct sum. The filter is prepared as U [panel][36][c_in][kPanel].
+// (winograd_product-inl.h): 4 times fewer multiplications, at five to seven times the rounding
+// error of a direct sum. The filter is prepared as U [panel][36][c_in][kPanel].
 #include "kernels/cpu/simd_target.h"
 //
 #undef HWY_TARGET_INCLUDE

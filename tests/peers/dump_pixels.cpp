@@ -1,13 +1,12 @@
-// dump_pixels OUT CROP... : what our own decoder, resize and crop give for each picture, for
-// preprocess.py.
+// What our own decoder, resize and crop give for pictures, for preprocess.py.
 //
-//   dump_pixels --dump FILE... > out     per picture: "height width\n", the decoded bytes, the
-//   crop's
-//                                        bytes, the preprocessed floats; a failure is "error:
-//                                        text\n"
-//   dump_pixels --time REPEATS FILE...   one line: mean milliseconds per picture of decode, resize
-//   and
-//                                        crop, and the whole of preprocess
+//   dump_pixels --dump FILE... > out
+//     per picture "height width\n", the decoded bytes, the crop's bytes, the preprocessed floats;
+//     for one that fails "error: text\n"
+//   dump_pixels --time REPEATS FILE...
+//     one line: milliseconds per picture, best of the repeats, of decoding, of resize and crop, and
+//     of the whole of preprocess
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
