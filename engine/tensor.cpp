@@ -14,21 +14,6 @@ const TensorImpl& deref(const std::shared_ptr<TensorImpl>& impl) {
   return *impl;
 }
 
-/// Calls f(T{}) with the C++ type of `dtype`.
-template <class F>
-void with_type(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::f32:
-      return f(float{});
-    case DType::f64:
-      return f(double{});
-    case DType::i32:
-      return f(std::int32_t{});
-    case DType::u8:
-      return f(std::uint8_t{});
-  }
-}
-
 template <class U, class T>
 std::vector<U> converted(std::span<const T> values) {
   if constexpr (std::is_integral_v<U>) {
