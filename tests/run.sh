@@ -33,8 +33,9 @@ asan() { build_and_test asan; }
 # The thread pool and the loader are where threads meet.
 tsan() {
   cmake --preset tsan >/dev/null
-  cmake --build --preset tsan --target unit_tests -- --quiet
-  build/tsan/tests/unit_tests --source-file='*thread_pool_test*,*batch_loader_test*'
+  cmake --build --preset tsan --target kernels_tests io_tests -- --quiet
+  build/tsan/tests/kernels_tests --source-file='*thread_pool_test*'
+  build/tsan/tests/io_tests --source-file='*batch_loader_test*'
 }
 
 cuda() {
