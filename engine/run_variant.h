@@ -26,7 +26,7 @@ void run_variant(const Tensor& y, const VariantSlot<Problem, Args>& slot, const 
     workspace = scratch(bytes, y.device());
     if constexpr (requires { args.workspace; }) args.workspace = workspace.writable();
   }
-  variant.run(y.stream(), problem, args);
+  variant(y.stream(), problem, args);
 }
 
 }  // namespace tl

@@ -31,6 +31,12 @@ struct BatchNormProblem {
   std::int64_t rows = 1, channels = 1;
   DType x_dtype = DType::f32, stat_dtype = DType::f32;
   double epsilon = 1e-5, momentum = 0.1;
+
+  /// Of x and y (in backward of x, dy and dx), each once. Statistics do not count.
+  double bytes() const {
+    return 2 * static_cast<double>(rows) * static_cast<double>(channels) *
+           static_cast<double>(size_of(x_dtype));
+  }
 };
 
 std::ostream& operator<<(std::ostream& out, const BatchNormProblem& p);

@@ -44,6 +44,13 @@ struct Conv2dProblem {
   double multiply_adds() const {
     return static_cast<double>(y_size()) * static_cast<double>(kh * kw * (c_in / groups));
   }
+  /// Of x, w and y (dx, dw, dy), each once, and the residual.
+  double bytes() const {
+    return static_cast<double>(x_size()) * static_cast<double>(size_of(x_dtype)) +
+           static_cast<double>(w_size()) * static_cast<double>(size_of(w_dtype)) +
+           static_cast<double>(y_size() * (residual ? 2 : 1)) *
+               static_cast<double>(size_of(y_dtype));
+  }
 };
 
 std::ostream& operator<<(std::ostream& out, const Conv2dProblem& p);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/error.h"
+#include "kernels/observer.h"
 
 namespace tl {
 
@@ -25,7 +26,8 @@ class Slot<void(Args...)> {
 
   void operator()(Args... args) const {
     check(static_cast<bool>(kernel_), name_, ": this backend has no kernel for it");
-    kernel_(args...);
+    observed([&] { return KernelCall{.slot = name_, .bytes = (bytes_of(args) + ... + 0.0)}; },
+             [&] { kernel_(args...); });
   }
 
   const char* name() const { return name_; }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/error.h"
+#include "kernels/observer.h"
 #include "kernels/stream.h"
 #include "kernels/view.h"
 
@@ -39,6 +40,21 @@ struct Variant {
   /// Estimated cost in multiply-adds, comparable between the variants of one slot.
   double (*cost)(const Problem& problem) = nullptr;
 
+  const char* slot = "";  ///< name of the slot that holds it, set by VariantSlot::add
+
+  /// run(), seen by an observer: what everybody but a test calls.
+  void operator()(Stream stream, const Problem& problem, const Args& args) const {
+    observed(
+        [&] {
+          KernelCall call{.slot = slot, .variant = name};
+          if constexpr (requires { problem.bytes(); }) call.bytes = problem.bytes();
+          if constexpr (requires { problem.multiply_adds(); })
+            call.flop = 2 * problem.multiply_adds();
+          return call;
+        },
+        [&] { run(stream, problem, args); });
+  }
+
   std::int64_t prepared_size(const Problem& problem) const {
     return prepared_bytes ? prepared_bytes(problem) : 0;
   }
@@ -56,7 +72,10 @@ class VariantSlot {
   explicit VariantSlot(const char* name) : name_(name) {}
 
   /// Variants of equal cost are preferred in the order they were added.
-  void add(const Value& variant) { variants_.push_back(variant); }
+  void add(Value variant) {
+    variant.slot = name_;
+    variants_.push_back(variant);
+  }
 
   /// From now on choose() returns the variant of this name or throws; "" gives the choice back.
   void force(std::string_view variant) {

@@ -79,7 +79,9 @@ PlanValue PlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchN
   const Shape shape{p.n, p.out_h(), p.out_w(), p.c_out};
   const int output = values_;
   return add_step(shape, std::move(inputs),
-                  [=, where = where_, bias = folded.bias, in = x.index](Plan::Buffers& buffers) {
+                  [=, where = where_, bias = folded.bias, in = x.index,
+                   layer = static_cast<Layer>(&conv)](Plan::Buffers& buffers) {
+                    const LayerScope scope(layer);
                     const Tensor y = Tensor::empty(shape, where.dtype, where.device);
                     Conv2dForwardArgs args;
                     args.x = buffers[in].readable();
@@ -92,7 +94,7 @@ PlanValue PlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchN
                       workspace = scratch(bytes, where.device);
                       args.workspace = workspace.writable();
                     }
-                    variant.run(y.stream(), p, args);
+                    variant(y.stream(), p, args);
                     buffers[output] = y;
                   });
 }

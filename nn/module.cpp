@@ -26,6 +26,15 @@ void Module::add_module(std::string name, Module& child) {
   children_.emplace_back(std::move(name), &child);
 }
 
+std::vector<std::pair<std::string, const Module*>> Module::modules() const {
+  std::vector<std::pair<std::string, const Module*>> found = {{"", this}};
+  for (const auto& [name, child] : children_) {
+    for (const auto& [path, module] : child->modules())
+      found.emplace_back(path.empty() ? name : name + "." + path, module);
+  }
+  return found;
+}
+
 void Module::train(bool on) {
   training_ = on;
   for (auto& [name, child] : children_) child->train(on);

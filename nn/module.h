@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/layer_scope.h"
 #include "engine/tensor.h"
 
 namespace tl {
@@ -32,7 +33,10 @@ class Module {
   Module& operator=(const Module&) = delete;
 
   virtual Tensor forward(const Tensor& x) = 0;
-  Tensor operator()(const Tensor& x) { return forward(x); }
+  Tensor operator()(const Tensor& x) {
+    const LayerScope scope(this);
+    return forward(x);
+  }
 
   /// Adds this module's evaluation-mode computation to a frozen plan (nn/frozen.h). A module that
   /// has none throws, with the names of its state.
@@ -44,6 +48,8 @@ class Module {
   std::vector<NamedTensor> buffers() const { return collect(false, true); }
   /// Both: what a weights file holds.
   std::vector<NamedTensor> state() const { return collect(true, true); }
+  /// This module ("") and all below it, by path from here, e.g. "layer1.0.conv1".
+  std::vector<std::pair<std::string, const Module*>> modules() const;
 
   /// Training or evaluation mode, children included: batch norm differs.
   void train(bool on = true);

@@ -1,0 +1,31 @@
+// LayerScope: which layer of a network is computing now, for whoever watches (a profiler). Modules
+// open one around their forward pass; the tape remembers it for the backward pass.
+#pragma once
+
+#include <cstdint>
+
+namespace tl {
+
+/// Any object stands for itself by its address; nullptr is no layer.
+using Layer = const void*;
+
+struct LayerContext {
+  Layer layer = nullptr;
+  bool is_backward = false;
+};
+
+/// Of this thread.
+LayerContext layer_context();
+
+class LayerScope {
+ public:
+  explicit LayerScope(Layer layer, bool is_backward = false);
+  ~LayerScope();
+  LayerScope(const LayerScope&) = delete;
+  LayerScope& operator=(const LayerScope&) = delete;
+
+ private:
+  LayerContext previous_;
+};
+
+}  // namespace tl

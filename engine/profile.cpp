@@ -1,0 +1,27 @@
+#include "engine/profile.h"
+
+#include <string_view>
+
+#include "kernels/error.h"
+
+namespace tl {
+
+Profile::Profile() {
+  KernelObserver* nobody = nullptr;
+  check(kernel_observer.compare_exchange_strong(nobody, this), "profile: another one is watching");
+}
+
+Profile::~Profile() { kernel_observer = nullptr; }
+
+void Profile::ran(const KernelCall& call) noexcept {
+  const std::string_view slot = call.slot;
+  // The allocator holds its lock while it asks for a block or gives one back.
+  if (slot == "memory.allocate" || slot == "memory.release" || slot == "memory.fill") return;
+  std::int64_t memory = 0;
+  for (const MemorySpace space : {MemorySpace::host, MemorySpace::simt})
+    memory += memory_stats(space).current;
+  const std::lock_guard lock(mutex_);
+  events_.push_back({call, layer_context(), memory});
+}
+
+}  // namespace tl
