@@ -108,6 +108,7 @@ Tensor record(const char* op, Tensor y, std::initializer_list<Tensor> inputs,
   node->name = op;
   node->number = next_number();
   node->backward = std::move(backward);
+  node->layer = layer_context().layer;
   for (const Tensor& x : inputs) node->inputs.push_back(edge_to(x));
   // A fresh handle: y may be an input that the op returned as it came.
   Tensor result = y.detached();
@@ -148,6 +149,7 @@ void backward(const Tensor& y, const Tensor& dy) {
     Node& node = *pending.node;
     check(static_cast<bool>(node.backward), "backward: ", node.name,
           " was already passed; its saved tensors are gone. Run the forward pass again");
+    const LayerScope layer(node.layer, true);
     const BackwardFunction function = std::exchange(node.backward, nullptr);
     Needs needs;
     for (const Node::Edge& edge : node.inputs) needs.push_back(static_cast<bool>(edge));

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/layer_scope.h"
 #include "engine/tensor.h"
 
 namespace tl {
@@ -38,6 +39,7 @@ class Node {
   std::uint64_t number = 0;  ///< creation order: an op's inputs always have smaller numbers
   std::vector<Edge> inputs;
   BackwardFunction backward;
+  Layer layer = nullptr;  ///< that called the op
 };
 
 /// Returns y, and ties it to the tape if any input needs a gradient (and recording is on).
