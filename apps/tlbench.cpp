@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/force_variant.h"
+#include "apps/profile_report.h"
 #include "kernels/parallel_for.h"
 #include "models/resnet.h"
 #include "nn/frozen.h"
@@ -19,7 +20,8 @@ struct Options {
   std::string arch = "resnet18", mode = "infer", device = "cpu";
   std::int64_t batch = 32, size = 224;
   int runs = 10, threads = 0;
-  bool json = false;
+  bool json = false, profile = false;
+  std::string trace;
   std::vector<std::string> variants;
 };
 
@@ -42,23 +44,38 @@ Times time_of(int runs, const F& work) {
   return {seconds.front(), seconds[seconds.size() / 2], seconds.back()};
 }
 
+/// One more run under watch; what it printed stays apart from the times.
+template <class F>
+void profile_run(const Options& o, const Module& network, F&& f) {
+  if (!o.profile && o.trace.empty()) return;
+  Profile profile;
+  f();
+  if (o.profile) std::fprintf(stderr, "%s\n", profile_report(profile, network).c_str());
+  if (!o.trace.empty()) write_profile_trace(o.trace, profile, network);
+}
+
 /// Features of a frozen network.
-Times time_infer(ResNet& network, const Tensor& x, int runs) {
+Times time_infer(const Options& o, ResNet& network, const Tensor& x) {
   network.eval();
   FrozenNetwork frozen(network, [&network](PlanBuilder& plan, const PlanValue& v) {
     return network.lower_features(plan, v);
   });
-  return time_of(runs, [&] { frozen(x); });
+  const Times times = time_of(o.runs, [&] { frozen(x); });
+  profile_run(o, network, [&] { frozen(x); });
+  return times;
 }
 
 /// A step of full fine-tuning: forward, backward, SGD with momentum.
-Times time_train(ResNet& network, const Tensor& x, const Tensor& labels, int runs) {
+Times time_train(const Options& o, ResNet& network, const Tensor& x, const Tensor& labels) {
   Sgd optimizer(network.parameters(), 1e-3, {.momentum = 0.9});
-  return time_of(runs, [&] {
+  const auto step = [&] {
     optimizer.clear_gradients();
     backward(cross_entropy(network(x), labels));
     optimizer.step();
-  });
+  };
+  const Times times = time_of(o.runs, step);
+  profile_run(o, network, step);
+  return times;
 }
 
 void run_model(const Options& o) {
@@ -72,8 +89,7 @@ void run_model(const Options& o) {
   const Shape shape{o.batch, o.size, o.size, 3};
   const Tensor x = Tensor::from(random.normal(shape.size()), shape, where.dtype, where.device);
   const Tensor labels = Tensor::zeros({o.batch}, DType::i32, where.device);
-  const Times t =
-      o.mode == "train" ? time_train(network, x, labels, o.runs) : time_infer(network, x, o.runs);
+  const Times t = o.mode == "train" ? time_train(o, network, x, labels) : time_infer(o, network, x);
   const double rate = static_cast<double>(o.batch) / t.median;
   if (o.json) {
     const nlohmann::json result = {{"arch", o.arch},
@@ -117,6 +133,9 @@ int main(int argc, char** argv) {
   model->add_option("--device", o.device)->capture_default_str();
   model->add_option("--variant", o.variants,
                     "compute by this variant, e.g. conv2d=implicit_gemm; may be repeated");
+  model->add_flag("--profile", o.profile,
+                  "then profile one run: time, bytes and FLOP by kernel and layer (on stderr)");
+  model->add_option("--trace", o.trace, "write that run for Perfetto or chrome://tracing");
   model->add_flag("--json", o.json, "one JSON object instead of a sentence");
   try {
     app.parse(argc, argv);
