@@ -11,7 +11,7 @@ Shortcut::Shortcut(std::int64_t c_in, std::int64_t c_out, std::int64_t stride, G
   norm_ = &modules.append<BatchNorm2d>(c_out, where);
 }
 
-Tensor Shortcut::forward(const Tensor& x) { return is_identity() ? x : modules.forward(x); }
+Tensor Shortcut::forward(const Tensor& x) { return is_identity() ? x : modules(x); }
 
 PlanValue Shortcut::lower(PlanBuilder& plan, const PlanValue& x) const {
   return is_identity() ? x : plan.conv(x, *conv_, norm_);

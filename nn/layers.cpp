@@ -43,7 +43,7 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
 
 Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
-  for (auto& module : modules_) y = module->forward(y);
+  for (auto& module : modules_) y = (*module)(y);
   return y;
 }
 
