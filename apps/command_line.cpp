@@ -1,0 +1,152 @@
+#include "apps/command_line.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <numeric>
+
+#include "kernels/parallel_for.h"
+
+namespace tl {
+namespace {
+
+/// What stands between an option's name and its description: "RATE", "adam|adamw|sgd".
+std::string value_name(const CLI::Option& option) {
+  const std::string with_checks = option.get_type_name();  // "INT:INT in [1 - 9]"
+  return option.get_items_expected_max() == 0 ? "" : with_checks.substr(0, with_checks.find(':'));
+}
+
+std::string long_name(const CLI::Option& option) {
+  return option.get_lnames().empty() ? option.get_name() : "--" + option.get_lnames()[0];
+}
+
+class ShortHelp : public CLI::FormatterBase {
+ public:
+  std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
+    return usage(*app) + "\n" + app->get_description() + "\n" + option_lines(*app);
+  }
+
+ private:
+  static std::string usage(const CLI::App& app) {
+    std::string text = "Usage: " + (app.get_parent() ? app.get_parent()->get_name() + " " : "");
+    text += app.get_name();
+    if (!app.get_subcommands({}).empty()) return text + " COMMAND [OPTIONS]\n";
+    for (const CLI::Option* option : app.get_options()) {
+      if (option->get_positional()) {
+        text += " " + option->get_name();
+        if (option->get_items_expected_max() > 1) text += "...";
+      } else if (option->get_required()) {
+        text += " " + long_name(*option) + " " + value_name(*option);
+      }
+    }
+    return text + " [OPTIONS]\n";
+  }
+
+  static std::string option_lines(const CLI::App& app) {
+    std::vector<std::pair<std::string, std::string>> lines;
+    std::size_t width = 0;
+    for (const CLI::Option* option : app.get_options()) {
+      if (option->get_positional() || option->get_group().empty()) continue;
+      std::string name = "  " + long_name(*option);
+      if (const std::string value = value_name(*option); !value.empty()) name += " " + value;
+      std::string about = option->get_description();
+      const std::string preset = option->get_default_str();
+      if (!preset.empty() && preset != "\"\"") about += " [" + preset + "]";
+      width = std::max(width, name.size());
+      lines.emplace_back(std::move(name), std::move(about));
+    }
+    std::string text = "\n";
+    for (auto& [name, about] : lines) {
+      name.resize(width, ' ');
+      text += name + "  " + about + "\n";
+    }
+    return text;
+  }
+};
+
+/// Letters that have to be inserted, removed or changed to make b of a (Levenshtein's distance).
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
+    }
+  }
+  return row.back();
+}
+
+std::string with_suggestion(const std::string& what, const std::string& nearest) {
+  return what + (nearest.empty() ? "" : "; did you mean " + nearest + "?");
+}
+
+/// The subcommand that was typed, or the program itself.
+const CLI::App& typed(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? app : *chosen[0];
+}
+
+std::string finite_number(const std::string& text, bool zero_is_fine) {
+  char* end = nullptr;
+  const double x = std::strtod(text.c_str(), &end);
+  const bool is_number = end != text.c_str() && *end == 0 && std::isfinite(x);
+  if (is_number && (x > 0 || (zero_is_fine && x == 0))) return "";
+  return concat("must be a positive number", zero_is_fine ? " or 0" : "", ", got ", text);
+}
+
+}  // namespace
+
+Device MachineOptions::use() const {
+  if (threads > 0) set_thread_count(threads);
+  return parse_device(device);
+}
+
+void add_machine_options(CLI::App& command, MachineOptions& machine) {
+  command.add_option("--device", machine.device, "or ref: plain loops, for comparison")
+      ->capture_default_str()
+      ->type_name("DEVICE")
+      ->check(CLI::IsMember({"cpu", "ref"}));
+  command.add_option("--threads", machine.threads, "threads [all that this process may use]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 512));
+}
+
+std::string check_positive(const std::string& text) { return finite_number(text, false); }
+std::string check_not_negative(const std::string& text) { return finite_number(text, true); }
+
+void use_short_help(CLI::App& app) { app.formatter(std::make_shared<ShortHelp>()); }
+
+std::string nearest_word(const std::string& wrong, const std::vector<std::string>& words) {
+  std::string nearest;
+  std::size_t least = std::max<std::size_t>(1, wrong.size() / 3) + 1;  // a third may be wrong
+  for (const std::string& word : words) {
+    const bool is_beginning = wrong.size() >= 4 && word.starts_with(wrong);
+    const std::size_t distance = is_beginning ? 1 : edit_distance(wrong, word);
+    if (distance >= least) continue;
+    least = distance;
+    nearest = word;
+  }
+  return nearest;
+}
+
+std::string explain_wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App& command = typed(app);
+  const auto rest = app.remaining(true);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || rest.empty()) return error.what();
+  const std::string wrong = rest[0].substr(0, rest[0].find('='));
+  std::vector<std::string> words;
+  if (wrong.starts_with("-")) {
+    for (const CLI::Option* option : command.get_options()) {
+      if (!option->get_positional()) words.push_back(long_name(*option));
+    }
+    return with_suggestion(wrong + ": no such option", nearest_word(wrong, words));
+  }
+  return concat(wrong, ": ", command.get_name(), " takes no such argument");
+}
+
+}  // namespace tl

@@ -1,0 +1,20 @@
+// The subcommands of tlrun. X_command.cpp says which options X has and X.cpp does the work, knowing
+// nothing of command lines. A new one: declare add_X here, call it in tlrun.cpp.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace tl {
+
+/// A subcommand in CLI11's hands, and what to do when it is the one that was typed. run() returns
+/// the exit code, 0 or 1, and may throw Error instead of 1.
+struct Command {
+  CLI::App* app = nullptr;
+  std::function<int()> run;
+};
+
+Command add_train(CLI::App& tlrun);
+Command add_predict(CLI::App& tlrun);
+
+}  // namespace tl

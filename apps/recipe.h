@@ -1,0 +1,54 @@
+// Recipe: how something is trained, and Descent, the one step of it that HeadTrainer and
+// NetworkTrainer share.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/ops.h"
+#include "nn/optimizer.h"
+
+namespace tl {
+
+struct Recipe {
+  std::int64_t batch_size = 32;
+  double learning_rate = 1e-3;
+  std::uint64_t seed = 0;
+  int epochs = 10;                    ///< what the schedule stretches over
+  std::string optimizer = "adam";     ///< adam, adamw or sgd
+  double momentum = 0.9;              ///< of sgd
+  double weight_decay = 0;            ///< decoupled for adamw
+  std::string schedule = "constant";  ///< constant, step or cosine
+  double warmup = 0;                  ///< epochs in which the rate rises from 0
+  double clip = 0;                    ///< largest norm of all gradients together; 0: any
+  double label_smoothing = 0;
+  bool balanced = false;  ///< each class weighs the same in the loss, however many pictures it has
+};
+
+/// Classes and how many training pictures each has.
+using ClassCounts = std::vector<std::int64_t>;
+ClassCounts count_classes(const std::vector<std::int32_t>& labels, std::int64_t classes);
+
+/// Minimises a recipe's loss over parameters, batch by batch.
+class Descent {
+ public:
+  /// Throws Error when the recipe names what does not exist or there is no picture.
+  Descent(std::vector<NamedTensor> parameters, const Recipe& recipe, const ClassCounts& counts);
+
+  /// One step against the gradient of the recipe's loss of logits [n, classes]; returns that loss.
+  double step(const Tensor& logits, const Tensor& labels);
+
+  /// What the last step was taken with.
+  double learning_rate() const { return optimizer_->learning_rate; }
+
+ private:
+  std::vector<NamedTensor> parameters_;
+  Recipe recipe_;
+  std::int64_t steps_per_epoch_;
+  std::int64_t steps_ = 0;
+  std::unique_ptr<Optimizer> optimizer_;
+};
+
+}  // namespace tl
