@@ -24,9 +24,14 @@ std::vector<int64_t> in_order(size_t n) {
 /// Loads one picture; what is wrong with it, or "". Anything but Error is no fault of the picture
 /// (memory has run out, say) and goes to the caller of next().
 std::string load(const std::filesystem::path& path, const Preprocessing& preprocessing,
-                 float* out) {
+                 const std::optional<Augmentation>& augmentation, int64_t index, float* out) {
   try {
-    preprocess(read_image(path), preprocessing, out);
+    const Image x = read_image(path);
+    if (augmentation) {
+      augment(x, preprocessing, *augmentation, index, out);
+    } else {
+      preprocess(x, preprocessing, out);
+    }
     return "";
   } catch (const Error& error) {
     const std::string text = error.what(), prefix = path.string() + ": ";
@@ -99,7 +104,8 @@ void BatchLoader::load_row(int64_t batch, int64_t row) {
   const auto index =
       static_cast<size_t>(order_[static_cast<size_t>(batch * options_.batch_size + row)]);
   slot.causes[static_cast<size_t>(row)] =
-      load(samples_[index].path, preprocessing_, slot.pixels.data() + row * preprocessing_.size());
+      load(samples_[index].path, preprocessing_, options_.augmentation, static_cast<int64_t>(index),
+           slot.pixels.data() + row * preprocessing_.size());
 }
 
 void BatchLoader::work() {

@@ -6,10 +6,12 @@
 #include <exception>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "io/augment.h"
 #include "io/image_folder.h"
 #include "io/preprocess.h"
 
@@ -33,8 +35,9 @@ struct LoadFailure {
 
 struct LoaderOptions {
   int64_t batch_size = 32;
-  int workers = 1;      // 0: next() loads in the calling thread
-  int queue_depth = 2;  // batches that workers may be ahead
+  int workers = 1;                                // 0: next() loads in the calling thread
+  int queue_depth = 2;                            // batches that workers may be ahead
+  std::optional<Augmentation> augmentation = {};  // in place of preprocess's centre crop
 };
 
 /// One pass over samples in a given order. Batch k holds the pictures order[k * batch_size ...],

@@ -59,7 +59,10 @@ Image resize_and_crop(const Image& x, const Preprocessing& preprocessing) {
 }
 
 void preprocess(const Image& x, const Preprocessing& preprocessing, float* out) {
-  const Image y = resize_and_crop(x, preprocessing);
+  normalise(resize_and_crop(x, preprocessing), preprocessing, out);
+}
+
+void normalise(const Image& x, const Preprocessing& preprocessing, float* out) {
   std::array<std::array<float, 256>, 3> table;
   for (size_t channel = 0; channel < 3; ++channel) {
     for (size_t value = 0; value < 256; ++value) {
@@ -67,9 +70,9 @@ void preprocess(const Image& x, const Preprocessing& preprocessing, float* out) 
       table[channel][value] = (unit - preprocessing.mean[channel]) / preprocessing.std[channel];
     }
   }
-  for (size_t i = 0; i < y.rgb.size(); i += 3) {
+  for (size_t i = 0; i < x.rgb.size(); i += 3) {
     for (size_t channel = 0; channel < 3; ++channel) {
-      out[i + channel] = table[channel][y.rgb[i + channel]];
+      out[i + channel] = table[channel][x.rgb[i + channel]];
     }
   }
 }

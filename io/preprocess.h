@@ -31,6 +31,9 @@ void preprocess(const Image& x, const Preprocessing& preprocessing, float* out);
 /// The first two steps alone: 8-bit, crop x crop.
 Image resize_and_crop(const Image& x, const Preprocessing& preprocessing);
 
+/// The last two: 8-bit values to values / 255, minus `mean`, divided by `std`; out has x's shape.
+void normalise(const Image& x, const Preprocessing& preprocessing, float* out);
+
 /// {"resize":256,"crop":224,"mean":[...],"std":[...]}; from_json gives back the same values
 /// exactly.
 std::string to_json(const Preprocessing& preprocessing);
