@@ -32,6 +32,12 @@ const char* unsupported_format(std::span<const uint8_t> file) {
 
 }  // namespace
 
+std::span<const std::string_view> picture_endings() {
+  static constexpr std::string_view endings[] = {".jpg", ".jpeg", ".jpe", ".jfif",
+                                                 ".png", ".bmp",  ".gif", ".webp"};
+  return endings;
+}
+
 void check_picture_size(int64_t width, int64_t height) {
   check(width > 0 && height > 0, "a picture of ", width, " x ", height, " pixels");
   check(width <= max_picture_pixels / height, "a picture of ", width, " x ", height,

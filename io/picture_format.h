@@ -14,7 +14,11 @@ namespace tl {
 /// accepted. Runs before any memory for pixels is taken.
 void check_picture_size(int64_t width, int64_t height);
 
+/// All take a file that begins with the format's signature.
 Image decode_jpeg(std::span<const uint8_t> file);
 Image decode_png(std::span<const uint8_t> file);
+Image decode_bmp(std::span<const uint8_t> file);
+Image decode_gif(std::span<const uint8_t> file);
+Image decode_webp(std::span<const uint8_t> file);
 
 }  // namespace tl
