@@ -192,4 +192,16 @@ WeightsFile read_hdf5(const std::filesystem::path& path) {
   }
 }
 
+WeightsFile read_hdf5(std::span<const std::byte> bytes) {
+  // A file without a name, which the child opens by the number of the descriptor that it inherits.
+  const UniqueFd file(::memfd_create("tl-hdf5", MFD_CLOEXEC));
+  check_system(static_cast<bool>(file), "memfd_create");
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t written = ::write(file.get(), bytes.data() + done, bytes.size() - done);
+    check_system(written > 0, "no memory for a file of ", bytes.size(), " bytes");
+    done += static_cast<size_t>(written);
+  }
+  return read_isolated(concat("/proc/self/fd/", file.get()));
+}
+
 }  // namespace tl

@@ -1,7 +1,9 @@
 // Weights in HDF5 files: read_hdf5, safe on files from anywhere, and write_hdf5.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <span>
 
 #include "io/weights_file.h"
 
@@ -21,6 +23,9 @@ namespace tl {
 /// plugins are refused. Throws Error("path: cause") in one line: missing, a folder, not HDF5,
 /// truncated, damaged, or a dataset named with what cannot be read.
 WeightsFile read_hdf5(const std::filesystem::path& path);
+
+/// The same of a file that is in memory already; throws Error with the cause alone.
+WeightsFile read_hdf5(std::span<const std::byte> file);
 
 /// Writes atomically (see AtomicFile). A name with slashes makes groups. Order of arrays is kept;
 /// equal content gives equal bytes. Strings are stored as variable-length UTF-8. Throws

@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <random>
+#include <span>
 
 #include "io/hdf5_handle.h"
 #include "tests/io/pictures.h"
@@ -107,6 +108,17 @@ TEST_CASE("hdf5: what was written is read, in order") {
   write_hdf5(folder / "b.h5", sample());
   CHECK(read_bytes(folder / "a.h5") == read_bytes(folder / "b.h5"));
   CHECK(folder.entries() == 2);
+}
+
+TEST_CASE("hdf5: a file in memory is read like one on disk, its errors name no file") {
+  const TemporaryFolder folder;
+  write_hdf5(folder / "w.h5", sample());
+  const std::vector<uint8_t> bytes = read_bytes(folder / "w.h5");
+  const auto file = std::as_bytes(std::span(bytes));
+  check_equal(read_hdf5(file), sample());
+  CHECK(error_of([&] { read_hdf5(file.first(100)); }) == "truncated HDF5 file");
+  CHECK(error_of([&] { read_hdf5(file.subspan(1)); }) == "not an HDF5 file");
+  CHECK(error_of([&] { read_hdf5(file.first(0)); }) == "empty file");
 }
 
 TEST_CASE("hdf5: arrays outlive the file and its WeightsFile") {
