@@ -9,12 +9,15 @@
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
+#include <cstring>
+#include <utility>
 #include <vector>
 
 // clang-format off
 #include <jpeglib.h>  // does not include <cstdio> itself, which it needs
 // clang-format on
 
+#include "io/exif.h"
 #include "io/picture_format.h"
 #include "kernels/error.h"
 
@@ -87,6 +90,17 @@ void limit_scans(Decoder& decoder) {
   decoder.info.progress = &decoder.progress;
 }
 
+/// The orientation that the first EXIF block states (marker APP1, which XMP uses as well).
+int orientation_of(const jpeg_decompress_struct& info) {
+  for (const jpeg_saved_marker_ptr* at = &info.marker_list; *at; at = &(*at)->next) {
+    const std::span<const uint8_t> data((*at)->data, (*at)->data_length);
+    constexpr char exif[] = "Exif\0";  // and the 0 that ends it
+    if (data.size() >= sizeof exif && std::memcmp(data.data(), exif, sizeof exif) == 0)
+      return exif_orientation(data);
+  }
+  return 1;
+}
+
 /// Inverted CMYK, as Adobe writes it: stored = 255 - ink. rgb = white - ink * white / 255 with
 /// Pillow's rounding of the division.
 void rgb_from_inverted_cmyk(const uint8_t* cmyk, uint8_t* rgb, int64_t pixels) {
@@ -113,6 +127,7 @@ Image decode_jpeg(std::span<const uint8_t> file) {
   read_from(decoder, file);
   limit_scans(decoder);
 
+  guarded(decoder, [&] { jpeg_save_markers(&info, JPEG_APP0 + 1, 0xffff); });
   int header = JPEG_SUSPENDED;
   guarded(decoder, [&] { header = jpeg_read_header(&info, TRUE); });
   check(header != JPEG_SUSPENDED, "truncated JPEG");
@@ -120,6 +135,7 @@ Image decode_jpeg(std::span<const uint8_t> file) {
   const int parts = info.num_components;
   check(parts == 1 || parts == 3 || parts == 4, "JPEG with ", parts,
         " components, expected 1, 3 or 4");
+  const int orientation = orientation_of(info);
   info.out_color_space = parts == 1 ? JCS_GRAYSCALE : parts == 3 ? JCS_RGB : JCS_CMYK;
 
   boolean complete = FALSE;
@@ -141,7 +157,7 @@ Image decode_jpeg(std::span<const uint8_t> file) {
   }
   // A missing end marker is no fault once all rows are there, so a suspended finish is ignored.
   guarded(decoder, [&] { jpeg_finish_decompress(&info); });
-  return image;
+  return upright(std::move(image), orientation);
 }
 
 }  // namespace tl
