@@ -4,26 +4,53 @@
 
 namespace tl {
 
-Shortcut::Shortcut(std::int64_t c_in, std::int64_t c_out, std::int64_t stride, Generator& random,
-                   Placement where) {
-  if (stride == 1 && c_in == c_out) return;
-  conv_ = &modules.append<Conv2d>(c_in, c_out, 1, Conv2dOptions{.stride = stride}, random, where);
+namespace {
+
+/// ceil(extent / stride): as many pixels as a padded 3x3 convolution of that stride makes.
+std::int64_t subsampled(std::int64_t extent, std::int64_t stride) {
+  return (extent + stride - 1) / stride;
+}
+
+/// Every stride-th pixel of x [n, h, w, c], with zeros around its channels up to c_out.
+Tensor subsample_and_pad(const Tensor& x, std::int64_t stride, std::int64_t c_out) {
+  const std::int64_t missing = c_out - x.shape()[3], before = missing / 2;
+  const Tensor rows = slice(x, 1, 0, x.shape()[1], stride);
+  const Tensor pixels = slice(rows, 2, 0, x.shape()[2], stride);
+  return pad(pixels, {0, 0, 0, before}, {0, 0, 0, missing - before});
+}
+
+}  // namespace
+
+Shortcut::Shortcut(const BlockOptions& block, std::int64_t c_out, Generator& random,
+                   Placement where)
+    : is_identity_(block.stride == 1 && block.c_in == c_out), stride_(block.stride), c_out_(c_out) {
+  if (is_identity_ || block.shortcut == ShortcutKind::option_a) return;
+  conv_ = &modules.append<Conv2d>(block.c_in, c_out, 1, Conv2dOptions{.stride = block.stride},
+                                  random, where);
   norm_ = &modules.append<BatchNorm2d>(c_out, where);
 }
 
-Tensor Shortcut::forward(const Tensor& x) { return is_identity() ? x : modules(x); }
-
-PlanValue Shortcut::lower(PlanBuilder& plan, const PlanValue& x) const {
-  return is_identity() ? x : plan.conv(x, *conv_, norm_);
+Tensor Shortcut::forward(const Tensor& x) {
+  if (is_identity_) return x;
+  return conv_ ? modules.forward(x) : subsample_and_pad(x, stride_, c_out_);
 }
 
-BasicBlock::BasicBlock(std::int64_t c_in, std::int64_t width, std::int64_t stride,
-                       Generator& random, Placement where)
-    : conv1_(c_in, width, 3, {.stride = stride, .pad = 1}, random, where),
-      bn1_(width, where),
-      conv2_(width, width, 3, {.pad = 1}, random, where),
-      bn2_(width, where),
-      shortcut_(c_in, width, stride, random, where) {
+PlanValue Shortcut::lower(PlanBuilder& plan, const PlanValue& x) const {
+  if (is_identity_) return x;
+  if (conv_) return plan.conv(x, *conv_, norm_);
+  const Shape& in = x.shape;
+  return plan.op(x, {in[0], subsampled(in[1], stride_), subsampled(in[2], stride_), c_out_},
+                 [stride = stride_, c_out = c_out_](const Tensor& t) {
+                   return subsample_and_pad(t, stride, c_out);
+                 });
+}
+
+BasicBlock::BasicBlock(const BlockOptions& block, Generator& random, Placement where)
+    : conv1_(block.c_in, block.width, 3, {.stride = block.stride, .pad = 1}, random, where),
+      bn1_(block.width, where),
+      conv2_(block.width, block.width, 3, {.pad = 1}, random, where),
+      bn2_(block.width, where),
+      shortcut_(block, kExpansion * block.width, random, where) {
   add_module("conv1", conv1_);
   add_module("bn1", bn1_);
   add_module("conv2", conv2_);
@@ -43,15 +70,15 @@ PlanValue BasicBlock::lower(PlanBuilder& plan, const PlanValue& x) const {
   return plan.conv(y, conv2_, &bn2_, {.residual = &residual, .relu = true});
 }
 
-Bottleneck::Bottleneck(std::int64_t c_in, std::int64_t width, std::int64_t stride,
-                       Generator& random, Placement where)
-    : conv1_(c_in, width, 1, {}, random, where),
-      bn1_(width, where),
-      conv2_(width, width, 3, {.stride = stride, .pad = 1}, random, where),
-      bn2_(width, where),
-      conv3_(width, kExpansion * width, 1, {}, random, where),
-      bn3_(kExpansion * width, where),
-      shortcut_(c_in, kExpansion * width, stride, random, where) {
+Bottleneck::Bottleneck(const BlockOptions& block, Generator& random, Placement where)
+    : conv1_(block.c_in, block.inner, 1, {}, random, where),
+      bn1_(block.inner, where),
+      conv2_(block.inner, block.inner, 3,
+             {.stride = block.stride, .pad = 1, .groups = block.groups}, random, where),
+      bn2_(block.inner, where),
+      conv3_(block.inner, kExpansion * block.width, 1, {}, random, where),
+      bn3_(kExpansion * block.width, where),
+      shortcut_(block, kExpansion * block.width, random, where) {
   add_module("conv1", conv1_);
   add_module("bn1", bn1_);
   add_module("conv2", conv2_);

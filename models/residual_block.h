@@ -1,25 +1,37 @@
 // The two kinds of residual block: y = relu(branch(x) + shortcut(x)).
 #pragma once
 
-#include <memory>
-
 #include "nn/layers.h"
 
 namespace tl {
 
-/// Where the shape changes, the shortcut is a strided 1x1 convolution with batch norm, named
-/// "downsample.0" and "downsample.1"; elsewhere it is x itself.
+/// What stands on the shortcut where the shape changes; elsewhere it is x itself. The names are
+/// those of the source: He et al., "Deep Residual Learning for Image Recognition", 2015, 3.3.
+/// option_a: every `stride`-th pixel, with channels of zeros in equal numbers before and after the
+/// old ones (where published CIFAR networks have them): no parameters.
+/// option_b: a strided 1x1 convolution with batch norm, "downsample.0" and "downsample.1".
+enum class ShortcutKind { option_a, option_b };
+
+struct BlockOptions {
+  std::int64_t c_in = 1;
+  std::int64_t width = 1;  ///< a basic block's output; a quarter of a bottleneck's
+  std::int64_t inner = 1;  ///< channels of a bottleneck's 3x3 convolution
+  std::int64_t stride = 1;
+  std::int64_t groups = 1;  ///< of that convolution
+  ShortcutKind shortcut = ShortcutKind::option_b;
+};
+
 class Shortcut {
  public:
-  Shortcut(std::int64_t c_in, std::int64_t c_out, std::int64_t stride, Generator& random,
-           Placement where);
+  Shortcut(const BlockOptions& block, std::int64_t c_out, Generator& random, Placement where);
   Tensor forward(const Tensor& x);
   PlanValue lower(PlanBuilder& plan, const PlanValue& x) const;
-  bool is_identity() const { return modules.empty(); }
 
-  Sequential modules;
+  Sequential modules;  ///< of option_b
 
  private:
+  bool is_identity_;
+  std::int64_t stride_, c_out_;
   const Conv2d* conv_ = nullptr;
   const BatchNorm2d* norm_ = nullptr;
 };
@@ -28,8 +40,7 @@ class Shortcut {
 class BasicBlock : public Module {
  public:
   static constexpr std::int64_t kExpansion = 1;
-  BasicBlock(std::int64_t c_in, std::int64_t width, std::int64_t stride, Generator& random,
-             Placement where);
+  BasicBlock(const BlockOptions& block, Generator& random, Placement where);
   Tensor forward(const Tensor& x) override;
   PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
 
@@ -41,12 +52,11 @@ class BasicBlock : public Module {
   Shortcut shortcut_;
 };
 
-/// 1x1 to `width`, 3x3 (with the stride), 1x1 to 4 * width.
+/// 1x1 to `inner`, 3x3 in `groups` (with the stride), 1x1 to 4 * width.
 class Bottleneck : public Module {
  public:
   static constexpr std::int64_t kExpansion = 4;
-  Bottleneck(std::int64_t c_in, std::int64_t width, std::int64_t stride, Generator& random,
-             Placement where);
+  Bottleneck(const BlockOptions& block, Generator& random, Placement where);
   Tensor forward(const Tensor& x) override;
   PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
 

@@ -1,41 +1,12 @@
-// The ResNets, with torchvision's names and arithmetic: a stem, four stages of residual blocks, the
-// mean over the picture, and a linear head. Source: He et al., "Deep Residual Learning for Image
-// Recognition", 2015; the bottleneck has its stride in the 3x3 convolution ("v1.5").
+// The ResNets, with torchvision's names and arithmetic: a stem, stages of residual blocks, the mean
+// over the picture, and a linear head. Source: He et al., "Deep Residual Learning for Image
+// Recognition", 2015. Read resnet_config.h first: it says which networks there are.
 #pragma once
 
-#include <array>
-#include <map>
-#include <string>
-
+#include "models/resnet_config.h"
 #include "nn/layers.h"
 
 namespace tl {
-
-/// basic: two 3x3 convolutions. bottleneck: 1x1, 3x3, 1x1, the last 4 times as wide.
-enum class ResNetBlock { basic, bottleneck };
-
-struct ResNetConfig {
-  ResNetBlock block = ResNetBlock::basic;
-  std::array<int, 4> depths = {2, 2, 2, 2};  ///< blocks per stage
-  std::int64_t width = 64;                   ///< channels of the first stage; doubles per stage
-  std::int64_t in_channels = 3;
-  std::int64_t classes = 1000;
-
-  bool operator==(const ResNetConfig&) const = default;
-  /// Columns of the head's input.
-  std::int64_t feature_count() const {
-    return 8 * width * (block == ResNetBlock::bottleneck ? 4 : 1);
-  }
-};
-
-/// The configuration of that name ("resnet18", "resnet50"); throws, listing the names, otherwise.
-ResNetConfig resnet_config(const std::string& name);
-/// "resnet18", or for other configurations a description such as "resnet [1, 1, 1, 1] width 4".
-std::string name_of(const ResNetConfig& config);
-
-/// The configuration that tensors of these names and shapes (torchvision's, filters OIHW) belong
-/// to; throws, saying what is missing, when they are no ResNet's. Without a head, classes is 0.
-ResNetConfig recognise_resnet(const std::map<std::string, Shape>& file);
 
 class ResNet : public Module {
  public:
@@ -54,10 +25,15 @@ class ResNet : public Module {
  private:
   Conv2d conv1_;
   BatchNorm2d bn1_;
-  std::array<Sequential, 4> stages_;
+  std::vector<Sequential> stages_;
 
  public:
   Linear fc;  ///< the head
 };
+
+/// Sets gamma of each block's last batch norm to 0: every block begins as its shortcut, which helps
+/// deep networks to start. Source: Goyal et al., "Accurate, Large Minibatch SGD", 2017, 5.1
+/// (PyTorch: zero_init_residual).
+void zero_last_gammas(const ResNet& network);
 
 }  // namespace tl

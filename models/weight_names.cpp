@@ -39,9 +39,17 @@ Tensor filter_from_file(const Tensor& x) { return x.rank() == 4 ? permuted(x, {0
 
 Tensor filter_to_file(const Tensor& x) { return x.rank() == 4 ? permuted(x, {0, 3, 1, 2}) : x; }
 
+std::string usual_name(const std::string& name) {
+  if (name.starts_with("linear.")) return "fc." + name.substr(7);
+  const std::string shortcut = ".shortcut.";
+  const std::size_t at = name.find(shortcut);
+  if (at == std::string::npos || !name.starts_with("layer")) return name;
+  return name.substr(0, at) + ".downsample." + name.substr(at + shortcut.size());
+}
+
 ImportReport import_weights(const Module& module, const std::map<std::string, Tensor>& file) {
   ImportReport report;
-  std::map<std::string, Tensor> rest = file;
+  std::map<std::string, Tensor> rest = with_usual_names(file);
   for (const NamedTensor& own : module.state()) {
     const auto found = rest.find(own.name);
     if (found == rest.end()) {

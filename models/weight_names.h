@@ -1,6 +1,7 @@
 // Between a weights file and a module: names are matched, axis orders translated, and what did not
-// fit is reported by name. Files hold torchvision's names and filters as [c_out, c_in, kh, kw];
-// modules hold filters as [c_out, kh, kw, c_in].
+// fit is reported by name. Files hold torchvision's names, or those that published CIFAR networks
+// have instead, and filters as [c_out, c_in, kh, kw]; modules hold torchvision's names and filters
+// as [c_out, kh, kw, c_in].
 #pragma once
 
 #include <map>
@@ -17,15 +18,30 @@ Tensor filter_from_file(const Tensor& x);
 /// And back.
 Tensor filter_to_file(const Tensor& x);
 
+/// torchvision's name for a tensor: the head "linear" is "fc", a block's "shortcut" its
+/// "downsample"; any other name is its own.
+std::string usual_name(const std::string& name);
+
+/// The same entries under their usual names; throws where two get the same.
+template <class T>
+std::map<std::string, T> with_usual_names(const std::map<std::string, T>& file) {
+  std::map<std::string, T> renamed;
+  for (const auto& [name, value] : file) {
+    check(renamed.emplace(usual_name(name), value).second, "two tensors are called ",
+          usual_name(name), ", one of them by the name ", name);
+  }
+  return renamed;
+}
+
 struct ImportReport {
   std::vector<std::string> matched;
   std::vector<std::string> missing;      ///< the module has it, the file does not
-  std::vector<std::string> unexpected;   ///< the file has it, the module does not
+  std::vector<std::string> unexpected;   ///< the file has it (usual name), the module does not
   std::vector<std::string> wrong_shape;  ///< "name: file [..], network [..]", or not a float
 };
 
 /// Copies every tensor of `file` (in the file's order, any float dtype) into the module's tensor of
-/// the same name, if the shapes agree; leaves the others alone.
+/// its usual name, if the shapes agree; leaves the others alone.
 ImportReport import_weights(const Module& module, const std::map<std::string, Tensor>& file);
 
 /// A copy of all of a module's state, filters in the file's order.

@@ -10,12 +10,18 @@
 namespace tl {
 namespace {
 
-/// conv followed by batch norm is one convolution:
-///   w'[co] = w[co] * gamma / sqrt(var + epsilon)     b' = beta - mean * gamma / sqrt(var +
-///   epsilon)
+/// conv followed by batch norm is one convolution; with scale = gamma / sqrt(var + epsilon):
+///   w'[co] = w[co] * scale     b' = beta + (b - mean) * scale
 FoldedConv fold(const Conv2d& conv, const BatchNorm2d* norm) {
   const auto source = [](const Tensor& x) { return FoldedConv::Source{x, x.version()}; };
-  if (!norm) return {conv.weight.detached(), {}, {}, {source(conv.weight)}};
+  if (!norm) {
+    FoldedConv plain{conv.weight.detached(), {}, {}, {source(conv.weight)}};
+    if (conv.bias) {
+      plain.bias = conv.bias.detached();
+      plain.sources.push_back(source(conv.bias));
+    }
+    return plain;
+  }
   const std::int64_t c_out = conv.weight.shape()[0];
   check(norm->tensors.gamma.size() == c_out, "frozen: a batch norm of ", norm->tensors.gamma.size(),
         " channels follows a convolution to ", c_out);
@@ -24,20 +30,23 @@ FoldedConv fold(const Conv2d& conv, const BatchNorm2d* norm) {
   const auto mean = norm->tensors.running_mean.to_vector<double>();
   const auto var = norm->tensors.running_var.to_vector<double>();
   auto w = conv.weight.to_vector<double>();
-  std::vector<double> bias(gamma.size());
+  std::vector<double> bias =
+      conv.bias ? conv.bias.to_vector<double>() : std::vector<double>(gamma.size(), 0);
   const std::size_t filter = w.size() / gamma.size();  // a problem's filter is never empty
   for (std::size_t co = 0; co < gamma.size(); ++co) {
     const double scale = gamma[co] / std::sqrt(var[co] + norm->options.epsilon);
     for (std::size_t i = 0; i < filter; ++i) w[co * filter + i] *= scale;
-    bias[co] = beta[co] - mean[co] * scale;
+    bias[co] = beta[co] + (bias[co] - mean[co]) * scale;
   }
   const DType dtype = conv.weight.dtype();
   const Device device = conv.weight.device();
-  return {Tensor::from(w, conv.weight.shape(), dtype, device),
-          Tensor::from(bias, {norm->tensors.beta.size()}, dtype, device),
-          {},
-          {source(conv.weight), source(norm->tensors.gamma), source(norm->tensors.beta),
-           source(norm->tensors.running_mean), source(norm->tensors.running_var)}};
+  FoldedConv folded{Tensor::from(w, conv.weight.shape(), dtype, device),
+                    Tensor::from(bias, {norm->tensors.beta.size()}, dtype, device),
+                    {},
+                    {source(conv.weight), source(norm->tensors.gamma), source(norm->tensors.beta),
+                     source(norm->tensors.running_mean), source(norm->tensors.running_var)}};
+  if (conv.bias) folded.sources.push_back(source(conv.bias));
+  return folded;
 }
 
 }  // namespace
@@ -99,28 +108,31 @@ PlanValue PlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchN
                   });
 }
 
+PlanValue PlanBuilder::op(const PlanValue& x, Shape shape, std::function<Tensor(const Tensor&)> f) {
+  const int output = values_;
+  return add_step(std::move(shape), {x.index},
+                  [=, in = x.index](Plan::Buffers& buffers) { buffers[output] = f(buffers[in]); });
+}
+
 PlanValue PlanBuilder::max_pool(const PlanValue& x, const MaxPool2dOptions& options) {
   const MaxPool2dProblem p = max_pool2d_problem("frozen: max_pool2d", x.shape, options);
-  const int output = values_;
-  return add_step({p.n, p.out_h(), p.out_w(), p.c}, {x.index},
-                  [=, in = x.index](Plan::Buffers& buffers) {
-                    buffers[output] = tl::max_pool2d(buffers[in], options);
-                  });
+  return op(x, {p.n, p.out_h(), p.out_w(), p.c},
+            [options](const Tensor& t) { return tl::max_pool2d(t, options); });
+}
+
+PlanValue PlanBuilder::average_pool(const PlanValue& x, const AveragePool2dOptions& options) {
+  const AveragePool2dProblem p = average_pool2d_problem("frozen: average_pool2d", x.shape, options);
+  return op(x, {p.n, p.rows.outputs, p.columns.outputs, p.c},
+            [options](const Tensor& t) { return tl::average_pool2d(t, options); });
 }
 
 PlanValue PlanBuilder::global_average_pool(const PlanValue& x) {
-  const int output = values_;
-  return add_step({x.shape[0], x.shape[3]}, {x.index}, [=, in = x.index](Plan::Buffers& buffers) {
-    buffers[output] = tl::global_average_pool(buffers[in]);
-  });
+  return op(x, {x.shape[0], x.shape[3]}, tl::global_average_pool);
 }
 
 PlanValue PlanBuilder::linear(const PlanValue& x, const Tensor& weight, const Tensor& bias) {
-  const int output = values_;
-  return add_step({x.shape[0], weight.shape()[0]}, {x.index},
-                  [=, in = x.index](Plan::Buffers& buffers) {
-                    buffers[output] = tl::linear(buffers[in], weight, bias);
-                  });
+  return op(x, {x.shape[0], weight.shape()[0]},
+            [weight, bias](const Tensor& t) { return tl::linear(t, weight, bias); });
 }
 
 Plan PlanBuilder::finish(const PlanValue& output) {

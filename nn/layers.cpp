@@ -7,23 +7,40 @@
 
 namespace tl {
 
+namespace {
+
+/// PyTorch's start of a layer that stands alone: weight (Kaiming with a slope of sqrt(5)) and bias
+/// uniform in +-1 / sqrt(fan_in).
+double bound_of(const Shape& weight) { return 1 / std::sqrt(fans_of(weight).in); }
+
+Tensor starting_weight(const Shape& shape, Generator& random, Placement where) {
+  return uniform_tensor(shape, bound_of(shape), random, where);
+}
+Tensor starting_bias(const Tensor& weight, Generator& random, Placement where) {
+  return uniform_tensor({weight.shape()[0]}, bound_of(weight.shape()), random, where);
+}
+Tensor starting_filter(const Shape& shape, ConvStart start, Generator& random, Placement where) {
+  return start == ConvStart::alone ? starting_weight(shape, random, where)
+                                   : kaiming_normal_fan_out(shape, random, where);
+}
+
+}  // namespace
+
 Linear::Linear(std::int64_t in, std::int64_t out, Generator& random, Placement where)
-    : weight(add_parameter(
-          "weight",
-          uniform_tensor({out, in}, 1 / std::sqrt(static_cast<double>(in)), random, where))),
-      bias(add_parameter(
-          "bias", uniform_tensor({out}, 1 / std::sqrt(static_cast<double>(in)), random, where))) {}
+    : weight(add_parameter("weight", starting_weight({out, in}, random, where))),
+      bias(add_parameter("bias", starting_bias(weight, random, where))) {}
 
 PlanValue Linear::lower(PlanBuilder& plan, const PlanValue& x) const {
   return plan.linear(x, weight, bias);
 }
 
 Conv2d::Conv2d(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, Conv2dOptions o,
-               Generator& random, Placement where)
+               Generator& random, Placement where, ConvStart start)
     : options(o),
-      weight(add_parameter(
-          "weight",
-          kaiming_normal_fan_out({c_out, kernel, kernel, c_in / o.groups}, random, where))) {}
+      weight(add_parameter("weight", starting_filter({c_out, kernel, kernel, c_in / o.groups},
+                                                     start, random, where))),
+      bias(start == ConvStart::alone ? add_parameter("bias", starting_bias(weight, random, where))
+                                     : Tensor()) {}
 
 PlanValue Conv2d::lower(PlanBuilder& plan, const PlanValue& x) const {
   return plan.conv(x, *this, nullptr);
@@ -36,9 +53,29 @@ BatchNorm2d::BatchNorm2d(std::int64_t channels, Placement where, BatchNormOption
               add_buffer("running_mean", Tensor::full({channels}, 0, where.dtype, where.device)),
               add_buffer("running_var", Tensor::full({channels}, 1, where.dtype, where.device))} {}
 
+bool BatchNorm2d::is_frozen() const {
+  return !tensors.gamma.requires_grad() && !tensors.beta.requires_grad();
+}
+
 Tensor BatchNorm2d::forward(const Tensor& x) {
-  return is_training() ? batch_norm_train(x, tensors, options)
-                       : batch_norm_eval(x, tensors, options);
+  return is_training() && !is_frozen() ? batch_norm_train(x, tensors, options)
+                                       : batch_norm_eval(x, tensors, options);
+}
+
+PlanValue Relu::lower(PlanBuilder& plan, const PlanValue& x) const {
+  return plan.op(x, x.shape, [](const Tensor& t) { return relu(t); });
+}
+
+PlanValue MaxPool2d::lower(PlanBuilder& plan, const PlanValue& x) const {
+  return plan.max_pool(x, options);
+}
+
+PlanValue AveragePool2d::lower(PlanBuilder& plan, const PlanValue& x) const {
+  return plan.average_pool(x, options);
+}
+
+PlanValue GlobalAveragePool::lower(PlanBuilder& plan, const PlanValue& x) const {
+  return plan.global_average_pool(x);
 }
 
 Tensor Sequential::forward(const Tensor& x) {

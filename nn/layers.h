@@ -23,29 +23,65 @@ class Linear : public Module {
   const Tensor weight, bias;
 };
 
-/// x [n, h, w, c_in] to [n, oh, ow, c_out], square kernel, no bias (a batch norm follows);
-/// parameter `weight`, He-normal at the start.
+/// before_norm: a batch norm follows; no bias, `weight` normal with variance 2 / fan_out, as in
+/// torchvision's ResNets. alone: `weight` and `bias` uniform in +-1 / sqrt(fan_in), as PyTorch's
+/// Conv2d starts.
+enum class ConvStart { before_norm, alone };
+
+/// x [n, h, w, c_in] to [n, oh, ow, c_out], square kernel; parameters `weight` [c_out, kernel,
+/// kernel, c_in / groups] and, if it has one, `bias` [c_out].
 class Conv2d : public Module {
  public:
   Conv2d(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, Conv2dOptions options,
-         Generator& random, Placement where = {});
-  Tensor forward(const Tensor& x) override { return conv2d(x, weight, {}, options); }
+         Generator& random, Placement where = {}, ConvStart start = ConvStart::before_norm);
+  Tensor forward(const Tensor& x) override { return conv2d(x, weight, bias, options); }
   PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
 
   const Conv2dOptions options;
-  const Tensor weight;
+  const Tensor weight, bias;  ///< bias is absent before a batch norm
 };
 
-/// Normalises each channel: by the batch in training, by the running statistics in evaluation.
+/// Normalises each channel: by the batch in training, by the running statistics in evaluation, and
+/// when it is frozen: gamma and beta both want no gradient. Training then leaves it as it is.
 /// Parameters `weight` (gamma, 1 at the start) and `bias` (beta, 0), buffers `running_mean` (0) and
 /// `running_var` (1), all [channels].
 class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(std::int64_t channels, Placement where = {}, BatchNormOptions options = {});
   Tensor forward(const Tensor& x) override;
+  bool is_frozen() const;
 
   const BatchNormOptions options;
   const BatchNormTensors tensors;
+};
+
+/// relu, max_pool2d, average_pool2d and global_average_pool (engine/ops.h) as modules, to stand in
+/// a Sequential. They have no parameters.
+class Relu : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return relu(x); }
+  PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
+};
+class MaxPool2d : public Module {
+ public:
+  explicit MaxPool2d(MaxPool2dOptions o) : options(o) {}
+  Tensor forward(const Tensor& x) override { return max_pool2d(x, options); }
+  PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
+
+  const MaxPool2dOptions options;
+};
+class AveragePool2d : public Module {
+ public:
+  explicit AveragePool2d(AveragePool2dOptions o) : options(o) {}
+  Tensor forward(const Tensor& x) override { return average_pool2d(x, options); }
+  PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
+
+  const AveragePool2dOptions options;
+};
+class GlobalAveragePool : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return global_average_pool(x); }
+  PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
 };
 
 /// Modules one after the other, named "0", "1", ...

@@ -1,6 +1,9 @@
 #include "nn/module.h"
 
+#include <algorithm>
+
 #include "nn/frozen.h"
+#include "nn/name_pattern.h"
 
 namespace tl {
 
@@ -42,6 +45,24 @@ void Module::train(bool on) {
 
 void Module::set_requires_grad(bool wanted) {
   for (const NamedTensor& p : parameters()) p.tensor.set_requires_grad(wanted);
+}
+
+std::int64_t Module::set_requires_grad_matching(const std::string& patterns, bool wanted) {
+  const std::vector<NamedTensor> all = parameters();
+  std::vector<bool> matched(all.size(), false);
+  for (const std::string& pattern : split_patterns(patterns)) {
+    bool used = false;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (!matches_name(pattern, all[i].name)) continue;
+      matched[i] = used = true;
+    }
+    check(used, "pattern '", pattern, "' matches no parameter; their names are like ",
+          all.empty() ? "" : all.front().name, " and ", all.empty() ? "" : all.back().name);
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (matched[i]) all[i].tensor.set_requires_grad(wanted);
+  }
+  return std::count(matched.begin(), matched.end(), true);
 }
 
 std::vector<NamedTensor> Module::collect(bool trained, bool buffers) const {

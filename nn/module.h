@@ -1,6 +1,7 @@
 // Module: a part of a network: a function of one tensor, with named parameters and buffers.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,8 +57,14 @@ class Module {
   void eval() { train(false); }
   bool is_training() const { return training_; }
 
-  /// Whether the parameters, children's included, get gradients.
+  /// Whether the parameters, children's included, get gradients. A batch norm whose gamma and beta
+  /// both get none is frozen: it normalises by its running statistics, which stay as they are, in
+  /// training mode too.
   void set_requires_grad(bool wanted);
+  /// The same for the parameters that one of the patterns (nn/name_pattern.h) matches:
+  /// "layer4,fc.*". A pattern that matches none throws, and nothing is changed. Returns how many
+  /// tensors matched.
+  std::int64_t set_requires_grad_matching(const std::string& patterns, bool wanted);
 
  protected:
   Module() = default;

@@ -11,7 +11,7 @@
 namespace tl::test {
 namespace {
 
-constexpr ResNetConfig kSmall{.depths = {1, 1, 1, 1}, .width = 4, .classes = 3};
+const ResNetConfig kSmall{.depths = {1, 1, 1, 1}, .width = 4, .classes = 3};
 
 ModelInfo info_of_three() {
   ModelInfo info{{"ant", "bee", "naïve \"quoted\""}, {}};
