@@ -1,5 +1,6 @@
 #include "engine/autograd.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <utility>
@@ -93,16 +94,16 @@ Node::~Node() {
   }
 }
 
-bool will_record(std::initializer_list<Tensor> inputs) {
-  if (!recording) return false;
-  for (const Tensor& x : inputs) {
-    if (x && x.requires_grad()) return true;
-  }
-  return false;
+bool will_record(std::span<const Tensor> inputs) {
+  return recording && std::any_of(inputs.begin(), inputs.end(),
+                                  [](const Tensor& x) { return x && x.requires_grad(); });
 }
 
-Tensor record(const char* op, Tensor y, std::initializer_list<Tensor> inputs,
-              BackwardFunction backward) {
+bool will_record(std::initializer_list<Tensor> inputs) {
+  return will_record(std::span(inputs.begin(), inputs.size()));
+}
+
+Tensor record(const char* op, Tensor y, std::span<const Tensor> inputs, BackwardFunction backward) {
   if (!will_record(inputs)) return y;
   auto node = std::make_shared<Node>();
   node->name = op;
@@ -114,6 +115,11 @@ Tensor record(const char* op, Tensor y, std::initializer_list<Tensor> inputs,
   Tensor result = y.detached();
   result.impl()->node = std::move(node);
   return result;
+}
+
+Tensor record(const char* op, Tensor y, std::initializer_list<Tensor> inputs,
+              BackwardFunction backward) {
+  return record(op, std::move(y), std::span(inputs.begin(), inputs.size()), std::move(backward));
 }
 
 Tensor no_gradient(const char* op, Tensor y, std::initializer_list<Tensor> inputs) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engine/layer_scope.h"
@@ -46,6 +47,8 @@ class Node {
 /// Otherwise the function is dropped and nothing stays saved. Absent inputs are allowed.
 Tensor record(const char* op, Tensor y, std::initializer_list<Tensor> inputs,
               BackwardFunction backward);
+/// The same for an op whose number of inputs is not known when it is compiled.
+Tensor record(const char* op, Tensor y, std::span<const Tensor> inputs, BackwardFunction backward);
 
 /// For ops that have no gradient: returns y; throws if an input needs one.
 Tensor no_gradient(const char* op, Tensor y, std::initializer_list<Tensor> inputs);
@@ -53,6 +56,7 @@ Tensor no_gradient(const char* op, Tensor y, std::initializer_list<Tensor> input
 /// Whether record() would tie an op of these inputs to the tape: asked by ops whose forward pass
 /// writes something for backward alone.
 bool will_record(std::initializer_list<Tensor> inputs);
+bool will_record(std::span<const Tensor> inputs);
 
 /// A tensor that a closure keeps for backward. It shares the numbers, not the tape, and notices if
 /// they were overwritten in the meantime. An absent tensor is kept as absent: for what no wanted

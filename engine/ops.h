@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "engine/autograd.h"
+#include "engine/extent2.h"
 #include "engine/tensor.h"
 
 namespace tl {
@@ -20,11 +22,43 @@ Tensor relu(const Tensor& x);
 /// The same numbers under another shape (a view).
 Tensor reshape(const Tensor& x, Shape shape);
 
+// The ops that only move numbers, up to gather_rows, take tensors of any dtype. An axis may be
+// negative: it counts from the end. Results are copies.
+
+/// The dimensions of x in another order: dimension i of the result is dimension order[i] of x.
+Tensor transpose(const Tensor& x, const std::vector<int>& order);
+
+/// Positions begin, begin + step, ... below end along one axis; 0 <= begin <= end <= extent.
+Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end,
+             std::int64_t step = 1);
+
+/// Tensors behind each other along one axis; their other extents are equal.
+Tensor concat(const std::vector<Tensor>& tensors, int axis);
+
+/// x with before[k] and after[k] more positions at the ends of dimension k, which hold `value`.
+Tensor pad(const Tensor& x, const std::vector<std::int64_t>& before,
+           const std::vector<std::int64_t>& after, double value = 0);
+
+/// Row i of the result is row index[i] of x, rows being what the outermost dimension counts.
+/// index i32 [n], each in [0, rows): it is read on the host to be checked.
+Tensor gather_rows(const Tensor& x, const Tensor& index);
+
+/// The same numbers in another dtype, x itself if it has that one. To an integer dtype the fraction
+/// is dropped, a number beyond the range becomes the nearest within, NaN becomes 0, and no gradient
+/// passes.
+Tensor cast(const Tensor& x, DType dtype);
+
+/// Matrix product of the last two dimensions: a [..., m, k] times b [..., k, n], with equal leading
+/// dimensions, or b [k, n], the same for all; to [..., m, n].
+Tensor matmul(const Tensor& a, const Tensor& b);
+
 /// x [rows, in] times weight^T [in, out], plus bias [out] if given.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
+/// Each of stride, pad and dilation is one number, or {of heights, of widths}.
 struct Conv2dOptions {
-  std::int64_t stride = 1, pad = 0, dilation = 1, groups = 1;
+  Extent2 stride = 1, pad = 0, dilation = 1;
+  std::int64_t groups = 1;
 };
 /// x [n, h, w, c_in], weight [c_out, kh, kw, c_in / groups], bias [c_out] or absent, to
 /// [n, oh, ow, c_out] with oh = floor((h + 2 pad - dilation (kh - 1) - 1) / stride) + 1 and ow
@@ -46,21 +80,46 @@ Tensor batch_norm_train(const Tensor& x, const BatchNormTensors& parameters,
 Tensor batch_norm_eval(const Tensor& x, const BatchNormTensors& parameters,
                        const BatchNormOptions& options);
 
+/// How windows lie: as in PyTorch (kernels/pool_outputs.h). pad is at most half of what a window
+/// spans.
 struct MaxPool2dOptions {
-  std::int64_t kernel = 2, stride = 2, pad = 0;
+  Extent2 kernel = 2, stride = kernel, pad = 0, dilation = 1;
+  bool ceil_mode = false;
 };
 /// The largest element of each window of x [n, h, w, c], to [n, oh, ow, c] with
-/// oh = floor((h + 2 pad - kernel) / stride) + 1 and ow likewise; pad is at most kernel / 2.
+/// oh = floor((h + 2 pad - dilation (kernel - 1) - 1) / stride) + 1 and ow likewise.
 Tensor max_pool2d(const Tensor& x, const MaxPool2dOptions& options);
+
+struct AveragePool2dOptions {
+  Extent2 kernel = 2, stride = kernel, pad = 0;
+  bool ceil_mode = false, count_include_pad = true;
+};
+/// The mean of each window of x [n, h, w, c]; windows as those of max_pool2d. Padded zeros count as
+/// elements unless count_include_pad is false.
+Tensor average_pool2d(const Tensor& x, const AveragePool2dOptions& options);
+
+/// The means of `out` windows that cover x [n, h, w, c] evenly, to [n, out.h, out.w, c]; they
+/// overlap where out does not divide h and w, as in PyTorch.
+Tensor adaptive_average_pool2d(const Tensor& x, Extent2 out);
 
 /// The mean of each channel over all pixels: x [n, h, w, c] to y [n, c].
 Tensor global_average_pool(const Tensor& x);
 
-/// Logarithm of the softmax over the last dimension of x [rows, columns].
-Tensor log_softmax(const Tensor& x);
+/// exp(x) over its sum along one axis.
+Tensor softmax(const Tensor& x, int axis = -1);
+/// Logarithm of that.
+Tensor log_softmax(const Tensor& x, int axis = -1);
 
-/// Mean of -log softmax(logits)[label] over the rows; logits [rows, classes], labels i32 [rows],
-/// each in [0, classes): they are read on the host to be checked.
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
+struct CrossEntropyOptions {
+  Tensor class_weights = {};         ///< [classes], or absent: all 1
+  double label_smoothing = 0;        ///< in [0, 1]: so much of a target goes to all classes alike
+  std::int32_t ignore_index = -100;  ///< rows with this label do not count
+};
+/// Mean of -log softmax(logits)[target] over the rows, as in PyTorch (formulas:
+/// kernels/cross_entropy.h); logits [rows, classes]. Targets are labels, i32 [rows], each in
+/// [0, classes) or ignore_index: they are read on the host to be checked; or probabilities
+/// [rows, classes], which get no gradient. NaN if all rows are ignored.
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
+                     const CrossEntropyOptions& options = {});
 
 }  // namespace tl

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "engine/storage.h"
+#include "kernels/convert.h"
 
 namespace tl {
 namespace {
@@ -47,6 +48,7 @@ Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
 }
 
 Tensor Tensor::full(Shape shape, double value, DType dtype, Device device) {
+  with_type(dtype, [&](auto type) { rounded<decltype(type)>("tensor", value); });
   Tensor y = empty(std::move(shape), dtype, device);
   y.backend().memory.fill(y.stream(), value, y.writable());
   return y;
@@ -198,8 +200,7 @@ bool Tensor::requires_grad() const {
 const Tensor& Tensor::set_requires_grad(bool wanted) const {
   deref(impl_);
   check(impl_->node == nullptr, "set_requires_grad: only for leaves, not for the result of an op");
-  check(!wanted || dtype() == DType::f32 || dtype() == DType::f64,
-        "set_requires_grad: needs a float tensor, got ", dtype());
+  check(!wanted || is_float(dtype()), "set_requires_grad: needs a float tensor, got ", dtype());
   impl_->leaf_requires_grad = wanted;
   return *this;
 }

@@ -27,6 +27,7 @@ class Tensor {
   /// Contents undefined; the caller writes every element. At most 2^62 bytes.
   static Tensor empty(Shape shape, DType dtype, Device device);
   static Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype(), x.device()); }
+  /// Every element = value, rounded; throws when an integer dtype does not hold it.
   static Tensor full(Shape shape, double value, DType dtype, Device device);
   static Tensor zeros(Shape shape, DType dtype, Device device) {
     return full(std::move(shape), 0, dtype, device);

@@ -8,32 +8,42 @@
 #pragma once
 
 #include "kernels/adam.h"
+#include "kernels/average_pool2d.h"
 #include "kernels/batch_norm.h"
 #include "kernels/conv2d.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/elementwise.h"
+#include "kernels/gather.h"
 #include "kernels/gemm.h"
 #include "kernels/global_average_pool.h"
+#include "kernels/gradient_norm.h"
 #include "kernels/log_softmax.h"
 #include "kernels/max_pool2d.h"
 #include "kernels/memory.h"
 #include "kernels/reduce.h"
 #include "kernels/sgd.h"
+#include "kernels/softmax.h"
+#include "kernels/strided.h"
 
 namespace tl {
 
 struct Backend {
   const char* name;
   MemoryKernels memory;
+  StridedKernels strided;
+  GatherKernels gather;
   ElementwiseKernels elementwise;
   ReduceKernels reduce;
   GemmKernels gemm;
   Conv2dKernels conv2d;
   BatchNormKernels batch_norm;
   MaxPool2dKernels max_pool2d;
+  AveragePool2dKernels average_pool2d;
   GlobalAveragePoolKernels global_average_pool;
+  SoftmaxKernels softmax;
   LogSoftmaxKernels log_softmax;
   CrossEntropyKernels cross_entropy;
+  GradientNormKernels gradient_norm;
   SgdKernels sgd;
   AdamKernels adam;
 };

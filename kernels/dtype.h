@@ -42,6 +42,8 @@ constexpr const char* name_of(DType dtype) {
   return "?";
 }
 
+constexpr bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
+
 inline std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of(dtype); }
 
 /// The DType of a C++ element type; not defined for types that no buffer can hold.

@@ -29,6 +29,7 @@ std::ostream& operator<<(std::ostream& out, const BatchNormProblem& p) {
 }
 
 std::ostream& operator<<(std::ostream& out, const GemmProblem& p) {
+  if (p.batch != 1) out << p.batch << " times ";
   return out << "[" << p.m << ", " << p.k << "]" << (p.trans_a ? "^T" : "") << " x [" << p.k << ", "
              << p.n << "]" << (p.trans_b ? "^T" : "") << " " << p.dtype
              << (p.bias ? " + bias" : "");

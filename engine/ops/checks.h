@@ -20,9 +20,15 @@ inline void check_shape(const char* op, const char* name, const Tensor& x, const
   check(x.shape() == expected, op, ": ", name, " must have shape ", expected, ", got ", x.shape());
 }
 
+/// `axis` counted from the front; negative ones count from the end.
+inline int checked_axis(const char* op, const Shape& shape, int axis) {
+  const int counted = axis < 0 ? axis + shape.rank() : axis;
+  check(counted >= 0 && counted < shape.rank(), op, ": ", shape, " has no axis ", axis);
+  return counted;
+}
+
 inline void check_float(const char* op, const Tensor& x) {
-  check(x.dtype() == DType::f32 || x.dtype() == DType::f64, op, ": needs a float tensor, got ",
-        x.dtype());
+  check(is_float(x.dtype()), op, ": needs a float tensor, got ", x.dtype());
 }
 
 /// Extents and options of windows: h + 2 * pad and dilation * kh must fit into an int64.

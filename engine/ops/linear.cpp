@@ -2,22 +2,9 @@
 // saved: x and W, each only for the gradient that needs it
 #include "engine/ops.h"
 #include "engine/ops/checks.h"
-#include "engine/run_variant.h"
+#include "engine/ops/gemm.h"
 
 namespace tl {
-namespace {
-
-/// op(a) op(b) [m, n] as a new tensor.
-Tensor gemm(const GemmProblem& p, const Tensor& a, const Tensor& b, const Tensor& bias = {}) {
-  Tensor y = Tensor::empty({p.m, p.n}, p.dtype, a.device());
-  GemmArgs args{
-      .a = a.readable(), .b = b.readable(), .bias = {}, .y = y.writable(), .workspace = {}};
-  if (bias) args.bias = bias.readable();
-  run_variant(y, y.backend().gemm.run, p, args, &GemmArgs::b);
-  return y;
-}
-
-}  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check_float("linear", x);
@@ -37,25 +24,26 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                       .trans_b = true,
                       .bias = static_cast<bool>(bias),
                       .dtype = x.dtype()};
-  Tensor y = gemm(p, x, weight, bias);
+  Tensor y = gemm(p, x, weight, {rows, out}, bias);
 
   const Saved saved_x("linear", weight.requires_grad() ? x : Tensor{});
   const Saved saved_w("linear", x.requires_grad() ? weight : Tensor{});
-  return record("linear", y, {x, weight, bias},
-                [rows, in, out, x = saved_x, w = saved_w, dtype = x.dtype()](const Tensor& dy,
-                                                                             const Needs& needs) {
-                  Gradients g(3);
-                  if (needs[0])
-                    g[0] = gemm({.m = rows, .n = in, .k = out, .dtype = dtype}, dy, w.get());
-                  if (needs[1])
-                    g[1] = gemm({.m = out, .n = in, .k = rows, .trans_a = true, .dtype = dtype}, dy,
-                                x.get());
-                  if (needs[2]) {
-                    g[2] = Tensor::empty({out}, dtype, dy.device());
-                    dy.backend().reduce.sum_rows(dy.stream(), dy.readable(), g[2].writable());
-                  }
-                  return g;
-                });
+  return record(
+      "linear", y, {x, weight, bias},
+      [rows, in, out, x = saved_x, w = saved_w, dtype = x.dtype()](const Tensor& dy,
+                                                                   const Needs& needs) {
+        Gradients g(3);
+        if (needs[0])
+          g[0] = gemm({.m = rows, .n = in, .k = out, .dtype = dtype}, dy, w.get(), {rows, in});
+        if (needs[1])
+          g[1] = gemm({.m = out, .n = in, .k = rows, .trans_a = true, .dtype = dtype}, dy, x.get(),
+                      {out, in});
+        if (needs[2]) {
+          g[2] = Tensor::empty({out}, dtype, dy.device());
+          dy.backend().reduce.sum_rows(dy.stream(), dy.readable(), g[2].writable());
+        }
+        return g;
+      });
 }
 
 }  // namespace tl

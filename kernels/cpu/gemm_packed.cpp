@@ -9,6 +9,9 @@
 // One panel of B is reused by all tiles of the chunk, the packed rows of A by all panels; both fit
 // the second-level cache together. Partial sums of the blocks of depth are added up in y, in order
 // of depth. The bias enters with the first block.
+//
+// The matrices of a batch that are too small for several threads are multiplied side by side, each
+// by one thread: the same loops with both packed buffers to itself, and so the same bits.
 #include "kernels/cpu/simd_target.h"
 //
 #undef HWY_TARGET_INCLUDE
@@ -28,20 +31,26 @@ constexpr std::int64_t kBlockColumns = 4096;
 constexpr std::int64_t kBlockDepth = 512;
 constexpr std::int64_t kBlockRows = 16 * kMaxRows;
 
+/// Whether each matrix of the batch is one thread's work: below 4M multiply-adds.
+bool side_by_side(const GemmProblem& p) {
+  return p.batch > 1 && p.multiply_adds() / static_cast<double>(p.batch) < 4194304.0;
+}
+
 /// Sizes of the two packed buffers, in floats.
 struct GemmBuffers {
   std::int64_t b, a_per_worker;
   explicit GemmBuffers(const GemmProblem& p) {
     const std::int64_t depth = round_up(std::min(p.k, kBlockDepth), kDepthBlock);
-    b = round_up(std::min(p.n, kBlockColumns), kPanel) * depth;
+    b = align_floats(round_up(std::min(p.n, kBlockColumns), kPanel) * depth);
     a_per_worker = align_floats((std::min(p.m, kBlockRows) | 1) * depth);
   }
 };
 
 std::int64_t gemm_workspace_bytes(const GemmProblem& p) {
   const GemmBuffers buffers(p);
-  return (buffers.b + buffers.a_per_worker * thread_count()) *
-         static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t shared = side_by_side(p) ? 0 : buffers.b;
+  const std::int64_t per_worker = buffers.a_per_worker + (buffers.b - shared);
+  return (shared + per_worker * thread_count()) * static_cast<std::int64_t>(sizeof(float));
 }
 
 /// Packs panel `panel` of columns `columns` and depth [first, first + size) of op(b).
@@ -57,22 +66,18 @@ void pack_slice_of_panel(const GemmProblem& p, const float* b, Range columns, st
   }
 }
 
-/// Packs columns `columns` and depth `depth` of op(b). Slices of depth go across a few panels, so
-/// that B is read in longer pieces than a panel's width.
-void pack_b(const GemmProblem& p, const float* b, Range columns, Range depth, float* packed) {
-  constexpr std::int64_t kPanelsPerChunk = 4;
+/// Packs panels `panel_range` of columns `columns` and depth `depth` of op(b). Slices of depth go
+/// across the panels, so that B is read in longer pieces than a panel's width.
+void pack_panels(const GemmProblem& p, const float* b, Range columns, Range depth,
+                 Range panel_range, float* packed) {
   const std::int64_t panel_floats = round_up(depth.size(), kDepthBlock) * kPanel;
-  const std::int64_t all_panels = panels(columns.size());
-  parallel_for(divide_up(all_panels, kPanelsPerChunk), [&](std::int64_t chunk, int) {
-    const std::int64_t end = std::min(all_panels, (chunk + 1) * kPanelsPerChunk);
-    for (std::int64_t l = 0; l < depth.size(); l += kDepthBlock) {
-      const std::int64_t size = std::min(kDepthBlock, depth.size() - l);
-      for (std::int64_t panel = chunk * kPanelsPerChunk; panel < end; ++panel) {
-        pack_slice_of_panel(p, b, columns, panel, depth.begin + l, size,
-                            packed + panel * panel_floats + l * kPanel);
-      }
+  for (std::int64_t l = 0; l < depth.size(); l += kDepthBlock) {
+    const std::int64_t size = std::min(kDepthBlock, depth.size() - l);
+    for (std::int64_t panel = panel_range.begin; panel < panel_range.end; ++panel) {
+      pack_slice_of_panel(p, b, columns, panel, depth.begin + l, size,
+                          packed + panel * panel_floats + l * kPanel);
     }
-  });
+  }
 }
 
 /// Multiplies packed rows by panels, into y (whose row 0 is the first of these rows and column 0
@@ -95,12 +100,23 @@ void multiply_block(const GemmProblem& p, Rows a, std::int64_t rows, const float
   }
 }
 
+/// The buffers of matrix `t` of the batch.
+struct Operands {
+  const float *a, *b, *bias;
+  float* y;
+  Operands(const GemmProblem& p, const GemmArgs& args, std::int64_t t)
+      : a(args.a.as<float>() + t * p.m * p.k),
+        b(args.b.as<float>() + t * p.k * p.n),
+        bias(p.bias ? args.bias.as<float>() : nullptr),
+        y(args.y.as<float>() + t * p.m * p.n) {}
+};
+
 /// One chunk: packs its rows of A, then multiplies.
-void multiply_chunk(const GemmProblem& p, const GemmArgs& args, Range rows, Range panel_range,
+void multiply_chunk(const GemmProblem& p, const Operands& operands, Range rows, Range panel_range,
                     Range columns, Range depth, const float* packed_b, float* packed_a) {
-  const float* a = args.a.as<float>();
-  const float* bias = p.bias ? args.bias.as<float>() + columns.begin : nullptr;
-  float* y = args.y.as<float>() + rows.begin * p.n + columns.begin;
+  const float* a = operands.a;
+  const float* bias = p.bias ? operands.bias + columns.begin : nullptr;
+  float* y = operands.y + rows.begin * p.n + columns.begin;
   if (p.trans_a) {
     for (std::int64_t l = 0; l < depth.size(); ++l) {
       copy_floats(a + (depth.begin + l) * p.m + rows.begin, packed_a + l * rows.size(),
@@ -119,25 +135,70 @@ void multiply_chunk(const GemmProblem& p, const GemmArgs& args, Range rows, Rang
   }
 }
 
-void gemm_run(const GemmProblem& p, const GemmArgs& args) {
-  const GemmBuffers buffers(p);
-  float* packed_b = static_cast<float*>(args.workspace.data);
+/// Calls f(columns, depth) for every block of B, in order.
+template <class F>
+void for_each_block(const GemmProblem& p, const F& f) {
   for (std::int64_t j = 0; j < p.n; j += kBlockColumns) {
-    const Range columns{j, std::min(p.n, j + kBlockColumns)};
-    const ChunkGrid grid = cut_into_chunks(p.m, panels(columns.size()), kBlockRows);
-    // k = 0 still runs one, empty, block: it writes the bias.
+    // k = 0 still gives one, empty, block: it writes the bias.
     for (std::int64_t l = 0; l == 0 || l < p.k; l += kBlockDepth) {
-      const Range depth{l, std::min(p.k, l + kBlockDepth)};
-      pack_b(p, args.b.as<float>(), columns, depth, packed_b);
-      parallel_for(grid.chunks(), [&](std::int64_t chunk, int worker) {
-        const Range rows = part_of(p.m, grid.row_parts, chunk / grid.panel_parts);
-        const Range panel_range =
-            part_of(panels(columns.size()), grid.panel_parts, chunk % grid.panel_parts);
-        multiply_chunk(p, args, rows, panel_range, columns, depth, packed_b,
-                       packed_b + buffers.b + worker * buffers.a_per_worker);
-      });
+      f(Range{j, std::min(p.n, j + kBlockColumns)}, Range{l, std::min(p.k, l + kBlockDepth)});
     }
   }
+}
+
+/// One matrix by all threads.
+void multiply_shared(const GemmProblem& p, const Operands& operands, float* packed_b,
+                     float* packed_a) {
+  const GemmBuffers buffers(p);
+  for_each_block(p, [&](Range columns, Range depth) {
+    constexpr std::int64_t kPanelsPerChunk = 4;
+    const std::int64_t all_panels = panels(columns.size());
+    parallel_for(divide_up(all_panels, kPanelsPerChunk), [&](std::int64_t chunk, int) {
+      const std::int64_t first = chunk * kPanelsPerChunk;
+      pack_panels(p, operands.b, columns, depth,
+                  {first, std::min(all_panels, first + kPanelsPerChunk)}, packed_b);
+    });
+    const ChunkGrid grid = cut_into_chunks(p.m, all_panels, kBlockRows);
+    parallel_for(grid.chunks(), [&](std::int64_t chunk, int worker) {
+      multiply_chunk(p, operands, part_of(p.m, grid.row_parts, chunk / grid.panel_parts),
+                     part_of(all_panels, grid.panel_parts, chunk % grid.panel_parts), columns,
+                     depth, packed_b, packed_a + worker * buffers.a_per_worker);
+    });
+  });
+}
+
+/// One matrix by the calling thread alone.
+void multiply_alone(const GemmProblem& p, const Operands& operands, float* packed_b,
+                    float* packed_a) {
+  for_each_block(p, [&](Range columns, Range depth) {
+    const Range all_panels{0, panels(columns.size())};
+    pack_panels(p, operands.b, columns, depth, all_panels, packed_b);
+    for (std::int64_t i = 0; i < p.m; i += kBlockRows) {
+      multiply_chunk(p, operands, {i, std::min(p.m, i + kBlockRows)}, all_panels, columns, depth,
+                     packed_b, packed_a);
+    }
+  });
+}
+
+void gemm_run(const GemmProblem& p, const GemmArgs& args) {
+  const GemmBuffers buffers(p);
+  float* scratch = static_cast<float*>(args.workspace.data);
+  if (!side_by_side(p)) {
+    for (std::int64_t t = 0; t < p.batch; ++t) {
+      multiply_shared(p, Operands(p, args, t), scratch, scratch + buffers.b);
+    }
+    return;
+  }
+  // Tiny matrices in groups, so that handing them out does not count.
+  constexpr double kEnoughWork = 65536;  // multiply-adds
+  const double work = p.multiply_adds() / static_cast<double>(p.batch);
+  const auto group = static_cast<std::int64_t>(std::max(1.0, kEnoughWork / std::max(1.0, work)));
+  parallel_for(divide_up(p.batch, group), [&](std::int64_t chunk, int worker) {
+    float* packed_b = scratch + worker * (buffers.b + buffers.a_per_worker);
+    for (std::int64_t t = chunk * group; t < std::min(p.batch, (chunk + 1) * group); ++t) {
+      multiply_alone(p, Operands(p, args, t), packed_b, packed_b + buffers.b);
+    }
+  });
 }
 
 }  // namespace
@@ -158,13 +219,11 @@ std::int64_t workspace_bytes(const GemmProblem& p) {
 }
 
 void run(Stream, const GemmProblem& p, const GemmArgs& args) {
-  if (p.m == 0 || p.n == 0) return;
+  if (p.m == 0 || p.n == 0 || p.batch == 0) return;
   HWY_DYNAMIC_DISPATCH(gemm_run)(p, args);
 }
 
-double cost(const GemmProblem& p) {
-  return static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
-}
+double cost(const GemmProblem& p) { return p.multiply_adds(); }
 
 }  // namespace
 

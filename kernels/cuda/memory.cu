@@ -1,7 +1,7 @@
 // memory: the contract of kernels/memory.h on the device.
 #include <algorithm>
-#include <cmath>
 
+#include "kernels/convert.h"
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/grid_stride.cuh"
 #include "kernels/cuda/install.h"
@@ -57,9 +57,9 @@ void fill(Stream stream, double value, View y) {
     case DType::f64:
       return fill_as(stream, value, y);
     case DType::i32:
-      return fill_as(stream, static_cast<std::int32_t>(std::nearbyint(value)), y);
+      return fill_as(stream, rounded<std::int32_t>("memory.fill", value), y);
     case DType::u8:
-      return fill_as(stream, static_cast<std::uint8_t>(std::nearbyint(value)), y);
+      return fill_as(stream, rounded<std::uint8_t>("memory.fill", value), y);
   }
 }
 

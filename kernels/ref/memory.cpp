@@ -1,10 +1,10 @@
 // Host memory: what `ref` and `cpu` compute in. Blocks have exactly the size asked for, so that an
 // address sanitizer sees the first byte past the end.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <new>
 
+#include "kernels/convert.h"
 #include "kernels/ref/install.h"
 
 namespace tl::ref {
@@ -29,20 +29,19 @@ void copy(Stream, ConstView x, View y) {
 }
 
 void fill(Stream, double value, View y) {
-  switch (y.dtype) {
-    case DType::f32:
-      std::fill_n(y.as<float>(), y.size, static_cast<float>(value));
-      return;
-    case DType::f64:
-      std::fill_n(y.as<double>(), y.size, value);
-      return;
-    case DType::i32:
-      std::fill_n(y.as<std::int32_t>(), y.size, static_cast<std::int32_t>(std::nearbyint(value)));
-      return;
-    case DType::u8:
-      std::fill_n(y.as<std::uint8_t>(), y.size, static_cast<std::uint8_t>(std::nearbyint(value)));
-      return;
-  }
+  with_type(y.dtype,
+            [&]<class T>(T) { std::fill_n(y.as<T>(), y.size, rounded<T>("memory.fill", value)); });
+}
+
+void cast(Stream, ConstView x_view, View y_view) {
+  check(x_view.size == y_view.size, "memory.cast: needs equal size, got ", x_view.size, " and ",
+        y_view.size);
+  with_type(x_view.dtype, [&]<class X>(X) {
+    with_type(y_view.dtype, [&]<class Y>(Y) {
+      std::transform(x_view.as<X>(), x_view.as<X>() + x_view.size, y_view.as<Y>(),
+                     saturated_cast<Y, X>);
+    });
+  });
 }
 
 }  // namespace
@@ -54,6 +53,7 @@ void install_memory(Backend& b) {
   b.memory.copy_from_host = copy;
   b.memory.copy_to_host = copy;
   b.memory.fill = fill;
+  b.memory.cast = cast;
 }
 
 }  // namespace tl::ref

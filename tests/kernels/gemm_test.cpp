@@ -1,5 +1,5 @@
 // gemm: every variant of every backend against the f64 loops of `ref`, with and without
-// transposition and bias, on `cpu` for every instruction set.
+// transposition and bias, alone and in batches, on `cpu` for every instruction set.
 #include "kernels/gemm.h"
 
 #include <doctest/doctest.h>
@@ -18,13 +18,17 @@ namespace {
 using Values = std::vector<double>;
 
 struct Size {
-  std::int64_t m, n, k;
+  std::int64_t m, n, k, batch = 1;
 };
 
-/// One past a tile, less than a vector, several blocks of every kind, and nothing.
+/// One past a tile, less than a vector, several blocks of every kind, and nothing. In batches: in
+/// groups, one by one, several blocks each, and too large for one thread each.
 std::vector<Size> sizes() {
-  return {{1, 1, 1},     {3, 5, 7},     {14, 32, 16},   {15, 33, 17}, {17, 1, 19}, {1, 40, 64},
-          {127, 70, 50}, {13, 4100, 9}, {20, 31, 2050}, {5, 7, 0},    {0, 4, 3},   {4, 0, 3}};
+  return {{1, 1, 1},          {3, 5, 7},      {14, 32, 16},    {15, 33, 17},     {17, 1, 19},
+          {1, 40, 64},        {127, 70, 50},  {13, 4100, 9},   {20, 31, 2050},   {5, 7, 0},
+          {0, 4, 3},          {4, 0, 3},      {1, 1, 1, 70},   {3, 5, 7, 29},    {15, 33, 17, 7},
+          {1, 33, 40, 5},     {17, 1, 19, 6}, {230, 70, 3, 3}, {40, 50, 600, 2}, {2, 4100, 5, 3},
+          {170, 160, 160, 2}, {5, 7, 0, 3},   {4, 3, 2, 0}};
 }
 
 /// Calls f for every combination of transposition and bias.
@@ -34,6 +38,7 @@ void for_each_form(const Size& size, const F& f) {
     f(GemmProblem{.m = size.m,
                   .n = size.n,
                   .k = size.k,
+                  .batch = size.batch,
                   .trans_a = (bits & 1) != 0,
                   .trans_b = (bits & 2) != 0,
                   .bias = (bits & 4) != 0});
@@ -45,11 +50,11 @@ struct Inputs {
 };
 
 Inputs random_inputs(const GemmProblem& p, bool integers) {
-  Random random(static_cast<std::uint64_t>(p.m * 10007 + p.n * 101 + p.k));
+  Random random(static_cast<std::uint64_t>(p.m * 10007 + p.n * 101 + p.k + p.batch));
   const auto values = [&](std::int64_t size) {
     return integers ? random.integer_vector(size) : random.uniform_vector(size);
   };
-  return {values(p.m * p.k), values(p.k * p.n), values(p.n)};
+  return {values(p.batch * p.m * p.k), values(p.batch * p.k * p.n), values(p.n)};
 }
 
 /// A buffer that begins one element after an aligned address and ends with its block.
@@ -78,7 +83,7 @@ Values run(const Backend& backend, const Variant<GemmProblem, GemmArgs>& variant
            const GemmProblem& p, const Inputs& in) {
   const Displaced a(backend, p.dtype, in.a), b(backend, p.dtype, in.b),
       bias(backend, p.dtype, in.bias);
-  const Values unwritten(static_cast<std::size_t>(p.m * p.n), std::nan(""));
+  const Values unwritten(static_cast<std::size_t>(p.batch * p.m * p.n), std::nan(""));
   const Displaced y(backend, p.dtype, unwritten);
   const DeviceBuffer prepared(backend, DType::u8, variant.prepared_size(p));
   if (variant.prepared_size(p) > 0) variant.prepare({}, p, b.view(), prepared);
@@ -146,6 +151,40 @@ TEST_CASE("gemm on cpu: same bits for every thread count") {
     });
   }
   set_thread_count(threads);
+}
+
+TEST_CASE("gemm: a matrix of a batch has the bits it has alone") {
+  for (const Backend& backend : tested_backends()) {
+    INFO("backend ", backend.name);
+    for (const Size& size : {Size{15, 33, 17, 7}, Size{40, 50, 600, 2}, Size{170, 160, 160, 2}}) {
+      for_each_form(size, [&](const GemmProblem& p) {
+        const Inputs in = random_inputs(p, false);
+        GemmProblem one = p;
+        one.batch = 1;
+        for (const auto& variant : backend.gemm.run.all()) {
+          if (!variant.supports(p)) continue;
+          CAPTURE(p);
+          const Values whole = run(backend, variant, p, in);
+          const auto part = [](const Values& of, std::int64_t piece, std::int64_t t) {
+            return Values(of.begin() + t * piece, of.begin() + (t + 1) * piece);
+          };
+          for (std::int64_t t = 0; t < p.batch; ++t) {
+            const Inputs own = {part(in.a, p.m * p.k, t), part(in.b, p.k * p.n, t), in.bias};
+            CHECK(run(backend, variant, one, own) == part(whole, p.m * p.n, t));
+          }
+        }
+      });
+    }
+  }
+}
+
+TEST_CASE("gemm: problems print, and count their work") {
+  const GemmProblem p{
+      .m = 2, .n = 3, .k = 5, .batch = 7, .trans_b = true, .bias = true, .dtype = DType::f64};
+  CHECK(concat(p) == "7 times [2, 5] x [5, 3]^T f64 + bias");
+  CHECK(concat(GemmProblem{.m = 2, .n = 3, .k = 5, .trans_a = true}) == "[2, 5]^T x [5, 3] f32");
+  CHECK(p.multiply_adds() == 7 * 2 * 3 * 5);
+  CHECK(p.bytes() == (7 * (10 + 15 + 6) + 3) * 8);
 }
 
 TEST_CASE("gemm: cpu refuses f64") {

@@ -1,12 +1,15 @@
-// memory: alignment, copies, fill, refusals.
+// memory: alignment, copies, fill, cast, refusals.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "tests/support/backends.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
+#include "tests/support/thread_counts.h"
 
 namespace tl::test {
 namespace {
@@ -67,6 +70,92 @@ TEST_CASE("memory.fill rounds to the dtype") {
     CHECK(f64.read() == std::vector<double>(3, 0.1));
     CHECK(i32.read() == std::vector<double>(3, -3));
   }
+}
+
+TEST_CASE("memory.fill refuses what an integer dtype does not hold") {
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const Backend& b : tested_backends()) {
+    if (!b.memory.fill) continue;
+    CAPTURE(std::string(b.name));
+    const DeviceBuffer i32(b, DType::i32, 3), u8(b, DType::u8, 3);
+    for (const double value : {-0.6, 255.6, 1e20, -inf, inf, std::nan("")}) {
+      CHECK_THROWS_AS(b.memory.fill({}, value, u8), Error);
+    }
+    CHECK_THROWS_WITH_AS(b.memory.fill({}, 2147483648.0, i32),
+                         "memory.fill: 2.14748e+09 does not fit into i32", Error);
+    CHECK_THROWS_AS(b.memory.fill({}, -2147483648.6, i32), Error);
+    CHECK(u8.read() == std::vector<double>(3, 123));  // as it was made
+    b.memory.fill({}, 255.4, u8);
+    b.memory.fill({}, -2147483648.0, i32);
+    CHECK(u8.read() == std::vector<double>(3, 255));
+    CHECK(i32.read() == std::vector<double>(3, -2147483648.0));
+  }
+}
+
+std::vector<double> cast(const Backend& b, DType from, DType to, const std::vector<double>& values,
+                         std::int64_t offset = 0) {
+  const DeviceBuffer x(b, from, values, offset);
+  const DeviceBuffer y(b, to, static_cast<std::int64_t>(values.size()), offset);
+  b.memory.cast({}, x, y);
+  return y.read();
+}
+
+TEST_CASE("memory.cast: between all dtypes, numbers that both hold") {
+  for_each_backend([](const Backend& b) {
+    if (!b.memory.cast) return;
+    const DType dtypes[] = {DType::f32, DType::f64, DType::i32, DType::u8};
+    for (const DType from : dtypes) {
+      for (const DType to : dtypes) {
+        for (const std::int64_t size : {0, 1, 17, 40000}) {
+          INFO(concat(from, " to ", to, ", ", size));
+          const std::vector<double> values = Random(1).integer_vector(size, 0, 255);
+          CHECK((cast(b, from, to, values, 1) == values));
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("memory.cast: fractions, ends of the range, infinities, NaN") {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  for_each_backend([&](const Backend& b) {
+    if (!b.memory.cast) return;
+    // 20 numbers: more than a vector of every instruction set, and a remainder.
+    std::vector<double> floats = {0.9, -0.9, 2.5, -2.5, 254.5, 255.5, 256, -1,     1e20, -1e20,
+                                  inf, -inf, nan, 300,  1e9,   -1e9,  0,   127.99, 128,  1};
+    const std::vector<double> bytes = {0,   0, 2, 0,   254, 255, 255, 0,   255, 0,
+                                       255, 0, 0, 255, 255, 0,   0,   127, 128, 1};
+    const std::vector<double> words = {
+        0,          0,           2, -2,  254, 255,  256, -1,  2147483647, -2147483648,
+        2147483647, -2147483648, 0, 300, 1e9, -1e9, 0,   127, 128,        1};
+    for (const DType from : {DType::f32, DType::f64}) {
+      CAPTURE(from);
+      CHECK(cast(b, from, DType::u8, floats) == bytes);
+      CHECK(cast(b, from, DType::i32, floats) == words);
+    }
+    CHECK(cast(b, DType::f64, DType::i32, {2147483646.9, -2147483647.9, 2147483647.5}) ==
+          std::vector<double>{2147483646, -2147483647, 2147483647});
+    CHECK(cast(b, DType::i32, DType::u8, {-1, 256, 255, -2147483648.0, 2147483647}) ==
+          std::vector<double>{0, 255, 255, 0, 255});
+    // Rounded to the nearest float: 2^24 + 1 lies between two, 0.1 near none.
+    CHECK(cast(b, DType::i32, DType::f32, {16777217, -3}) == std::vector<double>{16777216, -3});
+    CHECK(cast(b, DType::f64, DType::f32, {0.1}) == std::vector<double>{static_cast<double>(0.1f)});
+    const auto special = cast(b, DType::f64, DType::f32, {inf, -inf, nan});
+    CHECK(special[0] == inf);
+    CHECK(special[1] == -inf);
+    CHECK(std::isnan(special[2]));
+  });
+}
+
+TEST_CASE("memory.cast: refuses unequal sizes; same bits for every thread count") {
+  for (const Backend& b : tested_backends()) {
+    if (!b.memory.cast) continue;
+    const DeviceBuffer x(b, DType::f32, 4), shorter(b, DType::u8, 3);
+    CHECK_THROWS_AS(b.memory.cast({}, x, shorter), Error);
+  }
+  const auto values = Random(2).uniform_vector(50000, -300, 300);
+  check_same_for_all_thread_counts(
+      [&] { return cast(cpu_backend(), DType::f32, DType::u8, values); });
 }
 
 TEST_CASE("memory.copy refuses unequal size and dtype") {

@@ -1,0 +1,105 @@
+// softmax: chunks of rows, lanes along the columns, Highway's exp (at most 1 ulp off).
+#include "kernels/cpu/simd_target.h"
+//
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/softmax.cpp"
+#include "hwy/foreach_target.h"
+//
+#include <limits>
+
+#include "hwy/contrib/math/math-inl.h"
+#include "kernels/cpu/floats.h"
+#include "kernels/cpu/install.h"
+#include "kernels/cpu/loops-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tl::cpu::HWY_NAMESPACE {
+namespace {
+
+/// e^x. Highway's returns 0 for NaN, which would turn a network that has diverged into a sound one.
+template <class D, class V>
+V exp_or_nan(D d, V x) {
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
+}
+
+float max_of(const float* x, std::int64_t size) {
+  const hn::ScalableTag<float> d;
+  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  auto vector_max = hn::Set(d, -std::numeric_limits<float>::infinity());
+  std::int64_t i = 0;
+  for (; i + lanes <= size; i += lanes) vector_max = hn::Max(vector_max, hn::LoadU(d, x + i));
+  float max = hn::GetLane(hn::MaxOfLanes(d, vector_max));
+  for (; i < size; ++i) max = std::max(max, x[i]);
+  return max;
+}
+
+void forward_row(const float* x, float* y, std::int64_t columns) {
+  const float max = max_of(x, columns);
+  for_each_vector({0, columns}, [=](auto d, std::int64_t j) {
+    hn::StoreU(exp_or_nan(d, hn::Sub(hn::LoadU(d, x + j), hn::Set(d, max))), d, y + j);
+  });
+  const float sum = sum_of(columns, [=](auto d, std::int64_t j) { return hn::LoadU(d, y + j); });
+  for_each_vector({0, columns}, [=](auto d, std::int64_t j) {
+    hn::StoreU(hn::Div(hn::LoadU(d, y + j), hn::Set(d, sum)), d, y + j);
+  });
+}
+
+void backward_row(const float* y, const float* dy, float* dx, std::int64_t columns) {
+  const float sum = sum_of(columns, [=](auto d, std::int64_t j) {
+    return hn::Mul(hn::LoadU(d, dy + j), hn::LoadU(d, y + j));
+  });
+  for_each_vector({0, columns}, [=](auto d, std::int64_t j) {
+    const auto centred = hn::Sub(hn::LoadU(d, dy + j), hn::Set(d, sum));
+    hn::StoreU(hn::Mul(hn::LoadU(d, y + j), centred), d, dx + j);
+  });
+}
+
+void forward(const float* x, float* y, std::int64_t rows, std::int64_t columns) {
+  parallel_ranges(rows, rows_per_chunk(columns), [=](Range chunk) {
+    for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
+      forward_row(x + i * columns, y + i * columns, columns);
+    }
+  });
+}
+
+void backward(const float* y, const float* dy, float* dx, std::int64_t rows, std::int64_t columns) {
+  parallel_ranges(rows, rows_per_chunk(columns), [=](Range chunk) {
+    for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
+      backward_row(y + i * columns, dy + i * columns, dx + i * columns, columns);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace tl::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tl::cpu {
+namespace {
+
+HWY_EXPORT(forward);
+HWY_EXPORT(backward);
+
+void run_forward(Stream, std::int64_t columns, ConstView x, View y) {
+  const char* op = "softmax.forward";
+  if (y.size == 0) return;
+  HWY_DYNAMIC_DISPATCH(forward)(floats(op, x), floats(op, y), y.size / columns, columns);
+}
+
+void run_backward(Stream, std::int64_t columns, ConstView y, ConstView dy, View dx) {
+  const char* op = "softmax.backward";
+  if (dx.size == 0) return;
+  HWY_DYNAMIC_DISPATCH(backward)
+  (floats(op, y), floats(op, dy), floats(op, dx), dx.size / columns, columns);
+}
+
+}  // namespace
+
+void install_softmax(Backend& b) {
+  b.softmax.forward = run_forward;
+  b.softmax.backward = run_backward;
+}
+
+}  // namespace tl::cpu
+#endif
