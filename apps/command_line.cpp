@@ -21,21 +21,31 @@ std::string long_name(const CLI::Option& option) {
   return option.get_lnames().empty() ? option.get_name() : "--" + option.get_lnames()[0];
 }
 
+/// Two columns, the first as wide as it must be.
+std::string table(const std::vector<std::pair<std::string, std::string>>& lines) {
+  std::size_t width = 0;
+  for (const auto& [name, about] : lines) width = std::max(width, name.size());
+  std::string text;
+  for (const auto& [name, about] : lines)
+    text += "  " + name + std::string(width - name.size() + 2, ' ') + about + "\n";
+  return text;
+}
+
 class ShortHelp : public CLI::FormatterBase {
  public:
   std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
-    return usage(*app) + "\n" + app->get_description() + "\n" + option_lines(*app);
+    const bool is_program = app->get_parent() == nullptr;
+    return usage(*app) + app->get_description() + "\n\n" +
+           (is_program ? commands(*app) : options(*app));
   }
 
  private:
   static std::string usage(const CLI::App& app) {
-    std::string text = "Usage: " + (app.get_parent() ? app.get_parent()->get_name() + " " : "");
-    text += app.get_name();
-    if (!app.get_subcommands({}).empty()) return text + " COMMAND [OPTIONS]\n";
+    if (app.get_parent() == nullptr) return "Usage: " + app.get_name() + " COMMAND [OPTIONS]\n";
+    std::string text = "Usage: " + app.get_parent()->get_name() + " " + app.get_name();
     for (const CLI::Option* option : app.get_options()) {
       if (option->get_positional()) {
-        text += " " + option->get_name();
-        if (option->get_items_expected_max() > 1) text += "...";
+        text += " " + option->get_name() + (option->get_items_expected_max() > 1 ? "..." : "");
       } else if (option->get_required()) {
         text += " " + long_name(*option) + " " + value_name(*option);
       }
@@ -43,25 +53,24 @@ class ShortHelp : public CLI::FormatterBase {
     return text + " [OPTIONS]\n";
   }
 
-  static std::string option_lines(const CLI::App& app) {
+  static std::string commands(const CLI::App& app) {
     std::vector<std::pair<std::string, std::string>> lines;
-    std::size_t width = 0;
+    for (const CLI::App* command : app.get_subcommands({})) {
+      const std::string about = command->get_description();
+      lines.emplace_back(command->get_name(), about.substr(0, about.find('\n')));
+    }
+    return table(lines);
+  }
+
+  static std::string options(const CLI::App& app) {
+    std::vector<std::pair<std::string, std::string>> lines;
     for (const CLI::Option* option : app.get_options()) {
-      if (option->get_positional() || option->get_group().empty()) continue;
-      std::string name = "  " + long_name(*option);
-      if (const std::string value = value_name(*option); !value.empty()) name += " " + value;
-      std::string about = option->get_description();
-      const std::string preset = option->get_default_str();
-      if (!preset.empty() && preset != "\"\"") about += " [" + preset + "]";
-      width = std::max(width, name.size());
-      lines.emplace_back(std::move(name), std::move(about));
+      if (option->get_positional() || option == app.get_help_ptr()) continue;
+      const std::string value = value_name(*option), preset = option->get_default_str();
+      lines.emplace_back(long_name(*option) + (value.empty() ? "" : " " + value),
+                         option->get_description() + (preset.empty() ? "" : " [" + preset + "]"));
     }
-    std::string text = "\n";
-    for (auto& [name, about] : lines) {
-      name.resize(width, ' ');
-      text += name + "  " + about + "\n";
-    }
-    return text;
+    return table(lines);
   }
 };
 

@@ -8,13 +8,16 @@
 namespace tl {
 
 /// A subcommand in CLI11's hands, and what to do when it is the one that was typed. run() returns
-/// the exit code, 0 or 1, and may throw Error instead of 1.
+/// the exit code, 0 or 1; it may throw Error instead of 1, and CLI::ValidationError for options
+/// that do not go together.
 struct Command {
   CLI::App* app = nullptr;
   std::function<int()> run;
 };
 
 Command add_train(CLI::App& tlrun);
+Command add_eval(CLI::App& tlrun);
 Command add_predict(CLI::App& tlrun);
+Command add_inspect(CLI::App& tlrun);
 
 }  // namespace tl

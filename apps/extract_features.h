@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <functional>
 #include <vector>
 
-#include "io/batch_loader.h"
+#include "apps/batch_source.h"
 #include "nn/frozen.h"
 
 namespace tl {
@@ -15,15 +15,15 @@ struct Features {
   std::int64_t columns = 0;
   std::vector<float> x;  ///< [rows, columns]
   std::vector<std::int32_t> labels;
-  std::vector<std::int64_t> samples;  ///< positions in the list of samples
-  std::vector<LoadFailure> failures;  ///< pictures that have no row
+  std::vector<std::int64_t> samples;  ///< Batch::indices
 
   std::int64_t rows() const { return static_cast<std::int64_t>(labels.size()); }
 };
 
-/// Loads and preprocesses the samples on worker threads while the network computes; `label` heads
-/// the progress bar.
-Features extract_features(FrozenNetwork& network, Device device, const std::vector<Sample>& samples,
-                          const Preprocessing& preprocessing, const std::string& label);
+/// Runs the pictures [height, width, channels] of `next` through `network`. `progress`, if given,
+/// is told how many are done.
+Features extract_features(FrozenNetwork& network, const Shape& picture, Device device,
+                          const BatchSource& next,
+                          const std::function<void(std::int64_t)>& progress = {});
 
 }  // namespace tl

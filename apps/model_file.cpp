@@ -1,5 +1,6 @@
 #include "apps/model_file.h"
 
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "apps/array_tensor.h"
@@ -8,28 +9,100 @@
 namespace tl {
 namespace {
 
-constexpr const char* kFormat = "tlrun model 1";
+constexpr const char* kModelFormat = "tlrun model 1";
+constexpr const char* kHeadFormat = "tlrun head 1";
+
+/// The attribute's text; "" when there is none.
+std::string attribute(const WeightsFile& file, const std::string& name) {
+  const auto found = file.attributes.find(name);
+  return found == file.attributes.end() ? "" : found->second;
+}
 
 std::optional<ModelInfo> info_of(const WeightsFile& file) {
-  const auto classes = file.attributes.find("classes");
-  const auto preprocessing = file.attributes.find("preprocessing");
-  const auto format = file.attributes.find("format");
-  check(format == file.attributes.end() || format->second == kFormat, "is a '",
-        format == file.attributes.end() ? "" : format->second, "', this program reads '", kFormat,
-        "'");
-  if (classes == file.attributes.end() || preprocessing == file.attributes.end())
-    return std::nullopt;
+  const std::string classes = attribute(file, "classes");
+  const std::string preprocessing = attribute(file, "preprocessing");
+  if (classes.empty() || preprocessing.empty()) return std::nullopt;
   ModelInfo info;
   try {
-    info.classes = nlohmann::json::parse(classes->second).get<std::vector<std::string>>();
+    info.classes = nlohmann::json::parse(classes).get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception&) {
     throw Error("attribute 'classes' is not a list of names");
   }
-  info.preprocessing = preprocessing_from_json(preprocessing->second);
+  info.preprocessing = preprocessing_from_json(preprocessing);
   return info;
 }
 
+ModelFile model_of(const WeightsFile& file) {
+  const std::string format = attribute(file, "format");
+  check(format != kHeadFormat, "is a head alone; its run was stopped before the model was written");
+  check(format.empty() || format == kModelFormat, "is a '", format, "', this program reads '",
+        kModelFormat, "'");
+  ModelFile model;
+  for (const auto& [name, array] : file.arrays) model.tensors.emplace(name, to_tensor(array));
+  model.info = info_of(file);
+  model.config();
+  return model;
+}
+
+std::map<std::string, std::string> attributes_of(const char* format, const ResNet& network,
+                                                 const ModelInfo& info) {
+  return {{"format", format},
+          {"architecture", name_of(network.config)},
+          {"classes", nlohmann::json(info.classes).dump()},
+          {"preprocessing", to_json(info.preprocessing)}};
+}
+
+/// Everything must be in the file.
+void import_all(const ResNet& network, const std::map<std::string, Tensor>& tensors) {
+  const ImportReport report = import_weights(network, tensors);
+  check(report.wrong_shape.empty(), report.wrong_shape.empty() ? "" : report.wrong_shape[0]);
+  check(report.missing.empty(), report.missing.empty() ? "" : report.missing[0], " is missing");
+}
+
+/// The network that write_head_file() was given.
+std::unique_ptr<ResNet> network_of_head(const WeightsFile& file, Placement where) {
+  const Array* weight = file.find("fc.weight");
+  const Array* bias = file.find("fc.bias");
+  check(weight && bias && weight->shape.size() == 2,
+        "the head's fc.weight and fc.bias are missing");
+  const std::string from = attribute(file, "backbone weights");
+  std::map<std::string, Tensor> tensors;
+  ResNetConfig config;
+  std::uint64_t seed = 0;
+  if (from.empty()) {
+    config = resnet_config(attribute(file, "architecture"));
+    seed = std::stoull(attribute(file, "backbone seed"));
+  } else {
+    const ModelFile backbone = read_model_file(from);
+    config = backbone.config();
+    tensors = backbone.tensors;
+  }
+  config.classes = weight->shape[0];
+  Generator random(seed);
+  auto network = std::make_unique<ResNet>(config, random, where);
+  tensors["fc.weight"] = to_tensor(*weight);
+  tensors["fc.bias"] = to_tensor(*bias);
+  if (from.empty()) {
+    import_weights(*network, tensors);
+  } else {
+    import_all(*network, tensors);
+  }
+  check(checksum_of_backbone(*network) == attribute(file, "backbone checksum"), "its backbone, ",
+        from.empty() ? "random weights" : from, ", is not the one that this head was trained on");
+  return network;
+}
+
+std::unique_ptr<ResNet> network_of_model(const WeightsFile& file, Placement where) {
+  const ModelFile model = model_of(file);
+  Generator random(0);
+  auto network = std::make_unique<ResNet>(model.config(), random, where);
+  import_all(*network, model.tensors);
+  return network;
+}
+
 }  // namespace
+
+bool is_head(const std::string& name) { return name.starts_with("fc."); }
 
 ResNetConfig ModelFile::config() const {
   std::map<std::string, Shape> shapes;
@@ -39,15 +112,11 @@ ResNetConfig ModelFile::config() const {
 
 ModelFile read_model_file(const std::filesystem::path& path) {
   const WeightsFile file = read_hdf5(path);
-  ModelFile model;
   try {
-    for (const auto& [name, array] : file.arrays) model.tensors.emplace(name, to_tensor(array));
-    model.info = info_of(file);
-    model.config();
+    return model_of(file);
   } catch (const Error& error) {
     throw Error(path.string() + ": " + error.what());
   }
-  return model;
 }
 
 void write_model_file(const std::filesystem::path& path, const ResNet& network,
@@ -55,28 +124,55 @@ void write_model_file(const std::filesystem::path& path, const ResNet& network,
   WeightsFile file;
   for (const auto& [name, tensor] : export_weights(network))
     file.arrays.emplace_back(name, to_array(tensor));
-  file.attributes = {{"format", kFormat},
-                     {"architecture", name_of(network.config)},
-                     {"classes", nlohmann::json(info.classes).dump()},
-                     {"preprocessing", to_json(info.preprocessing)}};
+  file.attributes = attributes_of(kModelFormat, network, info);
+  write_hdf5(path, file);
+}
+
+std::string checksum_of_backbone(const ResNet& network) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const auto& [name, tensor] : network.state()) {
+    if (is_head(name)) continue;
+    for (const float value : tensor.to_vector<float>()) {
+      std::uint32_t bits;
+      std::memcpy(&bits, &value, sizeof(bits));
+      hash = (hash ^ bits) * 0x100000001b3;
+    }
+  }
+  char text[17];
+  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(hash));
+  return text;
+}
+
+void write_head_file(const std::filesystem::path& path, const ResNet& network,
+                     const ModelInfo& info, const BackboneSource& source) {
+  WeightsFile file;
+  for (const auto& [name, tensor] : network.state()) {
+    if (is_head(name)) file.arrays.emplace_back(name, to_array(tensor.detached()));
+  }
+  file.attributes = attributes_of(kHeadFormat, network, info);
+  file.attributes["backbone weights"] =
+      source.weights.empty() ? "" : std::filesystem::absolute(source.weights).string();
+  file.attributes["backbone seed"] = std::to_string(source.seed);
+  file.attributes["backbone checksum"] = source.checksum;
   write_hdf5(path, file);
 }
 
 LoadedModel load_model(const std::filesystem::path& path, Placement where) {
-  const ModelFile file = read_model_file(path);
-  check(file.info.has_value(), path.string(),
-        ": holds weights alone, no class names; only a file that tlrun train wrote can predict");
-  const ResNetConfig config = file.config();
-  check(config.classes == static_cast<std::int64_t>(file.info->classes.size()), path.string(),
-        ": its head has ", config.classes, " outputs, but it names ", file.info->classes.size(),
-        " classes");
-  Generator random(0);
-  LoadedModel model{std::make_unique<ResNet>(config, random, where), *file.info};
-  const ImportReport report = import_weights(*model.network, file.tensors);
-  check(report.missing.empty(), path.string(), ": ",
-        report.missing.empty() ? "" : report.missing[0], " is missing");
-  check(report.wrong_shape.empty(), path.string(), ": ",
-        report.wrong_shape.empty() ? "" : report.wrong_shape[0]);
+  const WeightsFile file = read_hdf5(path);
+  LoadedModel model;
+  try {
+    const auto info = info_of(file);
+    check(info.has_value(),
+          "holds weights alone, no class names; only a file that tlrun train wrote can predict");
+    model.info = *info;
+    model.network = attribute(file, "format") == kHeadFormat ? network_of_head(file, where)
+                                                             : network_of_model(file, where);
+    const std::int64_t outputs = model.network->config.classes;
+    check(outputs == std::ssize(model.info.classes), "its head has ", outputs,
+          " outputs, but it names ", model.info.classes.size(), " classes");
+  } catch (const Error& error) {
+    throw Error(path.string() + ": " + error.what());
+  }
   model.network->eval();
   return model;
 }

@@ -1,7 +1,10 @@
 // A model on disk: weights in torchvision's names and order, and in the file's attributes what they
 // do not say: class names and preprocessing. Plain weights files have none of the attributes.
+// While a frozen backbone's head is trained, a file may hold the head alone and say where the rest
+// is.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -10,6 +13,7 @@
 #include <vector>
 
 #include "io/preprocess.h"
+#include "io/weights_file.h"
 #include "models/resnet.h"
 #include "models/weight_names.h"
 
@@ -35,7 +39,26 @@ ModelFile read_model_file(const std::filesystem::path& path);
 void write_model_file(const std::filesystem::path& path, const ResNet& network,
                       const ModelInfo& info);
 
-/// A network with the file's head and class names; throws when tensors are missing or do not fit.
+/// Where a frozen backbone came from.
+struct BackboneSource {
+  std::string weights;     ///< file; empty: random weights of the network's architecture
+  std::uint64_t seed = 0;  ///< of random weights
+  std::string checksum;    ///< checksum_of_backbone(), 16 hexadecimal digits
+};
+
+/// FNV-1a over the numbers of all tensors but the head's.
+std::string checksum_of_backbone(const ResNet& network);
+
+/// Writes the head of `network` and where the rest came from; as atomic as the above.
+void write_head_file(const std::filesystem::path& path, const ResNet& network,
+                     const ModelInfo& info, const BackboneSource& source);
+
+/// Whether a tensor belongs to the head.
+bool is_head(const std::string& name);
+
+/// A network with the file's head and class names, in evaluation mode. A head file's backbone is
+/// read, or drawn, anew. Throws when tensors are missing or do not fit, or when the backbone is not
+/// the one that the head was trained on.
 struct LoadedModel {
   std::unique_ptr<ResNet> network;
   ModelInfo info;

@@ -5,22 +5,30 @@
 #include "apps/predict.h"
 
 namespace tl {
+namespace {
+
+constexpr const char* kAbout = R"(Classifies pictures by a model that train wrote.
+  tlrun predict cat.jpg new/                     files, and all pictures in a folder
+  tlrun predict --model runs/3 cat.jpg           by the best model of that run
+  tlrun predict --json new/ | jq .class          an object per line)";
+
+}  // namespace
 
 Command add_predict(CLI::App& tlrun) {
   struct Options : PredictOptions {
     MachineOptions machine;
   };
   const auto o = std::make_shared<Options>();
-  CLI::App& c = *tlrun.add_subcommand("predict", R"(Classifies pictures with a trained model.
-
-  tlrun predict cat.jpg dog.jpg                  with the newest model in runs/
-  tlrun predict --model runs/1/best.h5 cat.jpg   with that one)");
-  c.add_option("IMAGE", o->images)->required();
-  c.add_option("--model", o->model, "default: best.h5 of the newest run")->type_name("FILE");
+  CLI::App& c = *tlrun.add_subcommand("predict", kAbout);
+  c.add_option("PICTURE", o->images, "files and folders")->required();
+  c.add_option("--model", o->model, "file, or folder of a run [the newest run with a model]")
+      ->type_name("FILE");
   c.add_option("--top", o->top, "classes to print")
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::Range(1, 1000));
+  c.add_flag("--json", o->json, "a JSON object per picture and line");
+  c.add_flag("--strict", o->strict, "stop at a broken picture instead of skipping it");
   add_machine_options(c, o->machine);
   return {&c, [o] {
             o->device = name_of(o->machine.use());

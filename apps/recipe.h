@@ -9,6 +9,7 @@
 
 #include "engine/ops.h"
 #include "nn/optimizer.h"
+#include "nn/schedule.h"
 
 namespace tl {
 
@@ -17,11 +18,11 @@ struct Recipe {
   double learning_rate = 1e-3;
   std::uint64_t seed = 0;
   int epochs = 10;                    ///< what the schedule stretches over
-  std::string optimizer = "adam";     ///< adam, adamw or sgd
+  std::string optimizer = "adam";     ///< adam, adamw, sgd
   double momentum = 0.9;              ///< of sgd
   double weight_decay = 0;            ///< decoupled for adamw
-  std::string schedule = "constant";  ///< constant, step or cosine
-  double warmup = 0;                  ///< epochs in which the rate rises from 0
+  std::string schedule = "constant";  ///< constant; step: a tenth after each third; cosine: to 0
+  double warmup = 0;                  ///< epochs in which the rate first rises
   double clip = 0;                    ///< largest norm of all gradients together; 0: any
   double label_smoothing = 0;
   bool balanced = false;  ///< each class weighs the same in the loss, however many pictures it has
@@ -34,8 +35,10 @@ ClassCounts count_classes(const std::vector<std::int32_t>& labels, std::int64_t 
 /// Minimises a recipe's loss over parameters, batch by batch.
 class Descent {
  public:
-  /// Throws Error when the recipe names what does not exist or there is no picture.
-  Descent(std::vector<NamedTensor> parameters, const Recipe& recipe, const ClassCounts& counts);
+  /// Of those parameters that require gradients. Throws Error when there is none, when the recipe
+  /// names what does not exist, or when there is no picture.
+  Descent(const std::vector<NamedTensor>& parameters, const Recipe& recipe,
+          const ClassCounts& counts);
 
   /// One step against the gradient of the recipe's loss of logits [n, classes]; returns that loss.
   double step(const Tensor& logits, const Tensor& labels);
@@ -44,11 +47,10 @@ class Descent {
   double learning_rate() const { return optimizer_->learning_rate; }
 
  private:
-  std::vector<NamedTensor> parameters_;
-  Recipe recipe_;
-  std::int64_t steps_per_epoch_;
-  std::int64_t steps_ = 0;
   std::unique_ptr<Optimizer> optimizer_;
+  Schedule schedule_;
+  CrossEntropyOptions loss_;
+  std::int64_t steps_ = 0;
 };
 
 }  // namespace tl

@@ -1,11 +1,14 @@
 #include "apps/run_folder.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <string>
 
+#include "io/check_system.h"
+#include "io/unique_fd.h"
 #include "kernels/error.h"
 
 namespace tl {
@@ -34,6 +37,15 @@ void check_made(const std::error_code& error, const fs::path& path) {
   check(!error, path.string(), ": cannot be created: ", error.message());
 }
 
+/// The best model in a run's folder; empty if there is none.
+fs::path model_in(const fs::path& folder) {
+  std::error_code ignored;
+  for (const char* name : {"best.h5", "best_head.h5"}) {
+    if (fs::exists(folder / name, ignored)) return folder / name;
+  }
+  return {};
+}
+
 /// Of two programs that want the same number, one makes the folder and the other goes on.
 fs::path make_numbered_folder() {
   std::error_code error;
@@ -60,18 +72,39 @@ RunFolder::RunFolder(const fs::path& wanted) : path_(wanted) {
     check_made(error, wanted);
   }
   check(access(path_.c_str(), W_OK) == 0, path_.string(), ": is not writable");
-  check(!fs::exists(model()), model().string(), ": exists already; choose another folder");
+  for (const fs::path& file : {best(), last(), best_head(), last_head(), metrics(), config()})
+    check(!fs::exists(file), file.string(), ": exists already; choose another folder");
 }
 
 RunFolder::~RunFolder() {
   std::error_code ignored;
+  if (model_in(path_).empty()) {
+    fs::remove(metrics(), ignored);
+    fs::remove(config(), ignored);
+  }
   if (is_new_) fs::remove(path_, ignored);  // fails, as it should, when there is something in it
 }
 
-fs::path newest_model() {
-  const int run = largest_run([](const fs::path& p) { return fs::exists(p / "best.h5"); });
-  check(run > 0, "runs: no model here yet; train one, or name one with --model");
-  return run_path(run) / "best.h5";
+void RunFolder::append_metrics(const std::string& line) const {
+  const UniqueFd file(open(metrics().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
+  check_system(file.get() >= 0, metrics().string());
+  const std::string bytes = line + "\n";
+  check_system(write(file.get(), bytes.data(), bytes.size()) == std::ssize(bytes),
+               metrics().string());
+}
+
+fs::path find_model(const fs::path& given) {
+  if (given.empty()) {
+    const int run = largest_run([](const fs::path& p) { return !model_in(p).empty(); });
+    check(run > 0, "runs: no model here yet; train one, or name one with --model");
+    return model_in(run_path(run));
+  }
+  std::error_code ignored;
+  if (!fs::is_directory(given, ignored)) return given;
+  const fs::path model = model_in(given);
+  check(!model.empty(), given.string(), ": holds no model",
+        fs::exists(given / "config.json") ? "; its run ended before its first epoch did" : "");
+  return model;
 }
 
 }  // namespace tl

@@ -2,12 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <vector>
 
-#include "engine/tensor.h"
-#include "io/batch_loader.h"
+#include "apps/batch_source.h"
 #include "nn/frozen.h"
 
 namespace tl {
@@ -27,14 +25,19 @@ struct Predictions {
   std::vector<std::int64_t> samples;  ///< Batch::indices
 
   std::int64_t rows() const { return static_cast<std::int64_t>(labels.size()); }
-  /// The most probable class of each row (of equal ones, the first).
+  /// The most probable class of each row (of equal ones, the first); throws for a NaN.
   std::vector<std::int32_t> answers() const;
-  /// nullopt when there is no row.
+  /// nullopt when there is no row. With a NaN in log_p, the loss is one and nothing is right.
   std::optional<Score> score() const;
 };
 
-/// Runs all batches of `next` (pixels [n, picture...]) through `network`, which gives logits.
+/// Runs the pictures [height, width, channels] of `next` through `network`, which gives logits.
+/// `progress`, if given, is told how many are done.
 Predictions predict_all(FrozenNetwork& network, const Shape& picture, Device device,
-                        const std::function<bool(Batch&)>& next);
+                        const BatchSource& next,
+                        const std::function<void(std::int64_t)>& progress = {});
+
+/// The batch on the device: x [n, height, width, channels].
+Tensor pixels_of(const Batch& batch, const Shape& picture, Device device);
 
 }  // namespace tl

@@ -11,13 +11,15 @@
 
 namespace {
 
-constexpr const char* kAbout = R"(Fine-tunes a pretrained ResNet on a folder of pictures.
+constexpr const char* kAbout = R"(Teaches a pretrained ResNet to tell your pictures apart.
 
-  tlrun --weights resnet18.h5 --data imgs/           train a new head, write runs/N/best.h5
-  tlrun predict imgs/new/*.jpg                       classify with the newest model
-  tlrun predict --model runs/1/best.h5 cat.jpg       classify with that one
+  tlrun --weights resnet18.h5 --data imgs/       train a new head; writes runs/N/best.h5
+  tlrun eval --data imgs/                        how good the newest model is, class by class
+  tlrun predict new/*.jpg                        classify with it
+  tlrun inspect resnet18.h5                      what is in a file
 
-imgs/ holds one folder of pictures per class, or train/ and val/ with such folders.)";
+imgs/ holds a folder of pictures per class, or train/ and val/ with such folders. Without a
+command, options mean train. tlrun COMMAND --help lists a command's options.)";
 
 bool asks_for_program(const std::string& word) {
   return word == "-h" || word == "--help" || word == "--version";
@@ -36,7 +38,8 @@ int main(int argc, char** argv) {
   tl::use_short_help(app);
   app.set_version_flag("--version", TL_VERSION, "print the version");
   app.require_subcommand(1);
-  const std::vector<tl::Command> commands = {tl::add_train(app), tl::add_predict(app)};
+  const std::vector<tl::Command> commands = {tl::add_train(app), tl::add_eval(app),
+                                             tl::add_predict(app), tl::add_inspect(app)};
 
   std::vector<std::string> names;
   for (const tl::Command& command : commands) names.push_back(command.app->get_name());
@@ -55,14 +58,12 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 begins at the back
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return wrong_usage(tl::explain_wrong_usage(app, error), "tlrun " + words[0]);
-  }
-  try {
     for (const tl::Command& command : commands) {
       if (command.app->parsed()) return command.run();
     }
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return wrong_usage(tl::explain_wrong_usage(app, error), "tlrun " + words[0]);
   } catch (const std::exception& error) {
     std::fflush(stdout);
     std::fprintf(stderr, "tlrun: %s\n", error.what());

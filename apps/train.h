@@ -1,9 +1,11 @@
-// tlrun train: a new head on a frozen, pretrained ResNet.
+// tlrun train: fits a ResNet to a folder of pictures: a new head on a frozen, pretrained network,
+// or any part of the network, or all of it from random weights.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
+#include "apps/recipe.h"
 #include "engine/device.h"
 
 namespace tl {
@@ -11,17 +13,25 @@ namespace tl {
 struct TrainOptions {
   std::string weights;            ///< file; empty: random weights of `arch`
   std::string arch = "resnet18";  ///< used without weights
-  std::string data;               ///< folder of pictures
-  std::string out;                ///< folder of the run; empty: runs/N
+  bool scratch = false;           ///< everything is trained, from random weights
+  std::string unfreeze;           ///< patterns of parameters to train beside the head; "all"
+  bool augment = false;
+  std::string data;  ///< folder of pictures
+  std::string out;   ///< folder of the run; empty: runs/N
+  int size = 0;      ///< pixels of a picture's side; 0: as the weights say, or the architecture
   std::string device = "cpu";
-  int epochs = 10;
-  std::int64_t batch_size = 32;
-  double learning_rate = 1e-3;
+  Recipe recipe;              ///< learning_rate 0: usual_rate()
   double val_fraction = 0.2;  ///< where the data has no validation folder
-  std::uint64_t seed = 0;
+  bool strict = false;        ///< the first broken picture ends the run
+
+  bool trains_head_alone() const { return unfreeze.empty() && !scratch; }
 };
 
-/// Prints what it does, writes best.h5 into the run's folder. Throws Error.
+/// The learning rate where none is given: of Adam 1e-3, or 1e-4 where pretrained weights are
+/// trained, for they shall not be forgotten; of SGD ten times that.
+double usual_rate(const TrainOptions& options);
+
+/// Prints what it does, fills the run's folder. Throws Error.
 void train(const TrainOptions& options);
 
 }  // namespace tl

@@ -26,13 +26,13 @@ Features two_clouds(std::int64_t rows, std::uint64_t seed) {
   return f;
 }
 
-constexpr HeadOptions kOptions{.batch_size = 8, .learning_rate = 0.05, .seed = 3};
+const Recipe kRecipe{.batch_size = 8, .learning_rate = 0.05, .seed = 3};
 
 }  // namespace
 
 TEST_CASE("a head learns two clouds that a plane separates") {
   const Features train = two_clouds(50, 1), val = two_clouds(20, 2);
-  HeadTrainer trainer(train, 2, kOptions, Device::cpu);
+  HeadTrainer trainer(train, 2, kRecipe, Device::cpu);
   for (int epoch = 0; epoch < 20; ++epoch) trainer.run_epoch();
   CHECK(trainer.evaluate(train)->right == 50);
   CHECK(trainer.evaluate(val)->accuracy == 1);
@@ -41,7 +41,7 @@ TEST_CASE("a head learns two clouds that a plane separates") {
 
 TEST_CASE("every epoch is a new order of all rows") {
   const Features train = two_clouds(50, 1);
-  HeadTrainer trainer(train, 2, kOptions, Device::cpu);
+  HeadTrainer trainer(train, 2, kRecipe, Device::cpu);
   const auto first = trainer.run_epoch(), second = trainer.run_epoch();
   CHECK(first != second);
   for (auto order : {first, second}) {
@@ -53,9 +53,9 @@ TEST_CASE("every epoch is a new order of all rows") {
 TEST_CASE("the same seed gives the same bits, another seed another head") {
   const Features train = two_clouds(30, 1);
   const auto weights = [&](std::uint64_t seed) {
-    HeadOptions options = kOptions;
-    options.seed = seed;
-    HeadTrainer trainer(train, 2, options, Device::cpu);
+    Recipe recipe = kRecipe;
+    recipe.seed = seed;
+    HeadTrainer trainer(train, 2, recipe, Device::cpu);
     trainer.run_epoch();
     return trainer.head.weight.to_vector<float>();
   };
@@ -65,7 +65,7 @@ TEST_CASE("the same seed gives the same bits, another seed another head") {
 
 TEST_CASE("a score is the mean loss and the share of right answers") {
   Features f = two_clouds(4, 1);
-  HeadTrainer trainer(f, 2, kOptions, Device::ref);
+  HeadTrainer trainer(f, 2, kRecipe, Device::ref);
   trainer.head.weight.copy_from(Tensor::zeros({2, 3}, DType::f32, Device::ref));
   trainer.head.bias.copy_from(
       Tensor::from(std::vector<double>{std::log(3.0), 0}, {2}, DType::f32, Device::ref));
@@ -79,8 +79,8 @@ TEST_CASE("a score is the mean loss and the share of right answers") {
 }
 
 TEST_CASE("no row to train on is an error") {
-  const Features none{.columns = 3, .x = {}, .labels = {}, .samples = {}, .failures = {}};
-  CHECK_THROWS_WITH_AS(HeadTrainer(none, 2, kOptions, Device::cpu),
+  const Features none{.columns = 3, .x = {}, .labels = {}, .samples = {}};
+  CHECK_THROWS_WITH_AS(HeadTrainer(none, 2, kRecipe, Device::cpu),
                        "training: there is no picture to train on", Error);
 }
 

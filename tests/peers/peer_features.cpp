@@ -4,6 +4,7 @@
 
 #include "apps/extract_features.h"
 #include "apps/model_file.h"
+#include "apps/picture_files.h"
 #include "io/hdf5_weights.h"
 #include "kernels/parallel_for.h"
 
@@ -29,10 +30,12 @@ void write_features(const std::string& weights, const std::string& data, Device 
   FrozenNetwork frozen(network, [&network](PlanBuilder& plan, const PlanValue& x) {
     return network.lower_features(plan, x);
   });
+  BrokenPictures broken(false);
   WeightsFile file;
   for (const auto& [set, samples] :
        {std::pair{std::string("train"), folder.train}, {std::string("val"), folder.val}}) {
-    const Features f = extract_features(frozen, device, samples, {}, set);
+    const Features f =
+        extract_features(frozen, {224, 224, 3}, device, batches_of(samples, {}, broken));
     add(file, set + "/features", f.x, {f.rows(), f.columns});
     add(file, set + "/labels", f.labels, {f.rows()});
     std::string paths;

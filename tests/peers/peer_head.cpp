@@ -30,12 +30,12 @@ Features read_features(const WeightsFile& file, const std::string& set) {
   return f;
 }
 
-void train_head(const std::string& features, int epochs, const HeadOptions& options, Device device,
+void train_head(const std::string& features, int epochs, const Recipe& recipe, Device device,
                 const std::string& out) {
   const WeightsFile input = read_hdf5(features);
   const Features train = read_features(input, "train"), val = read_features(input, "val");
   const std::int64_t classes = 1 + *std::max_element(train.labels.begin(), train.labels.end());
-  HeadTrainer trainer(train, classes, options, device);
+  HeadTrainer trainer(train, classes, recipe, device);
   WeightsFile file;
   const auto add_tensor = [&](const std::string& name, const Tensor& x) {
     file.arrays.emplace_back(name, to_array(x.detached()));
@@ -70,17 +70,17 @@ int main(int argc, char** argv) {
   CLI::App app{"Trains a head on features from a file", "peer_head"};
   std::string features, out, device = "cpu";
   int threads = 0, epochs = 10;
-  tl::HeadOptions options;
+  tl::Recipe recipe;
   app.add_option("--features", features)->required();
   app.add_option("--epochs", epochs);
-  app.add_option("--seed", options.seed);
+  app.add_option("--seed", recipe.seed);
   app.add_option("--out", out)->required();
   app.add_option("--device", device);
   app.add_option("--threads", threads);
   CLI11_PARSE(app, argc, argv);
   try {
     if (threads > 0) tl::set_thread_count(threads);
-    tl::train_head(features, epochs, options, tl::parse_device(device), out);
+    tl::train_head(features, epochs, recipe, tl::parse_device(device), out);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "peer_head: %s\n", error.what());
     return 1;

@@ -1,0 +1,105 @@
+// Training of a head alone: the features of each picture are computed once, by the frozen plan.
+#include <chrono>
+#include <cstdio>
+
+#include "apps/extract_features.h"
+#include "apps/head_trainer.h"
+#include "apps/progress.h"
+#include "apps/training_method.h"
+#include "nn/frozen.h"
+
+namespace tl {
+namespace {
+
+class FeatureExtraction {
+ public:
+  FeatureExtraction(TrainingJob& job, const StopSignal& stop)
+      : job_(job), stop_(stop), frozen_(job.network(), [&](PlanBuilder& plan, const PlanValue& x) {
+          return job.network().lower_features(plan, x);
+        }) {}
+
+  Features run(const std::vector<Sample>& samples, const std::string& label) {
+    Progress progress(label, std::ssize(samples));
+    return extract_features(frozen_, job_.picture(), job_.device,
+                            batches_of(samples, job_.start.preprocessing, job_.broken),
+                            [&](std::int64_t done) {
+                              progress.update(done);
+                              refuse_if_stopped(stop_);
+                            });
+  }
+
+ private:
+  TrainingJob& job_;
+  const StopSignal& stop_;
+  FrozenNetwork frozen_;
+};
+
+class HeadMethod : public TrainingMethod {
+ public:
+  HeadMethod(TrainingJob& job, Features train, Features val)
+      : job_(job),
+        train_(std::move(train)),
+        val_(std::move(val)),
+        trainer_(train_, job.classes(), job.options.recipe, job.device),
+        source_{job.options.weights, job.options.recipe.seed, checksum_of_backbone(job.network())} {
+  }
+
+  std::optional<Score> run_epoch(int) override {
+    trainer_.run_epoch();
+    return trainer_.evaluate(train_);
+  }
+  Predictions evaluate() override { return trainer_.predict(val_.rows() ? val_ : train_); }
+  double learning_rate() const override { return trainer_.learning_rate(); }
+
+  void save_best() override {
+    best_weight_ = trainer_.head.weight.detached().clone();
+    best_bias_ = trainer_.head.bias.detached().clone();
+    save_head(job_.folder.best_head());
+  }
+  void save_last() override { save_head(job_.folder.last_head()); }
+
+  void finish() override {
+    use_head(trainer_.head.weight.detached(), trainer_.head.bias.detached());
+    write_model_file(job_.folder.last(), job_.network(), job_.info());
+    use_head(best_weight_, best_bias_);
+    write_model_file(job_.folder.best(), job_.network(), job_.info());
+    std::error_code ignored;
+    std::filesystem::remove(job_.folder.best_head(), ignored);
+    std::filesystem::remove(job_.folder.last_head(), ignored);
+  }
+
+ private:
+  void use_head(const Tensor& weight, const Tensor& bias) {
+    job_.network().fc.weight.copy_from(weight);
+    job_.network().fc.bias.copy_from(bias);
+  }
+  void save_head(const std::filesystem::path& path) {
+    use_head(trainer_.head.weight.detached(), trainer_.head.bias.detached());
+    write_head_file(path, job_.network(), job_.info(), source_);
+  }
+
+  TrainingJob& job_;
+  const Features train_, val_;
+  HeadTrainer trainer_;
+  const BackboneSource source_;
+  Tensor best_weight_, best_bias_;
+};
+
+}  // namespace
+
+std::unique_ptr<TrainingMethod> make_head_method(TrainingJob& job, const StopSignal& stop) {
+  job.network().eval();
+  const auto start = std::chrono::steady_clock::now();
+  FeatureExtraction extraction(job, stop);
+  Features train = extraction.run(job.data.train, "features, training  ");
+  Features val = extraction.run(job.data.val, "features, validation");
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  const std::int64_t pictures = train.rows() + val.rows();
+  std::printf("features  %lld pictures in %.1f s, %.0f pictures/s",
+              static_cast<long long>(pictures), time.count(),
+              static_cast<double>(pictures) / time.count());
+  std::printf(job.broken.count() ? ", %zu skipped\n" : "\n", job.broken.count());
+  return std::make_unique<HeadMethod>(job, std::move(train), std::move(val));
+}
+
+}  // namespace tl

@@ -1,0 +1,30 @@
+#include <memory>
+
+#include "apps/command_line.h"
+#include "apps/commands.h"
+#include "apps/inspect.h"
+
+namespace tl {
+namespace {
+
+constexpr const char* kAbout = R"(Shows what is in a weights file, a run, or a folder of pictures.
+  tlrun inspect resnet18.h5                      architecture, and a line per tensor
+  tlrun inspect runs/3                           the best model of that run
+  tlrun inspect imgs/                            classes and how many pictures each has
+  tlrun inspect --graph resnet18                 the tape of one training step, op by op)";
+
+}  // namespace
+
+Command add_inspect(CLI::App& tlrun) {
+  const auto o = std::make_shared<InspectOptions>();
+  CLI::App& c = *tlrun.add_subcommand("inspect", kAbout);
+  c.add_option("PATH", o->path)->required();
+  c.add_flag("--json", o->json, "one JSON object");
+  c.add_flag("--graph", o->graph, "PATH is a file, or an architecture's name");
+  return {&c, [o] {
+            inspect(*o);
+            return 0;
+          }};
+}
+
+}  // namespace tl
