@@ -1,11 +1,22 @@
-// Contract of cross_entropy: mean negative log-likelihood of the labels under log-probabilities.
+// Contract of cross_entropy: mean negative log-likelihood of targets under log-probabilities, with
+// the options and formulas of PyTorch's cross_entropy.
 //
-//   loss[0] = -(1 / rows) * sum over i of log_p[i, label[i]]
-//   d log_p[i, j] = -dloss[0] / rows where j == label[i], else 0
+//   loss[0] = -(1 / total) * sum over i, j of k[i, j] * log_p[i, j]
+//   k[i, j] = weight[j] * ((1 - label_smoothing) * q[i, j] + label_smoothing / columns)
+//   d log_p[i, j] = -dloss[0] * k[i, j] / total[0]
 //
-// log_p, dlog_p [rows, columns] f32 or f64; labels i32 [rows], each in [0, columns) (checked by the
-// op where they lie on the host, undefined here); loss, dloss [1]. Outputs are overwritten and
-// alias nothing. The sum is taken in f64, in row order. Deterministic.
+// Targets are either labels: q[i, j] = 1 where j == label[i], else 0; rows whose label is
+//   ignore_index have k = 0; total = sum over the other rows of weight[label[i]];
+// or probabilities: q as given; total = rows.
+//
+// All rows ignored: total is 0 and loss is 0 / 0 = NaN, as in PyTorch; dlog_p is 0 there.
+// Labels without smoothing: of a row, only log_p[i, label[i]] is read, so that a probability of 0
+// elsewhere (log_p = -infinity) costs nothing.
+//
+// log_p, dlog_p, probabilities [rows, columns] and weights [columns] f32 or f64; labels i32 [rows],
+// each in [0, columns) or ignore_index (checked by the op where they lie on the host, undefined
+// here); loss, total, dloss [1]. Outputs are overwritten and alias nothing. Sums are taken in f64,
+// in the order of memory. Deterministic.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +27,30 @@
 
 namespace tl {
 
+struct CrossEntropyProblem {
+  std::int64_t rows = 1, columns = 1;
+  double label_smoothing = 0;
+  std::int32_t ignore_index = -100;  ///< of labels
+};
+
+/// Labels or probabilities, one of them present.
+struct CrossEntropyTargets {
+  ConstView labels, probabilities;
+  ConstView weights = {};  ///< absent: all 1
+};
+
+inline double bytes_of(const CrossEntropyTargets& t) {
+  return bytes_of(t.labels) + bytes_of(t.probabilities) + bytes_of(t.weights);
+}
+
 struct CrossEntropyKernels {
-  Slot<void(Stream, std::int64_t columns, ConstView log_p, ConstView labels, View loss)> forward{
-      "cross_entropy.forward"};
-  Slot<void(Stream, std::int64_t columns, ConstView labels, ConstView dloss, View dlog_p)> backward{
-      "cross_entropy.backward"};
+  Slot<void(Stream, const CrossEntropyProblem&, const CrossEntropyTargets&, ConstView log_p,
+            View loss, View total)>
+      forward{"cross_entropy.forward"};
+  /// `total` as forward wrote it.
+  Slot<void(Stream, const CrossEntropyProblem&, const CrossEntropyTargets&, ConstView total,
+            ConstView dloss, View dlog_p)>
+      backward{"cross_entropy.backward"};
 };
 
 }  // namespace tl

@@ -1,10 +1,12 @@
 // Contract of sgd: one step of stochastic gradient descent with momentum over all parameters, as
 // PyTorch defines it (no dampening).
 //
-//   g = dw + weight_decay * w
+//   g = gradient_factor * dw + weight_decay * w
 //   velocity = g in step 1, else momentum * velocity + g
 //   w -= learning_rate * velocity            (momentum 0: w -= learning_rate * g)
+//   nesterov: w -= learning_rate * (g + momentum * velocity)
 //
+// A velocity of zeros is as good as none: a parameter whose first step comes later has that.
 // w and velocity are updated in place and alias nothing. Deterministic.
 #pragma once
 
@@ -19,6 +21,7 @@ namespace tl {
 
 struct SgdProblem {
   double momentum = 0, weight_decay = 0;
+  bool nesterov = false;  ///< with momentum
 };
 
 /// One parameter; all of one size and dtype (f32 or f64). `velocity` is absent when momentum is 0.
@@ -27,6 +30,12 @@ struct SgdTensor {
   ConstView dw;
   View velocity;
 };
+
+inline double bytes_of(std::span<const SgdTensor> tensors) {
+  double bytes = 0;
+  for (const SgdTensor& t : tensors) bytes += bytes_of(t.w) + bytes_of(t.dw) + bytes_of(t.velocity);
+  return bytes;
+}
 
 struct SgdKernels {
   /// As adam.step: `tensors` in host memory, `state` a device pointer.

@@ -1,8 +1,17 @@
 #include "nn/optimizer.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tl {
+namespace {
+
+AdamProblem decoupled(AdamProblem options) {
+  options.decoupled = true;
+  return options;
+}
+
+}  // namespace
 
 Optimizer::Optimizer(std::vector<NamedTensor> parameters, double rate) : learning_rate(rate) {
   check(!parameters.empty(), "optimizer: there are no parameters");
@@ -22,27 +31,60 @@ void Optimizer::clear_gradients() {
   for (const Slot& slot : slots_) slot.w.clear_grad();
 }
 
-const StepState* Optimizer::begin_step() {
+void Optimizer::clip_gradient_norm(double max_norm) {
+  check(max_norm > 0, "optimizer: the norm to clip gradients to must be positive, got ", max_norm);
+  max_norm_ = max_norm;
+}
+
+void Optimizer::step() {
+  std::vector<const Slot*> active;
+  for (Slot& slot : slots_) {
+    if (slot.w.requires_grad() && slot.w.grad()) {
+      active.push_back(&slot);
+    } else {
+      ++slot.missed;
+    }
+  }
+  write_state();
+  if (max_norm_ < std::numeric_limits<double>::infinity()) clip(active);
+  update(active, static_cast<const StepState*>(state_.readable().data));
+}
+
+void Optimizer::write_state() {
   const StepState state{.learning_rate = learning_rate, .step = ++steps_};
   const ConstView host{&state, DType::u8, sizeof(state)};
-  state_.backend().memory.copy_from_host(state_.stream(), host, state_.writable());
-  return static_cast<const StepState*>(state_.readable().data);
+  backend().memory.copy_from_host(state_.stream(), host, state_.writable());
+}
+
+void Optimizer::clip(const std::vector<const Slot*>& active) {
+  std::vector<GradientNormTensor> tensors;
+  for (const Slot* slot : active) tensors.push_back({.dw = slot->w.grad().readable()});
+  const Tensor sums = Tensor::empty({gradient_norm_chunks(tensors)}, DType::f64, state_.device());
+  backend().gradient_norm.clip(state_.stream(), max_norm_, tensors, sums.writable(),
+                               static_cast<StepState*>(state_.writable().data));
+}
+
+double Optimizer::gradient_norm() const {
+  StepState state;
+  const View host{&state, DType::u8, sizeof(state)};
+  backend().memory.copy_to_host(state_.stream(), state_.readable(), host);
+  return state.gradient_norm;
 }
 
 Sgd::Sgd(std::vector<NamedTensor> parameters, double rate, SgdProblem options)
     : Optimizer(std::move(parameters), rate), options_(options) {
+  check(!options.nesterov || options.momentum > 0, "sgd: Nesterov needs a momentum, got ",
+        options.momentum);
   if (options.momentum == 0) return;
   for (Slot& slot : slots_) slot.first = Tensor::zeros_like(slot.w);
 }
 
-void Sgd::step() {
-  const StepState* state = begin_step();
+void Sgd::update(const std::vector<const Slot*>& active, const StepState* state) {
   std::vector<SgdTensor> tensors;
-  for (const Slot& slot : slots_) {
-    if (!slot.w.requires_grad() || !slot.w.grad()) continue;
-    tensors.push_back({.w = slot.w.writable(),
-                       .dw = slot.w.grad().readable(),
-                       .velocity = slot.first ? slot.first.writable() : View{}});
+  for (const Slot* slot : active) {
+    tensors.push_back({.w = slot->w.writable(),
+                       .dw = slot->w.grad().readable(),
+                       .velocity = slot->first ? slot->first.writable() : View{}});
   }
   slots_[0].w.backend().sgd.step(slots_[0].w.stream(), options_, tensors, state);
 }
@@ -55,17 +97,19 @@ Adam::Adam(std::vector<NamedTensor> parameters, double rate, AdamProblem options
   }
 }
 
-void Adam::step() {
-  const StepState* state = begin_step();
+void Adam::update(const std::vector<const Slot*>& active, const StepState* state) {
   std::vector<AdamTensor> tensors;
-  for (const Slot& slot : slots_) {
-    if (!slot.w.requires_grad() || !slot.w.grad()) continue;
-    tensors.push_back({.w = slot.w.writable(),
-                       .dw = slot.w.grad().readable(),
-                       .m = slot.first.writable(),
-                       .v = slot.second.writable()});
+  for (const Slot* slot : active) {
+    tensors.push_back({.w = slot->w.writable(),
+                       .dw = slot->w.grad().readable(),
+                       .m = slot->first.writable(),
+                       .v = slot->second.writable(),
+                       .missed = slot->missed});
   }
   slots_[0].w.backend().adam.step(slots_[0].w.stream(), options_, tensors, state);
 }
+
+AdamW::AdamW(std::vector<NamedTensor> parameters, double rate, AdamProblem options)
+    : Adam(std::move(parameters), rate, decoupled(options)) {}
 
 }  // namespace tl

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "kernels/adam.h"
@@ -11,41 +12,54 @@
 namespace tl {
 
 /// What the optimizers share: the parameters, all different and on one device, and the StepState in
-/// device memory. Steps are counted per optimizer, where PyTorch counts per parameter: one that
-/// gets its first gradient late (unfrozen after some steps) then starts with the small bias
-/// correction of a late step. A new optimizer starts at 0.
+/// device memory. A parameter that is frozen or has no gradient is passed over, and its own count
+/// of steps stands still, as in PyTorch. A new optimizer starts at 0.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
   /// Updates every parameter that requires and has a gradient.
-  virtual void step() = 0;
+  void step();
   void clear_gradients();
+
+  /// From now on every step first scales all gradients by one factor such that their Euclidean
+  /// norm, taken over all of them together, is at most `max_norm` (formula:
+  /// kernels/gradient_norm.h). The gradients themselves stay as they are. Infinity: no clipping.
+  void clip_gradient_norm(double max_norm);
+  /// That norm in the last step, before clipping; 0 if it was not asked for. Waits for the step.
+  double gradient_norm() const;
 
   double learning_rate;
 
  protected:
   Optimizer(std::vector<NamedTensor> parameters, double rate);
-  /// Counts the step and writes the StepState; returns its device pointer.
-  const StepState* begin_step();
 
   struct Slot {
     Tensor w;
-    Tensor first, second;  ///< velocity or moments; absent where not used
+    Tensor first, second;     ///< velocity or moments; absent where not used
+    std::int64_t missed = 0;  ///< steps in which the parameter was passed over
   };
+  /// One kernel call for `active`, the parameters that take part. `state` is a device pointer.
+  virtual void update(const std::vector<const Slot*>& active, const StepState* state) = 0;
+
   std::vector<Slot> slots_;
-  std::int64_t steps_ = 0;
 
  private:
+  void write_state();
+  void clip(const std::vector<const Slot*>& active);
+  const Backend& backend() const { return state_.backend(); }
+
+  std::int64_t steps_ = 0;
+  double max_norm_ = std::numeric_limits<double>::infinity();
   Tensor state_;
 };
 
-/// Stochastic gradient descent; formula: kernels/sgd.h.
+/// Stochastic gradient descent, with momentum and Nesterov's if wanted; formula: kernels/sgd.h.
 class Sgd : public Optimizer {
  public:
   Sgd(std::vector<NamedTensor> parameters, double learning_rate, SgdProblem options = {});
-  void step() override;
 
  private:
+  void update(const std::vector<const Slot*>& active, const StepState* state) override;
   SgdProblem options_;
 };
 
@@ -53,10 +67,17 @@ class Sgd : public Optimizer {
 class Adam : public Optimizer {
  public:
   Adam(std::vector<NamedTensor> parameters, double learning_rate = 1e-3, AdamProblem options = {});
-  void step() override;
 
  private:
+  void update(const std::vector<const Slot*>& active, const StepState* state) override;
   AdamProblem options_;
+};
+
+/// Adam with decoupled weight decay, whether `options` say so or not.
+class AdamW : public Adam {
+ public:
+  AdamW(std::vector<NamedTensor> parameters, double learning_rate = 1e-3,
+        AdamProblem options = {.weight_decay = 0.01});
 };
 
 }  // namespace tl

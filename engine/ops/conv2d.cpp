@@ -12,17 +12,21 @@ Conv2dProblem conv2d_problem(const char* op, const Shape& x, const Shape& w, con
                              DType dtype) {
   check(x.rank() == 4 && w.rank() == 4, op,
         ": needs x [n, h, w, c_in] and filter [c_out, kh, kw, c_in / groups], got ", x, " and ", w);
-  check(o.stride >= 1 && o.dilation >= 1 && o.groups >= 1 && o.pad >= 0, op, ": stride ", o.stride,
-        ", pad ", o.pad, ", dilation ", o.dilation, ", groups ", o.groups,
+  check(o.stride.least() >= 1 && o.dilation.least() >= 1 && o.groups >= 1 && o.pad.least() >= 0, op,
+        ": stride ", o.stride, ", pad ", o.pad, ", dilation ", o.dilation, ", groups ", o.groups,
         ": must be at least 1 (pad: 0)");
-  check_extents(op, {x[1], x[2], w[1], w[2], o.stride, o.pad, o.dilation});
+  check_extents(op, {x[1], x[2], w[1], w[2], o.stride.h, o.stride.w, o.pad.h, o.pad.w, o.dilation.h,
+                     o.dilation.w});
   Conv2dProblem p{.n = x[0], .h = x[1], .w = x[2], .c_in = x[3]};
   p.c_out = w[0];
   p.kh = w[1];
   p.kw = w[2];
-  p.stride_h = p.stride_w = o.stride;
-  p.pad_h = p.pad_w = o.pad;
-  p.dilation_h = p.dilation_w = o.dilation;
+  p.stride_h = o.stride.h;
+  p.stride_w = o.stride.w;
+  p.pad_h = o.pad.h;
+  p.pad_w = o.pad.w;
+  p.dilation_h = o.dilation.h;
+  p.dilation_w = o.dilation.w;
   p.groups = o.groups;
   p.x_dtype = p.w_dtype = p.y_dtype = dtype;
   check(w.size() > 0, op, ": filter ", w, " has no elements");

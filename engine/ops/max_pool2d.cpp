@@ -8,19 +8,28 @@ namespace tl {
 
 MaxPool2dProblem max_pool2d_problem(const char* op, const Shape& x, const MaxPool2dOptions& o) {
   check(x.rank() == 4, op, ": needs x [n, h, w, c], got ", x);
-  check_extents(op, {x[1], x[2], o.kernel, o.stride, o.pad});
-  check(o.kernel >= 1 && o.stride >= 1 && o.pad >= 0 && 2 * o.pad <= o.kernel, op, ": kernel ",
-        o.kernel, ", stride ", o.stride, ", pad ", o.pad,
-        ": kernel and stride must be at least 1, pad at most half the kernel");
+  check_extents(op, {x[1], x[2], o.kernel.h, o.kernel.w, o.stride.h, o.stride.w, o.pad.h, o.pad.w,
+                     o.dilation.h, o.dilation.w});
+  const Extent2 span = {o.dilation.h * (o.kernel.h - 1) + 1, o.dilation.w * (o.kernel.w - 1) + 1};
+  check(o.kernel.least() >= 1 && o.stride.least() >= 1 && o.dilation.least() >= 1 &&
+            o.pad.least() >= 0 && 2 * o.pad.h <= span.h && 2 * o.pad.w <= span.w,
+        op, ": kernel ", o.kernel, ", stride ", o.stride, ", pad ", o.pad, ", dilation ",
+        o.dilation, ": must be at least 1 (pad: 0 to half of what a window spans)");
   const MaxPool2dProblem p{.n = x[0],
                            .h = x[1],
                            .w = x[2],
                            .c = x[3],
-                           .kernel = o.kernel,
-                           .stride = o.stride,
-                           .pad = o.pad};
-  check(p.h + 2 * p.pad >= p.kernel && p.w + 2 * p.pad >= p.kernel, op, ": x ", x, " with pad ",
-        o.pad, " is smaller than the kernel ", o.kernel);
+                           .kernel_h = o.kernel.h,
+                           .kernel_w = o.kernel.w,
+                           .stride_h = o.stride.h,
+                           .stride_w = o.stride.w,
+                           .pad_h = o.pad.h,
+                           .pad_w = o.pad.w,
+                           .dilation_h = o.dilation.h,
+                           .dilation_w = o.dilation.w,
+                           .ceil_mode = o.ceil_mode};
+  check(p.out_h() >= 1 && p.out_w() >= 1, op, ": x ", x, " with pad ", o.pad,
+        " is smaller than the kernel ", o.kernel, ", dilation ", o.dilation);
   check(p.h * p.w <= INT32_MAX, op, ": a picture of ", p.h, " x ", p.w, " is too large");
   return p;
 }

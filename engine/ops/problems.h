@@ -10,5 +10,7 @@ Conv2dProblem conv2d_problem(const char* op, const Shape& x, const Shape& filter
                              const Conv2dOptions& options, DType dtype);
 MaxPool2dProblem max_pool2d_problem(const char* op, const Shape& x,
                                     const MaxPool2dOptions& options);
+AveragePool2dProblem average_pool2d_problem(const char* op, const Shape& x,
+                                            const AveragePool2dOptions& options);
 
 }  // namespace tl

@@ -10,6 +10,8 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/max_pool2d.cpp"
 #include "hwy/foreach_target.h"
 //
+#include <limits>
+
 #include "kernels/cpu/floats.h"
 #include "kernels/cpu/install.h"
 #include "kernels/cpu/loops-inl.h"
@@ -18,36 +20,54 @@ HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
-/// The inputs along one axis of length `size` that window `o` covers.
-Range window(const MaxPool2dProblem& p, std::int64_t size, std::int64_t o) {
-  const std::int64_t first = o * p.stride - p.pad;
-  return {std::max<std::int64_t>(first, 0), std::min(first + p.kernel, size)};
-}
+/// One axis of a problem.
+struct Axis {
+  std::int64_t size, outputs, kernel, stride, pad, dilation;
 
-/// The windows along one axis, of `outputs` in all, that cover input `i`.
-Range windows_over(const MaxPool2dProblem& p, std::int64_t outputs, std::int64_t i) {
-  const std::int64_t past = i + p.pad - p.kernel;  // the last input before window 0 begins to cover
-  return {past < 0 ? 0 : past / p.stride + 1, std::min((i + p.pad) / p.stride + 1, outputs)};
+  /// What window `o` has of the input: every `dilation`th element of a range.
+  Range window(std::int64_t o) const {
+    const std::int64_t first = o * stride - pad, end = first + dilation * (kernel - 1) + 1;
+    const std::int64_t outside = first < 0 ? (-first + dilation - 1) / dilation : 0;
+    return {first + outside * dilation, std::min(end, size)};
+  }
+  /// The windows within whose reach input `i` lies.
+  Range windows_over(std::int64_t i) const {
+    const std::int64_t before = i + pad - dilation * (kernel - 1) - 1;  // what window 0 left behind
+    return {before < 0 ? 0 : before / stride + 1, std::min((i + pad) / stride + 1, outputs)};
+  }
+};
+
+Axis rows_of(const MaxPool2dProblem& p) {
+  return {p.h, p.out_h(), p.kernel_h, p.stride_h, p.pad_h, p.dilation_h};
+}
+Axis columns_of(const MaxPool2dProblem& p) {
+  return {p.w, p.out_w(), p.kernel_w, p.stride_w, p.pad_w, p.dilation_w};
 }
 
 void forward(const MaxPool2dProblem& p, const float* x, float* y, std::int32_t* position) {
-  const std::int64_t out_h = p.out_h(), out_w = p.out_w();
+  const Axis h_axis = rows_of(p), w_axis = columns_of(p);
+  const std::int64_t out_h = h_axis.outputs, out_w = w_axis.outputs;
   parallel_ranges(p.n * out_h, rows_per_chunk(out_w * p.c), [=](Range rows) {
     for (std::int64_t row = rows.begin; row < rows.end; ++row) {
       const float* picture = x + row / out_h * p.h * p.w * p.c;
-      const Range hs = window(p, p.h, row % out_h);
+      const Range hs = h_axis.window(row % out_h);
       for (std::int64_t ow = 0; ow < out_w; ++ow) {
-        const Range ws = window(p, p.w, ow);
+        const Range ws = w_axis.window(ow);
+        const bool empty = hs.begin >= hs.end || ws.begin >= ws.end;
         const std::int64_t output = (row * out_w + ow) * p.c;
         for_each_vector({0, p.c}, [=](auto d, std::int64_t c) {
           const hn::Rebind<std::int32_t, decltype(d)> di;
           const auto index_of = [=](std::int64_t h, std::int64_t w) {
             return hn::Set(di, static_cast<std::int32_t>(h * p.w + w));
           };
-          auto best = hn::LoadU(d, picture + (hs.begin * p.w + ws.begin) * p.c + c);
-          auto best_index = index_of(hs.begin, ws.begin);
-          for (std::int64_t h = hs.begin; h < hs.end; ++h) {
-            for (std::int64_t w = ws.begin; w < ws.end; ++w) {
+          auto best = hn::Set(d, -std::numeric_limits<float>::infinity());
+          auto best_index = hn::Set(di, -1);
+          if (!empty) {
+            best = hn::LoadU(d, picture + (hs.begin * p.w + ws.begin) * p.c + c);
+            best_index = index_of(hs.begin, ws.begin);
+          }
+          for (std::int64_t h = hs.begin; h < hs.end; h += p.dilation_h) {
+            for (std::int64_t w = ws.begin; w < ws.end; w += p.dilation_w) {
               const auto value = hn::LoadU(d, picture + (h * p.w + w) * p.c + c);
               // Larger, or the first NaN: not (value <= best) holds for both, unless best is NaN.
               const auto better = hn::AndNot(hn::Le(value, best), hn::Eq(best, best));
@@ -64,20 +84,21 @@ void forward(const MaxPool2dProblem& p, const float* x, float* y, std::int32_t* 
 }
 
 void backward(const MaxPool2dProblem& p, const float* dy, const std::int32_t* position, float* dx) {
-  const std::int64_t out_h = p.out_h(), out_w = p.out_w();
+  const Axis h_axis = rows_of(p), w_axis = columns_of(p);
   parallel_ranges(p.n * p.h, rows_per_chunk(p.w * p.c), [=](Range rows) {
     for (std::int64_t row = rows.begin; row < rows.end; ++row) {
       const std::int64_t n = row / p.h, h = row % p.h;
-      const Range ohs = windows_over(p, out_h, h);
+      const Range ohs = h_axis.windows_over(h);
       for (std::int64_t w = 0; w < p.w; ++w) {
-        const Range ows = windows_over(p, out_w, w);
+        const Range ows = w_axis.windows_over(w);
         for_each_vector({0, p.c}, [=](auto d, std::int64_t c) {
           const hn::Rebind<std::int32_t, decltype(d)> di;
           const auto here = hn::Set(di, static_cast<std::int32_t>(h * p.w + w));
           auto sum = hn::Zero(d);
           for (std::int64_t oh = ohs.begin; oh < ohs.end; ++oh) {
             for (std::int64_t ow = ows.begin; ow < ows.end; ++ow) {
-              const std::int64_t output = ((n * out_h + oh) * out_w + ow) * p.c + c;
+              const std::int64_t output =
+                  ((n * h_axis.outputs + oh) * w_axis.outputs + ow) * p.c + c;
               const auto is_here = hn::Eq(hn::LoadU(di, position + output), here);
               sum = hn::Add(
                   sum, hn::IfThenElseZero(hn::RebindMask(d, is_here), hn::LoadU(d, dy + output)));

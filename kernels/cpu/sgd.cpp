@@ -20,6 +20,8 @@ void step(const SgdProblem& p, std::span<const SgdTensor> tensors, const StepSta
   // In step 1 the velocity holds nothing yet and must not be read, not even times 0.
   const bool has_velocity = p.momentum != 0, first = state.step == 1;
   const float momentum = static_cast<float>(p.momentum);
+  const float gradient_factor = static_cast<float>(state.gradient_factor);
+  const bool nesterov = p.nesterov;
 
   parallel_tensors(tensors, [=](const SgdTensor& tensor, Range range) {
     float* w = tensor.w.as<float>();
@@ -27,12 +29,16 @@ void step(const SgdProblem& p, std::span<const SgdTensor> tensors, const StepSta
     float* velocity = has_velocity ? tensor.velocity.as<float>() : nullptr;
     for_each_vector(range, [=](auto d, std::int64_t i) {
       const auto old = hn::LoadU(d, w + i);
-      auto g = hn::MulAdd(hn::Set(d, weight_decay), old, hn::LoadU(d, dw + i));
+      const auto scaled = hn::Mul(hn::Set(d, gradient_factor), hn::LoadU(d, dw + i));
+      const auto g = hn::MulAdd(hn::Set(d, weight_decay), old, scaled);
+      auto direction = g;
       if (velocity) {
-        if (!first) g = hn::MulAdd(hn::Set(d, momentum), hn::LoadU(d, velocity + i), g);
-        hn::StoreU(g, d, velocity + i);
+        auto v = g;
+        if (!first) v = hn::MulAdd(hn::Set(d, momentum), hn::LoadU(d, velocity + i), g);
+        hn::StoreU(v, d, velocity + i);
+        direction = nesterov ? hn::MulAdd(hn::Set(d, momentum), v, g) : v;
       }
-      hn::StoreU(hn::NegMulAdd(hn::Set(d, learning_rate), g, old), d, w + i);
+      hn::StoreU(hn::NegMulAdd(hn::Set(d, learning_rate), direction, old), d, w + i);
     });
   });
 }

@@ -12,19 +12,23 @@ void step_tensor(const AdamProblem& p, const AdamTensor& tensor, const StepState
   const T* dw = tensor.dw.as<T>();
   T* m = tensor.m.as<T>();
   T* v = tensor.v.as<T>();
-  const double step = static_cast<double>(state.step);
+  const double step = static_cast<double>(state.step - tensor.missed);
   const T m_correction = static_cast<T>(1 - std::pow(p.beta1, step));
   const T v_correction = static_cast<T>(1 - std::pow(p.beta2, step));
   const T beta1 = static_cast<T>(p.beta1), one_minus_beta1 = static_cast<T>(1 - p.beta1);
   const T beta2 = static_cast<T>(p.beta2), one_minus_beta2 = static_cast<T>(1 - p.beta2);
-  const T epsilon = static_cast<T>(p.epsilon), weight_decay = static_cast<T>(p.weight_decay);
+  const T epsilon = static_cast<T>(p.epsilon);
+  const T decay_in_g = static_cast<T>(p.decoupled ? 0 : p.weight_decay);
+  const T decay_of_w = static_cast<T>(p.decoupled ? p.weight_decay : 0);
   const T learning_rate = static_cast<T>(state.learning_rate);
+  const T gradient_factor = static_cast<T>(state.gradient_factor);
 
   for (std::int64_t i = 0; i < tensor.w.size; ++i) {
-    const T g = dw[i] + weight_decay * w[i];
+    const T g = gradient_factor * dw[i] + decay_in_g * w[i];
     m[i] = beta1 * m[i] + one_minus_beta1 * g;
     v[i] = beta2 * v[i] + one_minus_beta2 * g * g;
-    w[i] -= learning_rate * (m[i] / m_correction) / (std::sqrt(v[i] / v_correction) + epsilon);
+    const T u = (m[i] / m_correction) / (std::sqrt(v[i] / v_correction) + epsilon);
+    w[i] -= learning_rate * (u + decay_of_w * w[i]);
   }
 }
 

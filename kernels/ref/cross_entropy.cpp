@@ -6,28 +6,65 @@
 namespace tl::ref {
 namespace {
 
-void forward(Stream, std::int64_t columns, ConstView log_p_view, ConstView label_view,
-             View loss_view) {
+/// The contract's weight and k.
+template <class T>
+struct Coefficients {
+  const CrossEntropyProblem& p;
+  const std::int32_t* label;
+  const T* probability;
+  const T* weights;
+
+  Coefficients(const CrossEntropyProblem& problem, const CrossEntropyTargets& t)
+      : p(problem),
+        label(t.labels ? t.labels.as<std::int32_t>() : nullptr),
+        probability(t.labels ? nullptr : t.probabilities.as<T>()),
+        weights(t.weights ? t.weights.as<T>() : nullptr) {}
+
+  bool ignored(std::int64_t i) const { return label && label[i] == p.ignore_index; }
+  double weight(std::int64_t j) const { return weights ? static_cast<double>(weights[j]) : 1; }
+  double k(std::int64_t i, std::int64_t j) const {
+    if (ignored(i)) return 0;
+    const double q =
+        label ? (j == label[i] ? 1 : 0) : static_cast<double>(probability[i * p.columns + j]);
+    return weight(j) *
+           ((1 - p.label_smoothing) * q + p.label_smoothing / static_cast<double>(p.columns));
+  }
+  /// Whether a number that the contract does not read is multiplied by 0 here.
+  bool unread(std::int64_t i, std::int64_t j) const {
+    return label && (ignored(i) || (p.label_smoothing == 0 && j != label[i]));
+  }
+};
+
+void forward(Stream, const CrossEntropyProblem& p, const CrossEntropyTargets& targets,
+             ConstView log_p_view, View loss_view, View total_view) {
   with_float("cross_entropy.forward", loss_view.dtype, [&]<class T>(T) {
+    const Coefficients<T> c(p, targets);
     const T* log_p = log_p_view.as<T>();
-    const std::int32_t* label = label_view.as<std::int32_t>();
-    const std::int64_t rows = label_view.size;
-    double sum = 0;
-    for (std::int64_t i = 0; i < rows; ++i) sum += log_p[i * columns + label[i]];
-    *loss_view.as<T>() = static_cast<T>(-sum / static_cast<double>(rows));
+    double sum = 0, total = 0;
+    for (std::int64_t i = 0; i < p.rows; ++i) {
+      if (!c.ignored(i)) total += c.label ? c.weight(c.label[i]) : 1;
+      for (std::int64_t j = 0; j < p.columns; ++j) {
+        if (!c.unread(i, j)) sum += c.k(i, j) * static_cast<double>(log_p[i * p.columns + j]);
+      }
+    }
+    *loss_view.as<T>() = static_cast<T>(-sum / total);
+    *total_view.as<T>() = static_cast<T>(total);
   });
 }
 
-void backward(Stream, std::int64_t columns, ConstView label_view, ConstView dloss_view,
-              View dlog_p_view) {
+void backward(Stream, const CrossEntropyProblem& p, const CrossEntropyTargets& targets,
+              ConstView total_view, ConstView dloss_view, View dlog_p_view) {
   if (dlog_p_view.size == 0) return;
   with_float("cross_entropy.backward", dlog_p_view.dtype, [&]<class T>(T) {
-    const std::int32_t* label = label_view.as<std::int32_t>();
-    const std::int64_t rows = label_view.size;
-    const T share = -*dloss_view.as<T>() / static_cast<T>(rows);
+    const Coefficients<T> c(p, targets);
+    const T share = -*dloss_view.as<T>() / *total_view.as<T>();
     T* dlog_p = dlog_p_view.as<T>();
-    std::fill_n(dlog_p, dlog_p_view.size, T{0});
-    for (std::int64_t i = 0; i < rows; ++i) dlog_p[i * columns + label[i]] = share;
+    std::fill_n(dlog_p, p.rows * p.columns, T{0});
+    for (std::int64_t i = 0; i < p.rows; ++i) {
+      for (std::int64_t j = 0; j < p.columns; ++j) {
+        if (!c.unread(i, j)) dlog_p[i * p.columns + j] = share * static_cast<T>(c.k(i, j));
+      }
+    }
   });
 }
 

@@ -1,6 +1,7 @@
 // max_pool2d: the contract of kernels/max_pool2d.h.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/ref/install.h"
 
@@ -16,27 +17,25 @@ void forward(Stream, const MaxPool2dProblem& p, ConstView x_view, View y_view, V
     for (std::int64_t n = 0; n < p.n; ++n) {
       for (std::int64_t oh = 0; oh < p.out_h(); ++oh) {
         for (std::int64_t ow = 0; ow < p.out_w(); ++ow) {
-          const std::int64_t top = oh * p.stride - p.pad, left = ow * p.stride - p.pad;
-          const std::int64_t first_h = std::max<std::int64_t>(top, 0);
-          const std::int64_t first_w = std::max<std::int64_t>(left, 0);
-          const std::int64_t end_h = std::min(top + p.kernel, p.h);
-          const std::int64_t end_w = std::min(left + p.kernel, p.w);
           for (std::int64_t c = 0; c < p.c; ++c, ++k) {
-            const auto at = [&](std::int64_t h, std::int64_t w) {
-              return x[((n * p.h + h) * p.w + w) * p.c + c];
-            };
-            std::int64_t best_h = first_h, best_w = first_w;
-            for (std::int64_t h = first_h; h < end_h; ++h) {
-              for (std::int64_t w = first_w; w < end_w; ++w) {
-                const T value = at(h, w), best = at(best_h, best_w);
-                if (value > best || (std::isnan(value) && !std::isnan(best))) {
-                  best_h = h;
-                  best_w = w;
+            T best = -std::numeric_limits<T>::infinity();
+            std::int64_t best_at = -1;
+            for (std::int64_t r = 0; r < p.kernel_h; ++r) {
+              const std::int64_t h = oh * p.stride_h - p.pad_h + r * p.dilation_h;
+              if (h < 0 || h >= p.h) continue;
+              for (std::int64_t s = 0; s < p.kernel_w; ++s) {
+                const std::int64_t w = ow * p.stride_w - p.pad_w + s * p.dilation_w;
+                if (w < 0 || w >= p.w) continue;
+                const T value = x[((n * p.h + h) * p.w + w) * p.c + c];
+                const bool first = best_at < 0;
+                if (first || value > best || (std::isnan(value) && !std::isnan(best))) {
+                  best = value;
+                  best_at = h * p.w + w;
                 }
               }
             }
-            y[k] = at(best_h, best_w);
-            if (position) position[k] = static_cast<std::int32_t>(best_h * p.w + best_w);
+            y[k] = best;
+            if (position) position[k] = static_cast<std::int32_t>(best_at);
           }
         }
       }
@@ -55,6 +54,7 @@ void backward(Stream, const MaxPool2dProblem& p, ConstView dy_view, ConstView po
     for (std::int64_t n = 0; n < p.n; ++n) {
       for (std::int64_t i = 0; i < p.out_h() * p.out_w(); ++i) {
         for (std::int64_t c = 0; c < p.c; ++c, ++k) {
+          if (position[k] < 0) continue;
           dx[(n * p.h * p.w + position[k]) * p.c + c] += dy[k];
         }
       }

@@ -10,11 +10,16 @@ void step_tensor(const SgdProblem& p, const SgdTensor& tensor, const StepState& 
   const T* dw = tensor.dw.as<T>();
   T* velocity = p.momentum != 0 ? tensor.velocity.as<T>() : nullptr;
   const T learning_rate = static_cast<T>(state.learning_rate);
+  const T gradient_factor = static_cast<T>(state.gradient_factor);
   const T momentum = static_cast<T>(p.momentum), weight_decay = static_cast<T>(p.weight_decay);
   for (std::int64_t i = 0; i < tensor.w.size; ++i) {
-    T g = dw[i] + weight_decay * w[i];
-    if (velocity) g = velocity[i] = state.step == 1 ? g : momentum * velocity[i] + g;
-    w[i] -= learning_rate * g;
+    const T g = gradient_factor * dw[i] + weight_decay * w[i];
+    T direction = g;
+    if (velocity) {
+      velocity[i] = state.step == 1 ? g : momentum * velocity[i] + g;
+      direction = p.nesterov ? g + momentum * velocity[i] : velocity[i];
+    }
+    w[i] -= learning_rate * direction;
   }
 }
 

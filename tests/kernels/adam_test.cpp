@@ -1,7 +1,9 @@
 // adam: by hand, several steps against ref in f64, many tensors at once.
 #include <doctest/doctest.h>
 
+#include <span>
 #include <string>
+#include <tuple>
 
 #include "tests/support/backends.h"
 #include "tests/support/compare.h"
@@ -35,7 +37,8 @@ std::vector<Values> run(const Backend& b, DType dtype, const AdamProblem& p, int
       dw.emplace_back(b, dtype, random.uniform_vector(kSizes[i]), offset);
       tensors.push_back({w[i], dw[i], m[i], v[i]});
     }
-    const StepStateBuffer state(b, {.learning_rate = 0.01 * step, .step = step});
+    const StepStateBuffer state(
+        b, {.learning_rate = 0.01 * step, .step = step, .gradient_factor = 1.0 / step});
     b.adam.step({}, p, tensors, state.data());
   }
   std::vector<Values> result;
@@ -67,8 +70,38 @@ TEST_CASE("adam by hand") {
   }
 }
 
+TEST_CASE("adam by hand: decoupled decay, gradient factor, missed steps") {
+  for (const Backend& b : tested_backends()) {
+    if (!b.adam.step) continue;
+    CAPTURE(std::string(b.name));
+    const DeviceBuffer dw(b, DType::f32, Values{8}), m0(b, DType::f32, Values{0}),
+        v0(b, DType::f32, Values{0}), m1(b, DType::f32, Values{0}), v1(b, DType::f32, Values{0}),
+        w0(b, DType::f32, Values{3}), w1(b, DType::f32, Values{3});
+    // The parameter that missed two steps is in its first, as the other was in step 1.
+    const AdamTensor first[] = {{w0, dw, m0, v0}};
+    const AdamTensor late[] = {{w1, dw, m1, v1, 2}};
+    const AdamProblem p{
+        .beta1 = 0.5, .beta2 = 0.75, .epsilon = 1, .weight_decay = 0.25, .decoupled = true};
+    const auto step = [&](std::span<const AdamTensor> tensors, std::int64_t number) {
+      b.adam.step(
+          {}, p, tensors,
+          StepStateBuffer(b, {.learning_rate = 2, .step = number, .gradient_factor = 0.5}).data());
+    };
+    step(first, 1);
+    step(late, 3);
+    // g = 8 / 2 without decay: m = 2, v = 4; corrected 4 and 16: w = 3 - 2 * (4 / 5 + 0.25 * 3)
+    for (const auto& [w, m, v] : {std::tuple(&w0, &m0, &v0), std::tuple(&w1, &m1, &v1)}) {
+      CHECK(m->read() == Values{2});
+      CHECK(v->read() == Values{4});
+      check_close(w->read(), {3 - 2 * (0.8 + 0.75)}, 0x1p-18,
+                  "w");  // the difference cancels 5 bits
+    }
+  }
+}
+
 TEST_CASE("adam against ref in f64 over 5 steps") {
   for (const AdamProblem& p : {AdamProblem{}, AdamProblem{.weight_decay = 0.1},
+                               AdamProblem{.weight_decay = 0.1, .decoupled = true},
                                AdamProblem{.beta1 = 0.5, .beta2 = 0.9, .epsilon = 1e-3}}) {
     CAPTURE(p.beta1);
     CAPTURE(p.weight_decay);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/conv2d.h"
+#include "tests/support/random.h"
 
 namespace tl::test {
 
@@ -24,8 +25,35 @@ struct ConvCase : Conv2dProblem {
   ConvCase full_epilogue() { return bias = residual = relu = true, *this; }
 };
 
+/// Small cases with everything different in h and w, drawn at random; every third is depthwise.
+inline std::vector<Conv2dProblem> random_conv2d_cases(int count) {
+  Random random(41);
+  std::vector<Conv2dProblem> list;
+  while (static_cast<int>(list.size()) < count) {
+    const bool depthwise = list.size() % 3 == 0;
+    const std::int64_t groups = random.integer(1, depthwise ? 20 : 3);
+    const std::int64_t group_in = depthwise ? 1 : random.integer(1, 9);
+    const std::int64_t group_out = random.integer(1, depthwise ? 2 : 9);
+    const auto draw = [&](std::int64_t low, std::int64_t high) {
+      return random.integer(low, high);
+    };
+    const Conv2dProblem p =
+        ConvCase(draw(1, 2), draw(1, 13), draw(1, 13), groups * group_in, groups * group_out)
+            .in_groups(groups)
+            .kernel(draw(1, 4), draw(1, 4))
+            .stride(draw(1, 3), draw(1, 3))
+            .pad(draw(0, 3), draw(0, 3))
+            .dilate(draw(1, 3), draw(1, 3));
+    const bool fits_h = p.h + 2 * p.pad_h >= p.dilation_h * (p.kh - 1) + 1;
+    const bool fits_w = p.w + 2 * p.pad_w >= p.dilation_w * (p.kw - 1) + 1;
+    // Where only padding is seen, y is 0, and a comparison would say nothing.
+    if (fits_h && fits_w && p.w > p.dilation_w && p.h > p.dilation_h) list.push_back(p);
+  }
+  return list;
+}
+
 inline std::vector<Conv2dProblem> conv2d_cases() {
-  return {
+  std::vector<Conv2dProblem> list = {
       // 1x1: the smallest, odd channels, one past a tile, strided, several blocks of depth.
       ConvCase(1, 1, 1, 1, 1),
       ConvCase(2, 5, 3, 17, 33),
@@ -66,6 +94,8 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       // Nothing.
       ConvCase(0, 8, 8, 16, 16).kernel(3, 3).pad(1, 1),
   };
+  for (const Conv2dProblem& p : random_conv2d_cases(30)) list.push_back(p);
+  return list;
 }
 
 }  // namespace tl::test

@@ -1,7 +1,10 @@
-// cross_entropy: by hand, exactly, and against its formula.
+// cross_entropy: by hand, exactly, and against its formula, for labels and probabilities, with and
+// without weights, smoothing and ignored rows.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <string>
+#include <utility>
 
 #include "tests/support/backends.h"
 #include "tests/support/compare.h"
@@ -14,68 +17,176 @@ namespace {
 
 using Values = std::vector<double>;
 
-double loss_of(const Backend& b, DType dtype, std::int64_t columns, const Values& log_p,
-               const Values& labels) {
-  const DeviceBuffer in(b, dtype, log_p, 1), label(b, DType::i32, labels, 1), loss(b, dtype, 1);
-  b.cross_entropy.forward({}, columns, in, label, loss);
-  return loss.read()[0];
+/// One call: what the targets are, and log_p.
+struct Case {
+  CrossEntropyProblem p;
+  Values log_p;
+  Values labels, probabilities;  // one of them is empty
+  Values weights = {};           // empty: none
+};
+
+struct Result {
+  double loss, total;
+  Values gradient;
+  bool operator==(const Result&) const = default;
+};
+
+/// Forward, then backward from dloss. Buffers are aligned to their element only.
+Result run(const Backend& b, DType dtype, const Case& c, double dloss) {
+  const DeviceBuffer log_p(b, dtype, c.log_p, 1), labels(b, DType::i32, c.labels, 1),
+      probabilities(b, dtype, c.probabilities, 1), weights(b, dtype, c.weights, 1),
+      loss(b, dtype, 1, 1), total(b, dtype, 1, 1), scale(b, dtype, Values{dloss}, 1),
+      gradient(b, dtype, c.p.rows * c.p.columns, 1);
+  CrossEntropyTargets targets{.labels = {}, .probabilities = {}, .weights = {}};
+  (c.labels.empty() ? targets.probabilities : targets.labels) =
+      c.labels.empty() ? probabilities : labels;
+  if (!c.weights.empty()) targets.weights = weights;
+  b.cross_entropy.forward({}, c.p, targets, log_p, loss, total);
+  b.cross_entropy.backward({}, c.p, targets, total, scale, gradient);
+  return {loss.read()[0], total.read()[0], gradient.read()};
 }
 
-Values gradient_of(const Backend& b, DType dtype, std::int64_t columns, const Values& labels,
-                   double dloss) {
-  const std::int64_t rows = static_cast<std::int64_t>(labels.size());
-  const DeviceBuffer label(b, DType::i32, labels, 1), scale(b, dtype, Values{dloss}),
-      dlog_p(b, dtype, rows * columns, 1);
-  b.cross_entropy.backward({}, columns, label, scale, dlog_p);
-  return dlog_p.read();
-}
-
-TEST_CASE("cross_entropy by hand") {
+template <class F>
+void for_each_entropy_backend(const F& f) {
   for (const Backend& b : tested_backends()) {
     if (!b.cross_entropy.forward) continue;
     CAPTURE(std::string(b.name));
-    // -(-1 - 6 - 8 - 9) / 4
-    const Values log_p = {-1, -2, -3, -4, -5, -6, -7, -8, -10, -11, -12, -9};
-    CHECK(loss_of(b, DType::f32, 3, log_p, {0, 2, 1, 2}) == 6);
-    CHECK(gradient_of(b, DType::f32, 3, {0, 2}, 3) == Values{-1.5, 0, 0, 0, 0, -1.5});
+    f(b);
   }
+}
+
+const Values kLogP = {-1, -2, -3, -4, -5, -6, -7, -8, -10, -11, -12, -9};
+
+TEST_CASE("cross_entropy by hand: labels") {
+  for_each_entropy_backend([](const Backend& b) {
+    // -(-1 - 6 - 8 - 9) / 4
+    const Result all = run(b, DType::f32, {{4, 3}, kLogP, {0, 2, 1, 2}, {}}, 3);
+    CHECK(all.loss == 6);
+    CHECK(all.total == 4);
+    CHECK(all.gradient == Values{-0.75, 0, 0, 0, 0, -0.75, 0, -0.75, 0, 0, 0, -0.75});
+  });
+}
+
+TEST_CASE("cross_entropy by hand: class weights and an ignored row") {
+  CrossEntropyProblem p{.rows = 4, .columns = 3};
+  p.ignore_index = 1;  // a class that counts elsewhere may be the one to ignore
+  for_each_entropy_backend([&](const Backend& b) {
+    // Weights of the labels 2, 5, -, 5: (2 * 1 + 5 * 6 + 5 * 9) / 12
+    const Result r = run(b, DType::f32, {p, kLogP, {0, 2, 1, 2}, {}, {2, 7, 5}}, 12);
+    CHECK(r.loss == static_cast<double>(77.0f / 12));
+    CHECK(r.total == 12);
+    CHECK(r.gradient == Values{-2, 0, 0, 0, 0, -5, 0, 0, 0, 0, 0, -5});
+  });
+}
+
+TEST_CASE("cross_entropy by hand: smoothing goes to all classes, with their own weights") {
+  CrossEntropyProblem p{.rows = 2, .columns = 4, .label_smoothing = 0.5};
+  const Values log_p = {-1, -2, -4, -8, -3, -5, -7, -9};
+  for_each_entropy_backend([&](const Backend& b) {
+    // Row 0, label 2: k = w * (1/8, 1/8, 5/8, 1/8), weights 8, 16, 4, 2; total 4.
+    // loss = (1 * 1 + 2 * 2 + 2.5 * 4 + 0.25 * 8) / 4
+    p.ignore_index = 3;
+    const Result r = run(b, DType::f32, {p, log_p, {2, 3}, {}, {8, 16, 4, 2}}, 4);
+    CHECK(r.loss == 17.0 / 4);
+    CHECK(r.total == 4);
+    CHECK(r.gradient == Values{-1, -2, -2.5, -0.25, 0, 0, 0, 0});
+  });
+}
+
+TEST_CASE("cross_entropy by hand: probabilities, averaged over the rows whatever the weights") {
+  const CrossEntropyProblem p{.rows = 2, .columns = 2, .label_smoothing = 0.5};
+  for_each_entropy_backend([&](const Backend& b) {
+    // k = w * (q / 2 + 1 / 4) = (4 * 0.625, 8 * 0.375), (4 * 0.25, 8 * 0.75)
+    const Result r = run(b, DType::f32, {p, {-2, -4, -3, -1}, {}, {0.75, 0.25, 0, 1}, {4, 8}}, 2);
+    CHECK(r.loss == (2.5 * 2 + 3 * 4 + 1 * 3 + 6 * 1) / 2);
+    CHECK(r.total == 2);
+    CHECK(r.gradient == Values{-2.5, -3, -1, -6});
+  });
+}
+
+TEST_CASE("cross_entropy: all rows ignored is NaN without a gradient") {
+  for (const double smoothing : {0.0, 0.25}) {
+    const CrossEntropyProblem p{.rows = 2, .columns = 2, .label_smoothing = smoothing};
+    for_each_entropy_backend([&](const Backend& b) {
+      const Result r = run(b, DType::f32, {p, {-1, -2, -3, -4}, {-100, -100}, {}}, 1);
+      CHECK(std::isnan(r.loss));
+      CHECK(r.total == 0);
+      CHECK(r.gradient == Values{0, 0, 0, 0});
+    });
+  }
+}
+
+TEST_CASE("cross_entropy: what is not read costs nothing, not even infinity") {
+  const double inf = HUGE_VAL;
+  for_each_entropy_backend([&](const Backend& b) {
+    const Result r = run(b, DType::f32, {{2, 2}, {-1, -inf, -inf, std::nan("")}, {0, -100}, {}}, 1);
+    CHECK(r.loss == 1);
+    CHECK(r.gradient == Values{-1, 0, 0, 0});
+  });
 }
 
 TEST_CASE("cross_entropy against ref in f64") {
   const std::int64_t shapes[][2] = {{1, 1}, {1, 2}, {3, 3}, {32, 17}, {257, 1000}, {5000, 7}};
   for (const auto& [rows, columns] : shapes) {
-    CAPTURE(rows);
-    CAPTURE(columns);
-    Random random(3);
-    const Values log_p = random.uniform_vector(rows * columns, -9, -1);
-    const Values labels = random.integer_vector(rows, 0, columns - 1);
-    const double expected = loss_of(reference(), DType::f64, columns, log_p, labels);
-    const Values gradient = gradient_of(reference(), DType::f64, columns, labels, 0.75);
-    for (const Backend& b : tested_backends()) {
-      if (!b.cross_entropy.forward) continue;
-      CAPTURE(std::string(b.name));
-      // Summed in f64 and rounded once.
-      check_close({loss_of(b, DType::f32, columns, log_p, labels)}, {expected}, 0x1p-23, "loss");
-      check_close(gradient_of(b, DType::f32, columns, labels, 0.75), gradient, 0x1p-23, "dlog_p");
+    for (int options = 0; options < 16; ++options) {
+      const bool soft = options & 1, weighted = options & 2, smoothed = options & 4;
+      const bool ignoring = options & 8;
+      INFO(rows, " x ", columns, ", soft ", soft, ", weighted ", weighted, ", smoothed ", smoothed,
+           ", ignoring ", ignoring);
+      Random random(3);
+      Case c{.p = {.rows = rows, .columns = columns},
+             .log_p = {},
+             .labels = {},
+             .probabilities = {},
+             .weights = {}};
+      c.log_p = random.uniform_vector(rows * columns, -9, -1);
+      if (soft) {
+        c.probabilities = random.uniform_vector(rows * columns, 0, 1);
+      } else {
+        c.labels = random.integer_vector(rows, 0, columns - 1);
+      }
+      if (weighted) c.weights = random.uniform_vector(columns, 0.25, 2);
+      if (smoothed) c.p.label_smoothing = 0.1;
+      if (ignoring && rows > 1 && columns > 1) c.p.ignore_index = 0;
+      const Result expected = run(reference(), DType::f64, c, 0.75);
+      for_each_entropy_backend([&](const Backend& b) {
+        const Result found = run(b, DType::f32, c, 0.75);
+        // Summed in f64 and rounded once; the gradient is a product and a quotient of rounded ones.
+        check_close({found.loss}, {expected.loss}, 0x1p-23, "loss");
+        check_close({found.total}, {expected.total}, 0x1p-23, "total");
+        check_close(found.gradient, expected.gradient, 0x1p-22, "dlog_p");
+      });
     }
   }
 }
 
 TEST_CASE("cross_entropy: wrong dtypes") {
-  for (const Backend& b : tested_backends()) {
-    if (!b.cross_entropy.forward) continue;
-    CAPTURE(std::string(b.name));
+  for_each_entropy_backend([](const Backend& b) {
     const DeviceBuffer f32(b, DType::f32, 1), i32(b, DType::i32, 1);
-    CHECK_THROWS_AS(b.cross_entropy.forward({}, 1, f32, f32, f32), Error);
-    CHECK_THROWS_AS(b.cross_entropy.forward({}, 1, i32, i32, i32), Error);
-    CHECK_THROWS_AS(b.cross_entropy.backward({}, 1, f32, f32, f32), Error);
-  }
+    const CrossEntropyProblem p;
+    const CrossEntropyTargets labels{.labels = i32, .probabilities = {}, .weights = {}};
+    const CrossEntropyTargets no_labels{.labels = f32, .probabilities = {}, .weights = {}};
+    const CrossEntropyTargets no_weights{.labels = i32, .probabilities = {}, .weights = i32};
+    for (const CrossEntropyTargets& t : {no_labels, no_weights}) {
+      CHECK_THROWS_AS(b.cross_entropy.forward({}, p, t, f32, f32, f32), Error);
+      CHECK_THROWS_AS(b.cross_entropy.backward({}, p, t, f32, f32, f32), Error);
+    }
+    CHECK_THROWS_AS(b.cross_entropy.forward({}, p, labels, i32, i32, i32), Error);
+    CHECK_THROWS_AS(b.cross_entropy.backward({}, p, labels, i32, i32, i32), Error);
+  });
 }
 
 TEST_CASE("cross_entropy: same bits for every thread count") {
   const Backend b = cpu_backend();
-  const Values labels = Random(1).integer_vector(3000, 0, 99);
-  check_same_for_all_thread_counts([&] { return gradient_of(b, DType::f32, 100, labels, 1); });
+  Case c{.p = {.rows = 3000, .columns = 100, .label_smoothing = 0.1},
+         .log_p = Random(1).uniform_vector(300000, -9, -1),
+         .labels = Random(2).integer_vector(3000, 0, 99),
+         .probabilities = {},
+         .weights = Random(3).uniform_vector(100, 0.5, 1)};
+  check_same_for_all_thread_counts([&] { return run(b, DType::f32, c, 1); });
+  c.labels.clear();
+  c.probabilities = Random(4).uniform_vector(300000, 0, 1);
+  check_same_for_all_thread_counts([&] { return run(b, DType::f32, c, 1); });
 }
 
 }  // namespace

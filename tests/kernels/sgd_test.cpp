@@ -34,7 +34,8 @@ std::vector<Values> run(const Backend& b, DType dtype, const SgdProblem& p, int 
       dw.emplace_back(b, dtype, random.uniform_vector(kSizes[i]), offset);
       tensors.push_back({w[i], dw[i], p.momentum != 0 ? velocity[i].view() : View{}});
     }
-    const StepStateBuffer state(b, {.learning_rate = 0.1 / step, .step = step});
+    const StepStateBuffer state(
+        b, {.learning_rate = 0.1 / step, .step = step, .gradient_factor = 1.0 / step});
     b.sgd.step({}, p, tensors, state.data());
   }
   std::vector<Values> result;
@@ -69,9 +70,35 @@ TEST_CASE("sgd by hand") {
   }
 }
 
+TEST_CASE("sgd by hand: Nesterov, gradient factor") {
+  for (const Backend& b : tested_backends()) {
+    if (!b.sgd.step) continue;
+    CAPTURE(std::string(b.name));
+    const DeviceBuffer w(b, DType::f32, Values{4}), dw(b, DType::f32, Values{8}),
+        velocity(b, DType::f32, 1);
+    const SgdTensor tensors[] = {{w, dw, velocity}};
+    const SgdProblem p{.momentum = 0.5, .weight_decay = 0.25, .nesterov = true};
+    const auto step = [&](std::int64_t number) {
+      b.sgd.step(
+          {}, p, tensors,
+          StepStateBuffer(b, {.learning_rate = 0.5, .step = number, .gradient_factor = 0.125})
+              .data());
+    };
+    // g = 8 / 8 + 0.25 * 4 = 2, velocity 2, w = 4 - 0.5 * (2 + 0.5 * 2)
+    step(1);
+    CHECK(velocity.read() == Values{2});
+    CHECK(w.read() == Values{2.5});
+    // g = 1 + 0.625, velocity = 1 + 1.625, w = 2.5 - 0.5 * (1.625 + 1.3125)
+    step(2);
+    CHECK(velocity.read() == Values{2.625});
+    CHECK(w.read() == Values{2.5 - 0.5 * 2.9375});
+  }
+}
+
 TEST_CASE("sgd against ref in f64 over 5 steps") {
-  for (const SgdProblem& p : {SgdProblem{}, SgdProblem{.momentum = 0.9},
-                              SgdProblem{.momentum = 0.9, .weight_decay = 0.01}}) {
+  for (const SgdProblem& p :
+       {SgdProblem{}, SgdProblem{.momentum = 0.9}, SgdProblem{.momentum = 0.8, .nesterov = true},
+        SgdProblem{.momentum = 0.9, .weight_decay = 0.01}}) {
     CAPTURE(p.momentum);
     CAPTURE(p.weight_decay);
     const std::vector<Values> expected = run(reference(), DType::f64, p, 5);

@@ -21,7 +21,7 @@ OpCase conv_case(const Sizes& s, bool integers = false) {
   const double taps = static_cast<double>(s.w.size() / s.w[0]);
   const double dx_taps = static_cast<double>(s.w.size() / s.w[3] / s.options.groups);
   const double positions =
-      static_cast<double>(s.x.size() / s.x[3] / (s.options.stride * s.options.stride) + 1);
+      static_cast<double>(s.x.size() / s.x[3] / (s.options.stride.h * s.options.stride.w) + 1);
   OpCase c{.name = concat("x ", s.x, ", filter ", s.w, ", stride ", s.options.stride, ", pad ",
                           s.options.pad, ", dilation ", s.options.dilation, ", groups ",
                           s.options.groups, s.bias ? ", bias" : ""),
@@ -54,10 +54,42 @@ std::vector<OpCase> small_cases() {
       conv_case({{1, 5, 4, 6}, {4, 3, 3, 3}, {.pad = 1, .groups = 2}, true}),
       conv_case({{2, 4, 5, 3}, {3, 3, 3, 1}, {.pad = 1, .groups = 3}}),
       conv_case({{1, 2, 3, 2}, {2, 2, 3, 2}, {}}),  // one output per picture
+      conv_case({{2, 7, 9, 4},
+                 {6, 2, 3, 2},
+                 {.stride = {2, 3}, .pad = {1, 2}, .dilation = {3, 2}, .groups = 2},
+                 true}),
   };
 }
 
 TEST_CASE("conv2d: gradient") { check_gradients("conv2d", small_cases()); }
+
+/// Everything different in h and w and drawn at random; every third case depthwise.
+std::vector<Sizes> random_sizes(int count) {
+  Random random(31);
+  std::vector<Sizes> list;
+  while (static_cast<int>(list.size()) < count) {
+    const auto pair = [&](std::int64_t low, std::int64_t high) {
+      const std::int64_t h = random.integer(low, high);
+      return Extent2{h, random.integer(low, high)};
+    };
+    const bool depthwise = list.size() % 3 == 0;
+    const std::int64_t groups = depthwise ? random.integer(1, 20) : random.integer(1, 3);
+    const std::int64_t group_in = depthwise ? 1 : random.integer(1, 9);
+    const std::int64_t group_out = random.integer(1, depthwise ? 2 : 9);
+    const Extent2 kernel = pair(1, 4), size = pair(1, 13);
+    const Conv2dOptions o{
+        .stride = pair(1, 3), .pad = pair(0, 3), .dilation = pair(1, 3), .groups = groups};
+    if (size.h + 2 * o.pad.h < o.dilation.h * (kernel.h - 1) + 1) continue;
+    if (size.w + 2 * o.pad.w < o.dilation.w * (kernel.w - 1) + 1) continue;
+    // Where only padding is seen, y is 0, and a comparison would say nothing.
+    if (size.h <= o.dilation.h || size.w <= o.dilation.w) continue;
+    list.push_back({{random.integer(1, 2), size.h, size.w, groups * group_in},
+                    {groups * group_out, kernel.h, kernel.w, group_in},
+                    o,
+                    random.integer(0, 1) == 1});
+  }
+  return list;
+}
 
 TEST_CASE("conv2d: every device") {
   std::vector<OpCase> cases = small_cases();
@@ -66,6 +98,7 @@ TEST_CASE("conv2d: every device") {
   cases.push_back(conv_case({{3, 7, 7, 64}, {48, 1, 1, 64}, {}, true}));
   cases.push_back(conv_case({{1, 15, 15, 32}, {32, 3, 3, 32}, {.stride = 2, .pad = 1}}));
   cases.push_back(conv_case({{2, 8, 9, 16}, {24, 1, 1, 16}, {.stride = 2}}));
+  for (const Sizes& sizes : random_sizes(50)) cases.push_back(conv_case(sizes));
   check_devices("conv2d", cases);
   check_exact_on_devices(
       "conv2d", {conv_case({{2, 9, 7, 5}, {6, 3, 3, 5}, {.stride = 2, .pad = 1}, true}, true),
@@ -143,8 +176,10 @@ TEST_CASE("conv2d: errors") {
               "conv2d: stride 0, pad 0, dilation 1, groups 1: must be at least 1 (pad: 0)");
   CHECK_ERROR(conv2d(x, w, {}, {.pad = -1}),
               "conv2d: stride 1, pad -1, dilation 1, groups 1: must be at least 1 (pad: 0)");
+  CHECK_ERROR(conv2d(x, w, {}, {.stride = {1, 2}, .dilation = {1, 0}}),
+              "conv2d: stride 1x2, pad 0, dilation 1x0, groups 1: must be at least 1 (pad: 0)");
   const std::int64_t large = std::int64_t{1} << 62;  // 2 * pad and dilation * 2 would overflow
-  for (const Conv2dOptions& o : {Conv2dOptions{.stride = large}, Conv2dOptions{.pad = large},
+  for (const Conv2dOptions& o : {Conv2dOptions{.stride = large}, Conv2dOptions{.pad = {1, large}},
                                  Conv2dOptions{.dilation = large}}) {
     CHECK_ERROR(conv2d(x, w, {}, o),
                 "conv2d: 4611686018427387904 is more than an extent or option may be, 2^31 - 1");

@@ -21,11 +21,12 @@ std::vector<double> without_ties(std::int64_t size, double step) {
 }
 
 OpCase pool_case(const Shape& shape, const MaxPool2dOptions& o, double step = 1.0 / 64) {
-  return {.name = concat(shape, ", kernel ", o.kernel, ", stride ", o.stride, ", pad ", o.pad),
+  return {.name = concat(shape, ", kernel ", o.kernel, ", stride ", o.stride, ", pad ", o.pad,
+                         ", dilation ", o.dilation, o.ceil_mode ? ", ceil" : ""),
           .inputs = {{shape, without_ties(shape.size(), step)}},
           .op = [o](const auto& x) { return max_pool2d(x[0], o); },
           .y_terms = 1,
-          .gradient_terms = {static_cast<double>(o.kernel * o.kernel)}};
+          .gradient_terms = {static_cast<double>(o.kernel.h * o.kernel.w)}};
 }
 
 std::vector<OpCase> cases(double step) {
@@ -34,7 +35,15 @@ std::vector<OpCase> cases(double step) {
           pool_case({1, 7, 5, 2}, {.kernel = 3, .stride = 2, .pad = 1}, step),
           pool_case({2, 5, 5, 5}, {.kernel = 3, .stride = 1, .pad = 1}, step),
           pool_case({1, 9, 4, 17}, {.kernel = 3, .stride = 3}, step),
-          pool_case({1, 5, 3, 2}, {.kernel = 2, .stride = 3, .pad = 1}, step)};
+          pool_case({1, 5, 3, 2}, {.kernel = 2, .stride = 3, .pad = 1}, step),
+          pool_case({1, 6, 7, 2}, {.kernel = 2, .ceil_mode = true}, step),
+          pool_case({1, 9, 8, 3},
+                    {.kernel = {3, 2},
+                     .stride = {1, 3},
+                     .pad = {2, 1},
+                     .dilation = {2, 3},
+                     .ceil_mode = true},
+                    step)};
 }
 
 TEST_CASE("max_pool2d: gradient") { check_gradients("max_pool2d", cases(1.0 / 64)); }
@@ -88,22 +97,30 @@ TEST_CASE("max_pool2d: without a gradient the positions are not written") {
 TEST_CASE("max_pool2d: empty, errors") {
   CHECK(max_pool2d(zeros({0, 4, 4, 2}), {}).shape() == Shape{0, 2, 2, 2});
   CHECK_ERROR(max_pool2d(zeros({4, 4, 2}), {}), "max_pool2d: needs x [n, h, w, c], got [4, 4, 2]");
-  CHECK_ERROR(max_pool2d(zeros({1, 4, 4, 2}), {.kernel = 3, .stride = 1, .pad = 2}),
-              "max_pool2d: kernel 3, stride 1, pad 2: kernel and stride must be at least 1, pad at "
-              "most half the kernel");
-  CHECK_ERROR(max_pool2d(zeros({1, 4, 4, 2}), {.kernel = 2, .stride = 0}),
-              "max_pool2d: kernel 2, stride 0, pad 0: kernel and stride must be at least 1, pad at "
-              "most half the kernel");
+  CHECK_ERROR(
+      max_pool2d(zeros({1, 4, 4, 2}), {.kernel = 3, .stride = 1, .pad = 2}),
+      "max_pool2d: kernel 3, stride 1, pad 2, dilation 1: must be at least 1 (pad: 0 to half "
+      "of what a window spans)");
+  CHECK_ERROR(
+      max_pool2d(zeros({1, 4, 4, 2}), {.kernel = 2, .stride = 0}),
+      "max_pool2d: kernel 2, stride 0, pad 0, dilation 1: must be at least 1 (pad: 0 to half "
+      "of what a window spans)");
+  CHECK_ERROR(max_pool2d(zeros({1, 4, 4, 2}), {.kernel = {2, 3}, .pad = {1, 2}}),
+              "max_pool2d: kernel 2x3, stride 2x3, pad 1x2, dilation 1: must be at least 1 (pad: 0 "
+              "to half of what a window spans)");
+  CHECK_ERROR(max_pool2d(zeros({1, 4, 4, 2}), {.dilation = {1, 0}}),
+              "max_pool2d: kernel 2, stride 2, pad 0, dilation 1x0: must be at least 1 (pad: 0 to "
+              "half of what a window spans)");
   const std::int64_t large = std::int64_t{1} << 62;  // 2 * pad would overflow to a negative number
   for (const MaxPool2dOptions& o :
        {MaxPool2dOptions{.kernel = large}, MaxPool2dOptions{.stride = large},
-        MaxPool2dOptions{.pad = large}}) {
+        MaxPool2dOptions{.pad = {0, large}}, MaxPool2dOptions{.dilation = large}}) {
     CHECK_ERROR(max_pool2d(zeros({1, 4, 4, 2}), o),
                 "max_pool2d: 4611686018427387904 is more than an extent or option may be, "
                 "2^31 - 1");
   }
   CHECK_ERROR(max_pool2d(zeros({1, 2, 4, 2}), {.kernel = 3, .stride = 1}),
-              "max_pool2d: x [1, 2, 4, 2] with pad 0 is smaller than the kernel 3");
+              "max_pool2d: x [1, 2, 4, 2] with pad 0 is smaller than the kernel 3, dilation 1");
   CHECK_ERROR(max_pool2d(zeros({1, 4, 4, 2}, DType::u8), {}),
               "max_pool2d: needs a float tensor, got u8");
 }

@@ -1,0 +1,71 @@
+// average_pool2d: the contract of kernels/average_pool2d.h.
+#include <algorithm>
+
+#include "kernels/ref/install.h"
+
+namespace tl::ref {
+namespace {
+
+/// Calls f(index of y, window of rows, window of columns, n, c) for every element of y, in the
+/// order of memory.
+template <class F>
+void for_each_window(const AveragePool2dProblem& p, const F& f) {
+  std::int64_t k = 0;
+  for (std::int64_t n = 0; n < p.n; ++n) {
+    for (std::int64_t oh = 0; oh < p.rows.outputs; ++oh) {
+      for (std::int64_t ow = 0; ow < p.columns.outputs; ++ow) {
+        for (std::int64_t c = 0; c < p.c; ++c) {
+          f(k++, p.rows.window(oh), p.columns.window(ow), n, c);
+        }
+      }
+    }
+  }
+}
+
+std::int64_t x_index(const AveragePool2dProblem& p, std::int64_t n, std::int64_t h, std::int64_t w,
+                     std::int64_t c) {
+  return ((n * p.rows.size + h) * p.columns.size + w) * p.c + c;
+}
+
+void forward(Stream, const AveragePool2dProblem& p, ConstView x_view, View y_view) {
+  with_float("average_pool2d.forward", y_view.dtype, [&]<class T>(T) {
+    const T* x = x_view.as<T>();
+    T* y = y_view.as<T>();
+    for_each_window(p, [&](std::int64_t k, const AverageWindow& rows, const AverageWindow& columns,
+                           std::int64_t n, std::int64_t c) {
+      T sum = 0;
+      for (std::int64_t h = rows.begin; h < rows.end; ++h) {
+        T row = 0;
+        for (std::int64_t w = columns.begin; w < columns.end; ++w) row += x[x_index(p, n, h, w, c)];
+        sum += row;
+      }
+      y[k] = sum / static_cast<T>(rows.count * columns.count);
+    });
+  });
+}
+
+void backward(Stream, const AveragePool2dProblem& p, ConstView dy_view, View dx_view) {
+  with_float("average_pool2d.backward", dx_view.dtype, [&]<class T>(T) {
+    const T* dy = dy_view.as<T>();
+    T* dx = dx_view.as<T>();
+    std::fill_n(dx, p.x_size(), T{0});
+    for_each_window(p, [&](std::int64_t k, const AverageWindow& rows, const AverageWindow& columns,
+                           std::int64_t n, std::int64_t c) {
+      const T share = dy[k] / static_cast<T>(rows.count * columns.count);
+      for (std::int64_t h = rows.begin; h < rows.end; ++h) {
+        for (std::int64_t w = columns.begin; w < columns.end; ++w) {
+          dx[x_index(p, n, h, w, c)] += share;
+        }
+      }
+    });
+  });
+}
+
+}  // namespace
+
+void install_average_pool2d(Backend& b) {
+  b.average_pool2d.forward = forward;
+  b.average_pool2d.backward = backward;
+}
+
+}  // namespace tl::ref

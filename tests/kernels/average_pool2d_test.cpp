@@ -1,0 +1,198 @@
+// average_pool2d: windows by hand, then every backend against the f64 loops of `ref`, sliding and
+// adaptive windows, on `cpu` for every instruction set and with the same bits for every thread
+// count.
+#include "kernels/average_pool2d.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "tests/support/backends.h"
+#include "tests/support/compare.h"
+#include "tests/support/device_buffer.h"
+#include "tests/support/random.h"
+#include "tests/support/thread_counts.h"
+
+namespace tl::test {
+namespace {
+
+using Problem = AveragePool2dProblem;
+using Values = std::vector<double>;
+
+/// Calls f(backend), for `cpu` on every instruction set, where there is a kernel.
+template <class F>
+void for_each_pooling_backend(const F& f) {
+  for_each_backend([&](const Backend& backend) {
+    if (backend.average_pool2d.forward) f(backend);
+  });
+}
+
+// Buffers begin one element into their blocks: aligned to that element only.
+
+Values run_forward(const Backend& b, DType dtype, const Problem& p, const Values& x) {
+  const DeviceBuffer in(b, dtype, x, 1), y(b, dtype, p.y_size(), 1);
+  b.average_pool2d.forward({}, p, in, y);
+  return y.read();
+}
+
+Values run_backward(const Backend& b, DType dtype, const Problem& p, const Values& dy) {
+  const DeviceBuffer in(b, dtype, dy, 1), dx(b, dtype, p.x_size(), 1);
+  b.average_pool2d.backward({}, p, in, dx);
+  return dx.read();
+}
+
+AverageAxis random_sliding(Random& random) {
+  while (true) {
+    const std::int64_t kernel = random.integer(1, 5), pad = random.integer(0, kernel / 2);
+    const AverageAxis axis =
+        AverageAxis::sliding(random.integer(1, 15), kernel, random.integer(1, 4), pad,
+                             random.integer(0, 1) == 1, random.integer(0, 1) == 1);
+    if (axis.outputs >= 1) return axis;
+  }
+}
+
+AverageAxis random_adaptive(Random& random) {
+  return AverageAxis::adaptive(random.integer(1, 15), random.integer(1, 17));
+}
+
+std::vector<Problem> problems() {
+  Random random(21);
+  std::vector<Problem> list;
+  for (int i = 0; i < 60; ++i) {
+    const std::int64_t n = random.integer(1, 3), c = random.integer(1, 37);
+    const bool adaptive = i % 2 == 0;
+    const AverageAxis rows = adaptive ? random_adaptive(random) : random_sliding(random);
+    const AverageAxis columns = adaptive ? random_adaptive(random) : random_sliding(random);
+    list.push_back({.n = n, .c = c, .rows = rows, .columns = columns});
+  }
+  const AverageAxis whole = AverageAxis::adaptive(7, 1);
+  const AverageAxis halves = AverageAxis::sliding(8, 2, 2, 0, false, true);
+  list.push_back({.n = 3, .c = 512, .rows = whole, .columns = whole});
+  list.push_back({.n = 1, .c = 1, .rows = whole, .columns = halves});
+  list.push_back({.n = 0, .c = 5, .rows = halves, .columns = halves});
+  list.push_back({.n = 2, .c = 0, .rows = halves, .columns = halves});
+  return list;
+}
+
+TEST_CASE("average_pool2d: windows by hand") {
+  const auto same = [](const AverageWindow& found, const AverageWindow& expected) {
+    return found.begin == expected.begin && found.end == expected.end &&
+           found.count == expected.count;
+  };
+  // 5 elements between 2 zeros on either side, windows of 4 every 3: they start at -2, 1, 4.
+  const AverageAxis with_zeros = AverageAxis::sliding(5, 4, 3, 2, true, true);
+  REQUIRE(with_zeros.outputs == 3);
+  CHECK(same(with_zeros.window(0), {0, 2, 4}));
+  CHECK(same(with_zeros.window(1), {1, 5, 4}));
+  CHECK(same(with_zeros.window(2), {4, 5, 3}));  // one element and two zeros; then nothing
+  const AverageAxis without = AverageAxis::sliding(5, 4, 3, 2, true, false);
+  CHECK(same(without.window(0), {0, 2, 2}));
+  CHECK(same(without.window(2), {4, 5, 1}));
+  // 5 elements in 3 windows: [0, 5/3), [5/3, 10/3), [10/3, 5) widened to whole elements.
+  const AverageAxis thirds = AverageAxis::adaptive(5, 3);
+  CHECK(same(thirds.window(0), {0, 2, 2}));
+  CHECK(same(thirds.window(1), {1, 4, 3}));
+  CHECK(same(thirds.window(2), {3, 5, 2}));
+  // More windows than elements: some see the same one.
+  const AverageAxis many = AverageAxis::adaptive(2, 3);
+  CHECK(same(many.window(0), {0, 1, 1}));
+  CHECK(same(many.window(1), {0, 2, 2}));
+  CHECK(same(many.window(2), {1, 2, 1}));
+}
+
+TEST_CASE("average_pool2d: first_over and end_over say which windows hold an element") {
+  Random random(5);
+  for (int i = 0; i < 300; ++i) {
+    const AverageAxis axis = i % 2 == 0 ? random_sliding(random) : random_adaptive(random);
+    CAPTURE(axis.size);
+    CAPTURE(axis.outputs);
+    CAPTURE(axis.kernel);
+    CAPTURE(axis.stride);
+    CAPTURE(axis.pad);
+    for (std::int64_t element = 0; element < axis.size; ++element) {
+      for (std::int64_t o = 0; o < axis.outputs; ++o) {
+        const AverageWindow window = axis.window(o);
+        const bool holds = window.begin <= element && element < window.end;
+        CHECK(holds == (axis.first_over(element) <= o && o < axis.end_over(element)));
+      }
+    }
+  }
+}
+
+TEST_CASE("average_pool2d by hand") {
+  // Rows in pairs; columns 2 wide every 1 with zeros beside them.
+  for (const bool include : {false, true}) {
+    const Problem p{.rows = AverageAxis::sliding(2, 2, 2, 0, false, include),
+                    .columns = AverageAxis::sliding(2, 2, 1, 1, false, include)};
+    for_each_pooling_backend([&](const Backend& b) {
+      const double edge = include ? 2 : 1;
+      CHECK(run_forward(b, DType::f32, p, {1, 3, 5, 7}) == Values{3 / edge, 4, 5 / edge});
+      CHECK(run_backward(b, DType::f32, p, {8, 16, 24}) ==
+            Values{4 / edge + 4, 4 + 12 / edge, 4 / edge + 4, 4 + 12 / edge});
+    });
+  }
+}
+
+TEST_CASE("average_pool2d") {
+  for (const Problem& p : problems()) {
+    INFO("n ", p.n, ", c ", p.c, ", rows ", p.rows.size, " ", p.rows.outputs, " ", p.rows.kernel,
+         " ", p.rows.stride, " ", p.rows.pad, ", columns ", p.columns.size, " ", p.columns.outputs,
+         " ", p.columns.kernel, " ", p.columns.stride, " ", p.columns.pad);
+    Random random(static_cast<std::uint64_t>(p.x_size()));
+    const Values x = random.uniform_vector(p.x_size()), dy = random.uniform_vector(p.y_size());
+    const Values y = run_forward(reference(), DType::f64, p, x);
+    const Values dx = run_backward(reference(), DType::f64, p, dy);
+    // The longest chains: a window's height and width; the windows over an element.
+    double window = 1, windows = 1;
+    for (const AverageAxis* axis : {&p.rows, &p.columns}) {
+      std::int64_t longest = 1, most = 1;
+      for (std::int64_t o = 0; o < axis->outputs; ++o) {
+        longest = std::max(longest, axis->window(o).end - axis->window(o).begin);
+      }
+      for (std::int64_t i = 0; i < axis->size; ++i) {
+        most = std::max(most, axis->end_over(i) - axis->first_over(i));
+      }
+      window += static_cast<double>(longest);
+      windows *= static_cast<double>(most);
+    }
+    for_each_pooling_backend([&](const Backend& b) {
+      check_close(run_forward(b, DType::f32, p, x), y, f32_sum_bound(window), "y");
+      check_close(run_backward(b, DType::f32, p, dy), dx, f32_sum_bound(windows + 1), "dx");
+    });
+  }
+}
+
+TEST_CASE("average_pool2d: a window of everything is the global mean") {
+  const Problem p{
+      .n = 2, .c = 19, .rows = AverageAxis::adaptive(6, 1), .columns = AverageAxis::adaptive(9, 1)};
+  const GlobalAveragePoolProblem global{.n = 2, .h = 6, .w = 9, .c = 19};
+  const Values x = Random(2).uniform_vector(p.x_size());
+  for_each_pooling_backend([&](const Backend& b) {
+    const DeviceBuffer in(b, DType::f32, x), y(b, DType::f32, p.y_size());
+    b.global_average_pool.forward({}, global, in, y);
+    CHECK(run_forward(b, DType::f32, p, x) == y.read());
+  });
+}
+
+TEST_CASE("average_pool2d: wrong dtypes; same bits for every thread count") {
+  for (const Backend& b : tested_backends()) {
+    if (!b.average_pool2d.forward) continue;
+    const DeviceBuffer i32(b, DType::i32, 1);
+    CHECK_THROWS_AS(b.average_pool2d.forward({}, {}, i32, i32), Error);
+    CHECK_THROWS_AS(b.average_pool2d.backward({}, {}, i32, i32), Error);
+  }
+  const Backend b = cpu_backend();
+  const Problem p{.n = 3,
+                  .c = 33,
+                  .rows = AverageAxis::sliding(41, 3, 2, 1, true, true),
+                  .columns = AverageAxis::adaptive(40, 11)};
+  const Values x = Random(1).uniform_vector(p.x_size()), dy = Random(2).uniform_vector(p.y_size());
+  check_same_for_all_thread_counts([&] {
+    return std::pair(run_forward(b, DType::f32, p, x), run_backward(b, DType::f32, p, dy));
+  });
+}
+
+}  // namespace
+}  // namespace tl::test
