@@ -9,7 +9,6 @@
 #include <numeric>
 #include <utility>
 
-#include "io/image.h"
 #include "kernels/error.h"
 
 namespace tl {
@@ -23,10 +22,10 @@ std::vector<int64_t> in_order(size_t n) {
 
 /// Loads one picture; what is wrong with it, or "". Anything but Error is no fault of the picture
 /// (memory has run out, say) and goes to the caller of next().
-std::string load(const std::filesystem::path& path, const Preprocessing& preprocessing,
+std::string load(const Sample& sample, const Preprocessing& preprocessing,
                  const std::optional<Augmentation>& augmentation, int64_t index, float* out) {
   try {
-    const Image x = read_image(path);
+    const Image x = read_picture(sample);
     if (augmentation) {
       augment(x, preprocessing, *augmentation, index, out);
     } else {
@@ -34,7 +33,7 @@ std::string load(const std::filesystem::path& path, const Preprocessing& preproc
     }
     return "";
   } catch (const Error& error) {
-    const std::string text = error.what(), prefix = path.string() + ": ";
+    const std::string text = error.what(), prefix = sample.path.string() + ": ";
     return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
   }
 }
@@ -104,7 +103,7 @@ void BatchLoader::load_row(int64_t batch, int64_t row) {
   const auto index =
       static_cast<size_t>(order_[static_cast<size_t>(batch * options_.batch_size + row)]);
   slot.causes[static_cast<size_t>(row)] =
-      load(samples_[index].path, preprocessing_, options_.augmentation, static_cast<int64_t>(index),
+      load(samples_[index], preprocessing_, options_.augmentation, static_cast<int64_t>(index),
            slot.pixels.data() + row * preprocessing_.size());
 }
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "io/augment.h"
-#include "io/image_folder.h"
+#include "io/dataset.h"
 #include "io/preprocess.h"
 
 namespace tl {

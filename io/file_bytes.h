@@ -1,4 +1,4 @@
-// read_file_bytes: a whole file in memory.
+// read_file_bytes: a whole file in memory; file_exists.
 #pragma once
 
 #include <cstdint>
@@ -13,5 +13,8 @@ inline constexpr int64_t max_file_bytes = int64_t{1} << 30;
 /// The bytes of a regular file. Throws Error("path: cause") when it is missing, a folder, not a
 /// regular file, over max_file_bytes or unreadable.
 std::vector<uint8_t> read_file_bytes(const std::filesystem::path& path);
+
+/// Whether something of that name is there; false where that cannot be told.
+bool file_exists(const std::filesystem::path& path);
 
 }  // namespace tl

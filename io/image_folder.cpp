@@ -1,13 +1,17 @@
-// Reading order: names and endings, one class folder, a folder of classes, the split,
-// scan_image_folder.
+// Reading order: the split folders of a root (find_splits), the classes of a training folder
+// (training_classes), the pictures of one split (Reader::read), scan_image_folder.
 #include "io/image_folder.h"
 
 #include <algorithm>
-#include <cmath>
-#include <nlohmann/json.hpp>
-#include <random>
-#include <utility>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
 
+#include "io/class_names.h"
+#include "io/file_bytes.h"
+#include "io/folder_walk.h"
+#include "io/stratified_split.h"
 #include "kernels/error.h"
 
 namespace tl {
@@ -15,171 +19,196 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Deeper than this is a link that leads back into itself.
-constexpr int max_depth = 32;
-
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
-
-bool is_picture(const fs::path& path) {
-  std::string ending = path.extension().string();
-  for (char& c : ending) {
+std::string lower_case(std::string text) {
+  for (char& c : text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
-  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
+  return text;
 }
 
-/// What a folder holds, hidden names left out, in bytewise order of names.
-std::vector<fs::path> entries_of(const fs::path& dir) {
-  std::error_code error;
-  std::vector<fs::path> entries;
-  for (fs::directory_iterator it(dir, error), end; !error && it != end; it.increment(error)) {
-    if (!is_hidden(it->path())) entries.push_back(it->path());
+bool has_folders(const fs::path& dir) { return !entries_of(dir).folders.empty(); }
+
+/// The one folder with one of these names, in any case.
+std::optional<fs::path> find_named(const std::vector<fs::path>& folders,
+                                   std::initializer_list<std::string_view> names) {
+  std::optional<fs::path> found;
+  for (const fs::path& folder : folders) {
+    const std::string name = lower_case(folder.filename().string());
+    if (std::find(names.begin(), names.end(), name) == names.end()) continue;
+    check(!found, folder.string(), ": stands beside ", found ? found->filename().string() : "",
+          "/, expected one of them");
+    found = folder;
   }
-  check(!error, dir.string(), ": ", error.message());
-  std::sort(entries.begin(), entries.end(), [](const fs::path& a, const fs::path& b) {
-    return a.filename().string() < b.filename().string();
-  });
-  return entries;
+  return found;
 }
 
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;  // a link to nowhere is no folder
-  return fs::is_directory(path, ignored);
-}
+/// Where the class folders of each list are.
+struct Splits {
+  std::optional<fs::path> train, val, test;
+  std::vector<std::string> notes;
+};
 
-using FolderAndName = std::pair<std::string, std::string>;
-
-void collect(const fs::path& dir, int depth, std::vector<FolderAndName>& pictures,
-             int64_t& skipped) {
-  check(depth < max_depth, dir.string(), ": folders nested over ", max_depth,
-        " deep; is there a link to a folder above?");
-  for (const fs::path& entry : entries_of(dir)) {
-    if (is_folder(entry)) {
-      collect(entry, depth + 1, pictures, skipped);
-    } else if (is_picture(entry)) {
-      pictures.emplace_back(dir.string(), entry.filename().string());
-    } else {
-      ++skipped;
-    }
+/// A root without a train/ that holds classes: it is the training folder itself, and `named`, which
+/// have names of splits, are classes as well.
+Splits classes_alone(const fs::path& dir, const std::vector<fs::path>& named) {
+  Splits splits{dir, {}, {}, {}};
+  for (const fs::path& folder : named) {
+    const std::string name = folder.filename().string();
+    check(!has_folders(folder), dir.string(), ": has ", name,
+          "/ but no train/, expected both, or class folders alone");
+    splits.notes.push_back(concat(folder.string(), ": taken for a class, for there is no train/ ",
+                                  "with class folders"));
   }
+  return splits;
 }
 
-/// Pictures below a class folder, ordered by folder, then by name: torchvision sorts what os.walk
-/// gives.
-std::vector<fs::path> pictures_below(const fs::path& dir, int64_t& skipped) {
-  std::vector<FolderAndName> found;
-  collect(dir, 0, found, skipped);
-  std::sort(found.begin(), found.end());
-  std::vector<fs::path> pictures;
-  pictures.reserve(found.size());
-  for (const auto& [folder, name] : found) pictures.push_back(fs::path(folder) / name);
-  return pictures;
-}
-
-/// Refuses a name that JSON cannot hold: what is trained is saved with its class names as JSON.
-void check_class_name(const fs::path& dir, const std::string& name) {
-  using nlohmann::json;
-  try {
-    (void)json(name).dump();
-  } catch (const json::exception&) {
-    const std::string shown = json(name).dump(-1, ' ', true, json::error_handler_t::replace);
-    throw Error(concat(dir.string(), ": the name of class folder ", shown, " is not UTF-8"));
+/// train/, val/ and test/ below `dir`, or `dir` itself.
+Splits find_splits(const fs::path& dir, const std::vector<fs::path>& folders, bool evaluates) {
+  Splits splits{find_named(folders, {"train"}),
+                find_named(folders, {"val", "valid", "validation"}),
+                find_named(folders, {"test"}),
+                {}};
+  std::vector<fs::path> named, others = folders;
+  for (const auto& split : {splits.train, splits.val, splits.test}) {
+    if (!split) continue;
+    named.push_back(*split);
+    std::erase(others, *split);
   }
+
+  if (splits.train && !has_folders(*splits.train)) {
+    check(!others.empty(), splits.train->string(), ": no class folders, expected ",
+          (*splits.train / "CLASS" / "1.jpg").string());
+    splits.train.reset();
+  }
+  if (!splits.train) {
+    const bool is_split = std::any_of(named.begin(), named.end(), has_folders);
+    return evaluates && is_split ? splits : classes_alone(dir, named);
+  }
+  for (const fs::path& folder : others)
+    splits.notes.push_back(concat(folder.string(), ": stands beside ",
+                                  splits.train->filename().string(), "/, passed over"));
+  if (splits.test && !has_folders(*splits.test)) {
+    splits.notes.push_back(concat(
+        splits.test->string(), ": no class folders, so what it holds has no class, passed over"));
+    splits.test.reset();
+  }
+  if (!splits.val) std::swap(splits.val, splits.test);
+  return splits;
 }
 
-/// The class folders in `dir`; loose files are counted as skipped.
-std::vector<std::string> classes_in(const fs::path& dir, int64_t& skipped) {
+/// The class names of a training folder, refused when nothing can be learnt from them.
+std::vector<std::string> training_classes(const fs::path& dir) {
+  const FolderEntries entries = entries_of(dir);
+  const auto pictures = std::count_if(entries.files.begin(), entries.files.end(), is_picture_name);
+  check(!entries.folders.empty(), dir.string(), ": ", pictures > 0 ? "pictures but " : "",
+        "no class folders, expected one folder of pictures per class, as in ",
+        (dir / "CLASS" / "1.jpg").string());
   std::vector<std::string> classes;
-  for (const fs::path& entry : entries_of(dir)) {
-    if (is_folder(entry)) {
-      classes.push_back(entry.filename().string());
-      check_class_name(dir, classes.back());
-    } else {
-      ++skipped;
-    }
+  for (const fs::path& folder : entries.folders) {
+    classes.push_back(folder.filename().string());
+    check_class_name(dir, classes.back());
   }
-  return classes;
-}
-
-/// The classes of a training folder, refused when nothing can be learnt from them.
-std::vector<std::string> training_classes(const fs::path& dir, int64_t& skipped) {
-  std::vector<std::string> classes = classes_in(dir, skipped);
-  check(!classes.empty(), dir.string(), ": no class, expected one folder of pictures per class");
   check(classes.size() > 1, dir.string(), ": one class only (", classes.front(),
         "), expected a folder for each of two or more");
   return classes;
 }
 
-void append(std::vector<Sample>& samples, const std::vector<fs::path>& pictures, int label) {
-  for (const fs::path& picture : pictures) samples.push_back({picture, label});
-}
-
-/// Which of n pictures go to validation. Fisher-Yates by hand on the raw 64-bit numbers, for
-/// std::shuffle and the std distributions differ between standard libraries. A class depends on the
-/// seed and its own number alone.
-std::vector<bool> draw_validation(size_t n, double fraction, uint64_t seed, int label) {
-  auto count = static_cast<size_t>(std::llround(fraction * static_cast<double>(n)));
-  if (fraction > 0) count = std::clamp<size_t>(count, 1, n);
-  count = std::min(count, n - 1);
-  std::vector<size_t> order(n);
-  for (size_t i = 0; i < n; ++i) order[i] = i;
-  std::mt19937_64 random(seed + static_cast<uint64_t>(label));
-  for (size_t i = n - 1; i > 0; --i) std::swap(order[i], order[random() % (i + 1)]);
-  std::vector<bool> chosen(n, false);
-  for (size_t i = 0; i < count; ++i) chosen[order[i]] = true;
-  return chosen;
-}
-
-void check_fraction(double fraction) {
-  check(fraction >= 0 && fraction < 1, "validation fraction ", fraction,
-        ", expected at least 0 and under 1");
-}
-
-/// Validation pictures from their own folder. A training class may be missing there, not the
-/// reverse.
-void read_validation(const fs::path& dir, ImageFolder& folder) {
-  for (const std::string& name : classes_in(dir, folder.skipped)) {
-    const auto found = std::find(folder.classes.begin(), folder.classes.end(), name);
-    check(found != folder.classes.end(), (dir / name).string(),
-          ": a class that the training folder does not have");
-    append(folder.val, pictures_below(dir / name, folder.skipped),
-           static_cast<int>(found - folder.classes.begin()));
+class Reader {
+ public:
+  /// `above`: folders that no link may lead back to.
+  Reader(Dataset& data, std::vector<fs::path> above, bool evaluates)
+      : data_(data), above_(std::move(above)), evaluates_(evaluates) {
+    for (size_t i = 0; i < data.classes.size(); ++i)
+      label_of_[data.classes[i]] = static_cast<int>(i);
   }
-  check(!folder.val.empty(), dir.string(), ": no pictures (.jpg, .jpeg, .png)");
+
+  /// The pictures of all class folders in `dir`, class by class. Every class must have some where
+  /// `wants_all`.
+  void read(const fs::path& dir, bool wants_all, std::vector<Sample>& samples) {
+    const FolderEntries entries = entries_of(dir);
+    note_loose_files(dir, entries.files);
+    const std::set<FolderId> known = ids_of(entries.folders);
+    for (const fs::path& folder : entries.folders) {
+      const auto label = label_of_.find(folder.filename().string());
+      check(label != label_of_.end(), folder.string(), ": a class that the ",
+            evaluates_ ? "model" : "training folder",
+            " does not have; rename the folder or move it away");
+      PicturesBelow below = pictures_below(folder, known);
+      check(!below.pictures.empty() || !wants_all, folder.string(), ": no pictures (",
+            list_of_endings(), "); put some in or remove the folder");
+      for (fs::path& picture : below.pictures)
+        samples.push_back({std::move(picture), label->second});
+      data_.skipped += below.others;
+      data_.notes.insert(data_.notes.end(), below.notes.begin(), below.notes.end());
+    }
+    check(!samples.empty(), dir.string(), ": no pictures (", list_of_endings(),
+          ") in class folders");
+  }
+
+ private:
+  void note_loose_files(const fs::path& dir, const std::vector<fs::path>& files) {
+    data_.skipped += std::ssize(files);
+    const auto pictures = std::count_if(files.begin(), files.end(), is_picture_name);
+    if (pictures > 0)
+      data_.notes.push_back(concat(
+          dir.string(), ": pictures that lie in no class folder: ", pictures, ", passed over"));
+  }
+
+  /// Of the class folders and of those above them; refuses a folder that stands for two classes, or
+  /// in two lists.
+  std::set<FolderId> ids_of(const std::vector<fs::path>& folders) {
+    std::set<FolderId> ids;
+    for (const fs::path& folder : above_) ids.insert(folder_id(folder));
+    for (const fs::path& folder : folders) {
+      const FolderId id = folder_id(folder);
+      const auto [other, is_new] = class_folders_.try_emplace(id, folder);
+      check(is_new, folder.string(), ": the same folder as ", other->second.string(),
+            ", expected pictures of its own");
+      check(ids.insert(id).second, folder.string(), ": a link to a folder above it");
+    }
+    return ids;
+  }
+
+  Dataset& data_;
+  const std::vector<fs::path> above_;
+  const bool evaluates_;
+  std::map<std::string, int> label_of_;
+  std::map<FolderId, fs::path> class_folders_;
+};
+
+void check_different(const std::optional<fs::path>& a, const std::optional<fs::path>& b) {
+  if (!a || !b) return;
+  check(folder_id(*a) != folder_id(*b), b->string(), ": the same folder as ", a->string(),
+        ", expected pictures of its own");
 }
 
 }  // namespace
 
-ImageFolder scan_image_folder(const fs::path& dir, double val_fraction, uint64_t seed) {
-  check_fraction(val_fraction);
+Dataset scan_image_folder(const fs::path& dir, const DatasetOptions& options) {
+  check_val_fraction(options.val_fraction);
   std::error_code ignored;
-  check(fs::exists(dir, ignored), dir.string(), ": no such folder");
-  check(is_folder(dir), dir.string(), ": not a folder");
+  check(file_exists(dir), dir.string(), ": no such folder");
+  check(fs::is_directory(dir, ignored), dir.string(), ": not a folder");
 
-  const bool has_train = is_folder(dir / "train");
-  const fs::path val_dir = is_folder(dir / "val") ? dir / "val" : dir / "test";
-  check(has_train || !is_folder(dir / "val"), dir.string(), ": has val/ but no train/");
-  const bool has_val = has_train && is_folder(val_dir);
-  const fs::path train_dir = has_train ? dir / "train" : dir;
+  const bool evaluates = !options.classes.empty();
+  Splits splits = find_splits(dir, entries_of(dir).folders, evaluates);
+  check_different(splits.train, splits.val);
+  check_different(splits.train, splits.test);
+  check_different(splits.val, splits.test);
 
-  ImageFolder folder;
-  folder.classes = training_classes(train_dir, folder.skipped);
-  for (size_t i = 0; i < folder.classes.size(); ++i) {
-    const fs::path class_dir = train_dir / folder.classes[i];
-    const std::vector<fs::path> pictures = pictures_below(class_dir, folder.skipped);
-    const int label = static_cast<int>(i);
-    check(!pictures.empty(), class_dir.string(), ": no pictures (.jpg, .jpeg, .png)");
-    if (has_val) {
-      append(folder.train, pictures, label);
-      continue;
-    }
-    const std::vector<bool> chosen = draw_validation(pictures.size(), val_fraction, seed, label);
-    for (size_t k = 0; k < pictures.size(); ++k) {
-      (chosen[k] ? folder.val : folder.train).push_back({pictures[k], label});
-    }
-  }
-  if (has_val) read_validation(val_dir, folder);
-  return folder;
+  Dataset data;
+  data.layout = "folders of pictures";
+  data.classes = evaluates ? options.classes : training_classes(*splits.train);
+  data.notes = std::move(splits.notes);
+  std::vector<fs::path> above{dir};
+  for (const auto& split : {splits.train, splits.val, splits.test})
+    if (split) above.push_back(*split);
+  Reader reader(data, above, evaluates);
+  if (splits.train) reader.read(*splits.train, !evaluates, data.train);
+  if (splits.val) reader.read(*splits.val, false, data.val);
+  if (splits.test) reader.read(*splits.test, false, data.test);
+  if (!splits.val) stratified_split(data.train, data.val, options.val_fraction, options.seed);
+  return data;
 }
 
 }  // namespace tl

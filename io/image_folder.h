@@ -1,35 +1,37 @@
-// ImageFolder: a folder of pictures sorted into one folder per class, as two lists of samples.
+// scan_image_folder: a folder of pictures sorted into one folder per class, as lists of samples.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
-#include <vector>
+
+#include "io/dataset.h"
 
 namespace tl {
 
-struct Sample {
-  std::filesystem::path path;
-  int label = 0;  // index into ImageFolder::classes
-};
-
-struct ImageFolder {
-  std::vector<std::string> classes;  // folder names, bytewise order
-  std::vector<Sample> train;
-  std::vector<Sample> val;
-  int64_t skipped = 0;  // files that are no pictures by their ending (hidden files are not counted)
-};
-
 /// Reads one of two layouts:
-///   dir/train/CLASS/...  with dir/val/CLASS/... or else dir/test/CLASS/... if there is one
+///   dir/train/CLASS/...  with dir/val/CLASS/... and dir/test/CLASS/... where they exist
 ///   dir/CLASS/...
-/// Without a folder of its own, the validation list is split off: in every class round(val_fraction
-/// * n) pictures (at least one, unless val_fraction is 0, and never all), drawn by `seed`; equal on
-/// every platform. Pictures end in .jpg, .jpeg or .png in any case, at any depth below the class
-/// folder, in the order of torchvision's ImageFolder. Names that start with a dot are passed over;
-/// links are followed. Only names are looked at: a broken picture shows when it is loaded. Throws
-/// Error naming the folder when it is missing, has no class or one alone, when a class has no
-/// picture or a name that is not UTF-8, or when a class stands in the validation folder only.
-ImageFolder scan_image_folder(const std::filesystem::path& dir, double val_fraction, uint64_t seed);
+/// "val" may be "valid" or "validation"; capitals do not matter. A test/ without a val/ validates.
+/// Without either, the validation list is split off (stratified_split.h) by the seed. A folder of
+/// such a name that holds pictures but no folders is a class like any other where classes stand
+/// beside it.
+///
+/// Pictures have one of picture_endings() in any case, at any depth below the class folder, in the
+/// order of torchvision's ImageFolder. Names that start with a dot are passed over; links are
+/// followed, but no folder is read twice. Only names are looked at: a broken picture shows when it
+/// is loaded. Pictures outside a class folder are passed over with a note.
+///
+/// Throws Error naming the folder when it is missing or unreadable, has no class or one alone, when
+/// a class has no picture, a name that is not UTF-8 or the folder of another class, when a class is
+/// not among the training classes, or when training and validation are one folder. With
+/// options.classes see DatasetOptions.
+Dataset scan_image_folder(const std::filesystem::path& dir, const DatasetOptions& options);
+
+/// The result of scan_image_folder under its former name.
+using ImageFolder = Dataset;
+inline ImageFolder scan_image_folder(const std::filesystem::path& dir, double val_fraction,
+                                     uint64_t seed) {
+  return scan_image_folder(dir, DatasetOptions{val_fraction, seed});
+}
 
 }  // namespace tl

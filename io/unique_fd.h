@@ -22,6 +22,8 @@ class UniqueFd {
   explicit operator bool() const { return fd_ >= 0; }
   /// Closes now; the answer of close(), which is where some file systems report a failed write.
   int reset() { return fd_ < 0 ? 0 : ::close(std::exchange(fd_, -1)); }
+  /// Gives it away, open.
+  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_ = -1;

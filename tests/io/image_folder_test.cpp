@@ -1,9 +1,13 @@
 #include "io/image_folder.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
+#include "io/folder_walk.h"
+#include "io/sandbox.h"
 #include "kernels/error.h"
 #include "tests/io/pictures.h"
 
@@ -11,14 +15,18 @@ namespace tl {
 namespace {
 
 using namespace test;
+using Names = std::vector<std::string>;
 
-void touch(const TemporaryFolder& folder, const std::vector<std::string>& names) {
+void touch(const TemporaryFolder& folder, const Names& names) {
   for (const std::string& name : names) write_bytes(folder / name, {1});
 }
 
-std::vector<std::string> names_of(const TemporaryFolder& folder,
-                                  const std::vector<Sample>& samples) {
-  std::vector<std::string> names;
+void link(const TemporaryFolder& folder, const std::string& to, const std::string& name) {
+  std::filesystem::create_directory_symlink(to, folder / name);
+}
+
+Names names_of(const TemporaryFolder& folder, const std::vector<Sample>& samples) {
+  Names names;
   for (const Sample& sample : samples) {
     names.push_back(std::filesystem::relative(sample.path, folder.path()).string() + " " +
                     std::to_string(sample.label));
@@ -26,7 +34,23 @@ std::vector<std::string> names_of(const TemporaryFolder& folder,
   return names;
 }
 
-using Names = std::vector<std::string>;
+/// Text with the folder's path as "DIR".
+std::string shortened(const TemporaryFolder& folder, std::string text) {
+  const std::string path = folder.path().string();
+  for (size_t at; (at = text.find(path)) != std::string::npos;)
+    text.replace(at, path.size(), "DIR");
+  return text;
+}
+
+Names notes_of(const TemporaryFolder& folder, const Dataset& data) {
+  Names notes;
+  for (const std::string& note : data.notes) notes.push_back(shortened(folder, note));
+  return notes;
+}
+
+Dataset scan(const TemporaryFolder& folder, double fraction = 0, const Names& classes = {}) {
+  return scan_image_folder(folder.path(), DatasetOptions{fraction, 1, classes});
+}
 
 TEST_CASE("scan_image_folder: train and val folders, torchvision's order") {
   const TemporaryFolder folder;
@@ -35,53 +59,149 @@ TEST_CASE("scan_image_folder: train and val folders, torchvision's order") {
   touch(folder,
         {"train/cat/b.jpg", "train/cat/B.JPG", "train/cat/a.PnG", "train/cat/sub/0.jpeg",
          "train/cat/.hidden.jpg", "train/cat/note.txt", "train/ant/x.jpg", "train/.git/x.jpg",
-         "train/cat/s b/9.jpg", "train/loose.jpg", "val/cat/1.jpg", "val/ant/2.jpg"});
-  const ImageFolder scanned = scan_image_folder(folder.path(), 0.5, 1);
+         "train/cat/s b/9.jpg", "train/loose.jpg", "val/cat/1.jpg", "val/ant/2.jpg", "README"});
+  const Dataset scanned = scan(folder, 0.5);
+  CHECK(scanned.layout == "folders of pictures");
   CHECK(scanned.classes == Names{"ant", "cat"});
   CHECK(names_of(folder, scanned.train) ==
         Names{"train/ant/x.jpg 0", "train/cat/B.JPG 1", "train/cat/a.PnG 1", "train/cat/b.jpg 1",
               "train/cat/s b/9.jpg 1", "train/cat/sub/0.jpeg 1"});
   CHECK(names_of(folder, scanned.val) == Names{"val/ant/2.jpg 0", "val/cat/1.jpg 1"});
+  CHECK(scanned.test.empty());
   CHECK(scanned.skipped == 2);  // note.txt and the loose picture
+  CHECK(notes_of(folder, scanned) ==
+        Names{"DIR/train: pictures that lie in no class folder: 1, passed over"});
+}
+
+TEST_CASE("scan_image_folder: every ending, in any case") {
+  const TemporaryFolder folder;
+  touch(folder, {"a/1.jpg", "b/1.JPEG", "b/2.Bmp", "b/3.gif", "b/4.webp", "b/5.PNG", "b/6.tif",
+                 "b/jpg", "b/7.jpg.txt"});
+  const Dataset scanned = scan(folder);
+  CHECK(names_of(folder, scanned.train) ==
+        Names{"a/1.jpg 0", "b/1.JPEG 1", "b/2.Bmp 1", "b/3.gif 1", "b/4.webp 1", "b/5.PNG 1"});
+  CHECK(scanned.skipped == 3);
 }
 
 TEST_CASE("scan_image_folder: test/ stands in for val/, and a class may be missing there") {
   const TemporaryFolder folder;
-  touch(folder, {"train/a/1.jpg", "train/b/1.jpg", "test/b/2.jpg"});
-  const ImageFolder scanned = scan_image_folder(folder.path(), 0, 1);
-  CHECK(names_of(folder, scanned.val) == Names{"test/b/2.jpg 1"});
+  touch(folder, {"Train/a/1.jpg", "Train/b/1.jpg", "TEST/b/2.jpg"});
+  const Dataset scanned = scan(folder, 0.5);
+  CHECK(names_of(folder, scanned.train) == Names{"Train/a/1.jpg 0", "Train/b/1.jpg 1"});
+  CHECK(names_of(folder, scanned.val) == Names{"TEST/b/2.jpg 1"});
+  CHECK(scanned.test.empty());
 }
 
-TEST_CASE("scan_image_folder: the split is stratified, complete and decided by the seed") {
-  const TemporaryFolder folder;
-  for (int i = 0; i < 20; ++i) touch(folder, {concat("a/", i, ".jpg")});
-  for (int i = 0; i < 5; ++i) touch(folder, {concat("b/", i, ".jpg")});
-  touch(folder, {"c/only.jpg"});
-  const auto split = [&](double fraction, uint64_t seed) {
-    return scan_image_folder(folder.path(), fraction, seed);
-  };
-  const auto count = [](const std::vector<Sample>& samples, int label) {
-    return std::count_if(samples.begin(), samples.end(),
-                         [&](const Sample& s) { return s.label == label; });
-  };
-  const ImageFolder scanned = split(0.2, 3);
-  CHECK(count(scanned.val, 0) == 4);
-  CHECK(count(scanned.val, 1) == 1);
-  CHECK(count(scanned.val, 2) == 0);  // never all of a class
-  CHECK(scanned.train.size() + scanned.val.size() == 26);
-  Names all = names_of(folder, scanned.train), val = names_of(folder, scanned.val);
-  CHECK(std::is_sorted(all.begin(), all.end()));
-  all.insert(all.end(), val.begin(), val.end());
-  std::sort(all.begin(), all.end());
-  CHECK(std::unique(all.begin(), all.end()) == all.end());
+TEST_CASE("scan_image_folder: beside a val/ of any name, test/ is a list of its own") {
+  for (const std::string val : {"val", "valid", "Validation"}) {
+    const TemporaryFolder folder;
+    touch(folder,
+          {"train/a/1.jpg", "train/b/1.jpg", val + "/b/2.jpg", "test/a/3.jpg", "extra/z/1.jpg"});
+    const Dataset scanned = scan(folder, 0.5);
+    CHECK(names_of(folder, scanned.train) == Names{"train/a/1.jpg 0", "train/b/1.jpg 1"});
+    CHECK(names_of(folder, scanned.val) == Names{val + "/b/2.jpg 1"});
+    CHECK(names_of(folder, scanned.test) == Names{"test/a/3.jpg 0"});
+    CHECK(notes_of(folder, scanned) == Names{"DIR/extra: stands beside train/, passed over"});
+  }
+}
 
-  CHECK(names_of(folder, split(0.2, 3).val) == val);
-  CHECK(names_of(folder, split(0.2, 4).val) != val);
-  CHECK(split(0, 3).val.empty());
-  CHECK(count(split(0.01, 3).val, 0) == 1);
-  CHECK(count(split(0.99, 3).val, 1) == 4);
-  // mt19937_64 is specified to the bit, so this holds on every platform.
-  CHECK(val == Names{"a/10.jpg 0", "a/14.jpg 0", "a/8.jpg 0", "a/9.jpg 0", "b/1.jpg 1"});
+TEST_CASE("scan_image_folder: pictures of a competition's test/ have no class") {
+  const TemporaryFolder folder;
+  touch(folder, {"train/a/1.jpg", "train/a/2.jpg", "train/b/1.jpg", "train/b/2.jpg", "test/1.jpg"});
+  const Dataset scanned = scan(folder, 0.5);
+  CHECK(scanned.train.size() == 2);
+  CHECK(scanned.val.size() == 2);
+  CHECK(notes_of(folder, scanned) ==
+        Names{"DIR/test: no class folders, so what it holds has no class, passed over"});
+}
+
+TEST_CASE("scan_image_folder: classes may be called train and test") {
+  const TemporaryFolder folder;
+  touch(folder, {"bus/1.jpg", "train/1.jpg", "test/2.jpg", "1.jpg"});
+  const Dataset scanned = scan(folder);
+  CHECK(scanned.classes == Names{"bus", "test", "train"});
+  CHECK(names_of(folder, scanned.train) == Names{"bus/1.jpg 0", "test/2.jpg 1", "train/1.jpg 2"});
+  CHECK(notes_of(folder, scanned) ==
+        Names{"DIR/train: taken for a class, for there is no train/ with class folders",
+              "DIR/test: taken for a class, for there is no train/ with class folders",
+              "DIR: pictures that lie in no class folder: 1, passed over"});
+}
+
+TEST_CASE("scan_image_folder: names with spaces and UTF-8, hidden ones, links to pictures") {
+  const TemporaryFolder folder;
+  touch(folder,
+        {"big dog/a b.jpg", "caf\xc3\xa9/\xe5\xad\xa6.jpg", ".cache/1.jpg", "big dog/.x/1.jpg"});
+  std::filesystem::create_symlink("a b.jpg", folder / "big dog/link.jpg");
+  std::filesystem::create_symlink("nowhere", folder / "big dog/to nowhere.jpg");
+  link(folder, "nowhere", "dead");
+  const Dataset scanned = scan(folder);
+  CHECK(scanned.classes == Names{"big dog", "caf\xc3\xa9"});
+  CHECK(names_of(folder, scanned.train) ==
+        Names{"big dog/a b.jpg 0", "big dog/a b.jpg 0", "big dog/nowhere 0",
+              "caf\xc3\xa9/\xe5\xad\xa6.jpg 1"});  // relative() follows links
+  CHECK(scanned.skipped == 1);                     // the dead link
+}
+
+TEST_CASE("scan_image_folder: links to folders are followed, no folder is read twice") {
+  const TemporaryFolder folder;
+  touch(folder, {"imgs/a/1.jpg", "imgs/b/1.jpg", "elsewhere/2.jpg", "elsewhere/deep/3.jpg"});
+  link(folder, "../../elsewhere", "imgs/a/more");
+  link(folder, "../../elsewhere/deep", "imgs/a/again");
+  link(folder, "..", "imgs/a/up");
+  link(folder, ".", "imgs/a/self");
+  link(folder, "../a", "imgs/b/other class");
+  const Dataset scanned = scan_image_folder(folder / "imgs", DatasetOptions{0, 1, {}});
+  Names train;
+  for (const Sample& sample : scanned.train)
+    train.push_back(shortened(folder, sample.path.string()) + " " + std::to_string(sample.label));
+  CHECK(train == Names{"DIR/imgs/a/1.jpg 0", "DIR/imgs/a/again/3.jpg 0", "DIR/imgs/a/more/2.jpg 0",
+                       "DIR/imgs/b/1.jpg 1"});
+  const std::string note = ": a link to a folder that is read elsewhere, passed over";
+  CHECK(notes_of(folder, scanned) == Names{"DIR/imgs/a/more/deep" + note, "DIR/imgs/a/self" + note,
+                                           "DIR/imgs/a/up" + note,
+                                           "DIR/imgs/b/other class" + note});
+}
+
+TEST_CASE("scan_image_folder: links that branch at each of 40 levels end") {
+  const TemporaryFolder folder;
+  touch(folder, {"imgs/a/1.jpg", "imgs/b/1.jpg"});
+  for (int i = 0; i < 40; ++i) {
+    const std::string level = concat("level", i);
+    std::filesystem::create_directory(folder / level);
+    write_bytes(folder / (level + "/1.jpg"), {1});
+    if (i == 39) continue;
+    link(folder, concat("../level", i + 1), level + "/left");
+    link(folder, concat("../level", i + 1), level + "/right");
+  }
+  link(folder, "../../level0", "imgs/a/levels");
+  const Dataset scanned = scan_image_folder(folder / "imgs", DatasetOptions{0, 1, {}});
+  CHECK(scanned.train.size() == 42);
+  CHECK(scanned.notes.size() == 39);
+}
+
+TEST_CASE("scan_image_folder: with a network's classes, for evaluation") {
+  const Names classes{"a", "b", "c"};
+  {
+    const TemporaryFolder folder;
+    touch(folder, {"c/1.jpg"});
+    std::filesystem::create_directory(folder / "b");
+    const Dataset scanned = scan(folder, 0, classes);
+    CHECK(scanned.classes == classes);
+    CHECK(names_of(folder, scanned.train) == Names{"c/1.jpg 2"});
+    CHECK(scanned.val.empty());
+  }
+  {
+    const TemporaryFolder folder;
+    touch(folder, {"val/b/1.jpg", "test/c/1.jpg"});
+    const Dataset scanned = scan(folder, 0.5, classes);
+    CHECK(scanned.train.empty());
+    CHECK(names_of(folder, scanned.val) == Names{"val/b/1.jpg 1"});
+    CHECK(names_of(folder, scanned.test) == Names{"test/c/1.jpg 2"});
+  }
+  const TemporaryFolder folder;
+  touch(folder, {"c/1.jpg", "d/1.jpg"});
+  CHECK(shortened(folder, error_of([&] { scan(folder, 0, classes); })) ==
+        "DIR/d: a class that the model does not have; rename the folder or move it away");
 }
 
 TEST_CASE("scan_image_folder: what cannot be learnt from is refused in words") {
@@ -89,36 +209,81 @@ TEST_CASE("scan_image_folder: what cannot be learnt from is refused in words") {
     const TemporaryFolder folder;
     touch(folder, names);
     for (const std::string& name : folders) std::filesystem::create_directories(folder / name);
-    std::string text = error_of([&] { scan_image_folder(folder.path(), fraction, 1); });
-    const std::string prefix = folder.path().string();
-    return text.starts_with(prefix) ? concat("DIR", text.substr(prefix.size())) : text;
+    return shortened(folder, error_of([&] { scan(folder, fraction); }));
   };
+  const std::string endings = list_of_endings();
+  CHECK(endings.starts_with(".jpg, .jpeg, "));
   CHECK(refusal({"a/1.jpg", "b/1.jpg"}) == "");
-  CHECK(refusal({}) == "DIR: no class, expected one folder of pictures per class");
-  CHECK(refusal({"1.jpg", "2.jpg"}) == "DIR: no class, expected one folder of pictures per class");
+  CHECK(refusal({}) ==
+        "DIR: no class folders, expected one folder of pictures per class, as in DIR/CLASS/1.jpg");
+  CHECK(refusal({"1.jpg", "2.jpg"}) ==
+        "DIR: pictures but no class folders, expected one folder of pictures per class, as in "
+        "DIR/CLASS/1.jpg");
   CHECK(refusal({"a/1.jpg"}) ==
         "DIR: one class only (a), expected a folder for each of two or more");
-  CHECK(refusal({"a/1.jpg", "b/1.gif"}) == "DIR/b: no pictures (.jpg, .jpeg, .png)");
+  CHECK(refusal({"a/1.jpg", "b/1.tif"}) ==
+        concat("DIR/b: no pictures (", endings, "); put some in or remove the folder"));
   CHECK(refusal({"train/a/1.jpg", "train/b/1.jpg"}, {"train/c"}) ==
-        "DIR/train/c: no pictures (.jpg, .jpeg, .png)");
+        concat("DIR/train/c: no pictures (", endings, "); put some in or remove the folder"));
   CHECK(refusal({"train/a/1.jpg", "train/b/1.jpg", "val/c/1.jpg"}) ==
-        "DIR/val/c: a class that the training folder does not have");
-  CHECK(refusal({"train/a/1.jpg", "train/b/1.jpg"}, {"val"}) ==
-        "DIR/val: no pictures (.jpg, .jpeg, .png)");
+        "DIR/val/c: a class that the training folder does not have; rename the folder or move it "
+        "away");
+  CHECK(refusal({"train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "test/c/1.jpg"}) ==
+        "DIR/test/c: a class that the training folder does not have; rename the folder or move it "
+        "away");
+  CHECK(refusal({"train/a/1.jpg", "train/b/1.jpg"}, {"val/a"}) ==
+        concat("DIR/val: no pictures (", endings, ") in class folders"));
+  CHECK(refusal({"train/1.jpg", "val/a/1.jpg"}) ==
+        "DIR/train: no class folders, expected DIR/train/CLASS/1.jpg");
+  CHECK(refusal({"train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "valid/a/1.jpg"}) ==
+        "DIR/valid: stands beside val/, expected one of them");
+  CHECK(refusal({"val/a/1.jpg", "val/b/1.jpg", "x/1.jpg"}) ==
+        "DIR: has val/ but no train/, expected both, or class folders alone");
   CHECK(refusal({"a/1.jpg", "caf\xe9/1.jpg"}) ==
-        R"(DIR: the name of class folder "caf\ufffd" is not UTF-8)");
-  CHECK(refusal({"a/1.jpg", "caf\xc3\xa9/1.jpg"}) == "");
-  CHECK(refusal({"val/a/1.jpg", "val/b/1.jpg", "x/1.jpg"}) == "DIR: has val/ but no train/");
+        R"(DIR: the class name "caf\ufffd" is not UTF-8; rename it)");
   CHECK(refusal({"a/1.jpg", "b/1.jpg"}, {}, 1) ==
         "validation fraction 1, expected at least 0 and under 1");
-  CHECK(error_of([] { scan_image_folder("/no/such/folder", 0, 1); }) ==
+  CHECK(error_of([] { scan_image_folder("/no/such/folder", DatasetOptions{}); }) ==
         "/no/such/folder: no such folder");
-
   const TemporaryFolder folder;
-  touch(folder, {"file", "loop/a/1.jpg", "loop/b/1.jpg"});
-  CHECK(error_of([&] { scan_image_folder(folder / "file", 0, 1); }).ends_with(": not a folder"));
-  std::filesystem::create_directory_symlink("..", folder / "loop/a/up");
-  CHECK(is_one_line(error_of([&] { scan_image_folder(folder / "loop", 0, 1); })));
+  touch(folder, {"file"});
+  CHECK(error_of([&] {
+          scan_image_folder(folder / "file", DatasetOptions{});
+        }).ends_with(": not a folder"));
+}
+
+TEST_CASE("scan_image_folder: one folder for two classes, or for training and validation") {
+  const auto refusal = [](const std::string& to, const std::string& name) {
+    const TemporaryFolder folder;
+    touch(folder, {"train/a/1.jpg", "train/b/1.jpg", "val/b/1.jpg"});
+    std::filesystem::remove_all(folder / name);
+    link(folder, to, name);
+    return shortened(folder, error_of([&] { scan(folder); }));
+  };
+  CHECK(refusal("a", "train/c") ==
+        "DIR/train/c: the same folder as DIR/train/a, expected pictures of its own");
+  CHECK(refusal("../train/b", "val/b") ==
+        "DIR/val/b: the same folder as DIR/train/b, expected pictures of its own");
+  CHECK(refusal("train", "val") ==
+        "DIR/val: the same folder as DIR/train, expected pictures of its own");
+  CHECK(refusal("..", "train/c") == "DIR/train/c: a link to a folder above it");
+}
+
+TEST_CASE("scan_image_folder: a folder that may not be read is refused") {
+  const TemporaryFolder folder;
+  touch(folder, {"a/1.jpg", "b/1.jpg", "b/locked/2.jpg"});
+  ::chmod(folder.path().c_str(), 0755);
+  ::chmod((folder / "b/locked").c_str(), 0);
+  const std::string text = error_of([&] {
+    run_in_child({}, [&]() -> std::string {
+      if (::geteuid() == 0 && ::setuid(65534) != 0) return "";  // root may read everything
+      scan(folder);
+      return "";
+    });
+  });
+  ::chmod((folder / "b/locked").c_str(), 0700);
+  CHECK(shortened(folder, text) ==
+        "DIR/b/locked: Permission denied; make the folder readable or move it away");
 }
 
 }  // namespace
