@@ -35,7 +35,8 @@ std::string_view name_of_other_format(std::span<const uint8_t> file) {
   const std::string_view head(reinterpret_cast<const char*>(file.data()),
                               std::min<size_t>(file.size(), 1024));
   const bool text = std::ranges::all_of(head, [](char c) {
-    return static_cast<uint8_t>(c) >= ' ' || c == '\n' || c == '\r' || c == '\t';
+    const auto byte = static_cast<uint8_t>(c);  // UTF-8 has none over 0xf4
+    return (byte >= ' ' && byte <= 0xf4) || c == '\n' || c == '\r' || c == '\t';
   });
   if (!text) return "";
   if (head.find("<svg") != head.npos) return "an SVG";

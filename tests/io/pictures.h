@@ -1,4 +1,5 @@
-// Pictures for the tests of io: a deterministic one, JPEG and PNG files.
+// Pictures for the tests of io: a deterministic one, and JPEG files; other kinds of files are in
+// picture_files.h.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +52,8 @@ struct JpegOptions {
   int quality = 95;
   bool progressive = false;
   int restart_interval = 0;
+  std::vector<uint8_t> exif = {};  // as the data of a marker APP1
+  bool ycck = false;               // CMYK, stored as brightness, two colours and K
 };
 
 /// `samples`: height * width * (1, 3 or 4) bytes.
@@ -71,8 +74,13 @@ inline std::vector<uint8_t> jpeg_of(int64_t height, int64_t width,
   jpeg_set_defaults(&info);
   jpeg_set_quality(&info, options.quality, TRUE);
   if (options.progressive) jpeg_simple_progression(&info);
+  if (options.ycck) jpeg_set_colorspace(&info, JCS_YCCK);
   info.restart_interval = static_cast<unsigned>(options.restart_interval);
   jpeg_start_compress(&info, TRUE);
+  if (!options.exif.empty()) {
+    jpeg_write_marker(&info, JPEG_APP0 + 1, options.exif.data(),
+                      static_cast<unsigned>(options.exif.size()));
+  }
   const size_t stride = static_cast<size_t>(width * info.input_components);
   while (info.next_scanline < info.image_height) {
     auto* row = const_cast<uint8_t*>(samples.data() + info.next_scanline * stride);
