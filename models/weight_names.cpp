@@ -1,33 +1,38 @@
 #include "models/weight_names.h"
 
-#include <array>
+#include <algorithm>
+#include <cmath>
+
+#include "engine/ops.h"
 
 namespace tl {
 namespace {
 
-/// y[o, order...] of a 4-D tensor on the host; order[i] is the source dimension of dimension i.
-Tensor permuted(const Tensor& x, const std::array<int, 4>& order) {
-  const std::vector<std::int64_t>& in = x.shape().dims();
-  std::array<std::int64_t, 4> stride{};
-  for (std::int64_t s = 1, i = 3; i >= 0; --i) {
-    stride[static_cast<std::size_t>(i)] = s;
-    s *= in[static_cast<std::size_t>(i)];
+/// On the host, where every build can.
+Tensor transposed(const Tensor& x, const std::vector<int>& order) {
+  return transpose(x.to(Device::ref, x.dtype()), order).to(x.device(), x.dtype());
+}
+
+/// Whether a value can be no weight, and no variance where `is_variance`.
+template <class T>
+const char* fault_of(const std::vector<T>& values, bool is_variance) {
+  for (const T value : values) {
+    if (!std::isfinite(static_cast<double>(value))) return "holds NaN or infinity";
+    if (is_variance && static_cast<double>(value) < 0) return "holds a negative variance";
   }
-  std::array<std::int64_t, 4> out{}, step{};
-  for (std::size_t i = 0; i < 4; ++i) {
-    out[i] = in[static_cast<std::size_t>(order[i])];
-    step[i] = stride[static_cast<std::size_t>(order[i])];
-  }
-  const auto source = x.to_vector<double>();
-  std::vector<double> values;
-  values.reserve(source.size());
-  for (std::int64_t a = 0; a < out[0]; ++a)
-    for (std::int64_t b = 0; b < out[1]; ++b)
-      for (std::int64_t c = 0; c < out[2]; ++c)
-        for (std::int64_t d = 0; d < out[3]; ++d)
-          values.push_back(source[static_cast<std::size_t>(a * step[0] + b * step[1] + c * step[2] +
-                                                           d * step[3])]);
-  return Tensor::from(values, {out[0], out[1], out[2], out[3]}, x.dtype(), x.device());
+  return nullptr;
+}
+
+/// Why the file's x cannot become `own`, by name; "" if it can.
+std::string misfit(const NamedTensor& own, const Tensor& x) {
+  if (x.dtype() != DType::f32 && x.dtype() != DType::f64)
+    return concat(own.name, ": file ", x.dtype(), ", not a float");
+  const Shape expected = filter_to_file(own.tensor.detached()).shape();
+  if (x.shape() != expected) return concat(own.name, ": file ", x.shape(), ", network ", expected);
+  const char* fault = with_type(x.dtype(), [&]<class T>(T) {
+    return fault_of(x.to_vector<T>(), own.name.ends_with("running_var"));
+  });
+  return fault ? concat(own.name, ": ", fault) : "";
 }
 
 /// PyTorch's count of training steps per batch norm: nothing of ours depends on it.
@@ -35,11 +40,13 @@ bool is_ignored(const std::string& name) { return name.ends_with(".num_batches_t
 
 }  // namespace
 
-Tensor filter_from_file(const Tensor& x) { return x.rank() == 4 ? permuted(x, {0, 2, 3, 1}) : x; }
+Tensor filter_from_file(const Tensor& x) { return x.rank() == 4 ? transposed(x, {0, 2, 3, 1}) : x; }
 
-Tensor filter_to_file(const Tensor& x) { return x.rank() == 4 ? permuted(x, {0, 3, 1, 2}) : x; }
+Tensor filter_to_file(const Tensor& x) { return x.rank() == 4 ? transposed(x, {0, 3, 1, 2}) : x; }
 
-std::string usual_name(const std::string& name) {
+std::string usual_name(const std::string& path) {
+  std::string name = path;
+  std::replace(name.begin(), name.end(), '/', '.');
   if (name.starts_with("linear.")) return "fc." + name.substr(7);
   const std::string shortcut = ".shortcut.";
   const std::size_t at = name.find(shortcut);
@@ -56,15 +63,12 @@ ImportReport import_weights(const Module& module, const std::map<std::string, Te
       report.missing.push_back(own.name);
       continue;
     }
-    const Tensor x = filter_from_file(found->second);
-    if (x.dtype() != DType::f32 && x.dtype() != DType::f64) {
-      report.wrong_shape.push_back(concat(own.name, ": file ", x.dtype(), ", not a float"));
-    } else if (x.shape() == own.tensor.shape()) {
-      own.tensor.copy_from(x.to(own.tensor.device(), own.tensor.dtype()));
-      report.matched.push_back(own.name);
+    const Tensor& x = found->second;
+    if (std::string fault = misfit(own, x); !fault.empty()) {
+      report.wrong_shape.push_back(std::move(fault));
     } else {
-      report.wrong_shape.push_back(concat(own.name, ": file ", found->second.shape(), ", network ",
-                                          filter_to_file(own.tensor.detached()).shape()));
+      own.tensor.copy_from(filter_from_file(x).to(own.tensor.device(), own.tensor.dtype()));
+      report.matched.push_back(own.name);
     }
     rest.erase(found);
   }

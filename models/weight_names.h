@@ -18,9 +18,10 @@ Tensor filter_from_file(const Tensor& x);
 /// And back.
 Tensor filter_to_file(const Tensor& x);
 
-/// torchvision's name for a tensor: the head "linear" is "fc", a block's "shortcut" its
-/// "downsample"; any other name is its own.
-std::string usual_name(const std::string& name);
+/// torchvision's name for a tensor: a path through groups has dots for its slashes
+/// ("layer1/0/conv1/weight"), the head "linear" is "fc", a block's "shortcut" its "downsample"; any
+/// other name is its own.
+std::string usual_name(const std::string& path);
 
 /// The same entries under their usual names; throws where two get the same.
 template <class T>
@@ -37,7 +38,7 @@ struct ImportReport {
   std::vector<std::string> matched;
   std::vector<std::string> missing;      ///< the module has it, the file does not
   std::vector<std::string> unexpected;   ///< the file has it (usual name), the module does not
-  std::vector<std::string> wrong_shape;  ///< "name: file [..], network [..]", or not a float
+  std::vector<std::string> wrong_shape;  ///< "name: file [..], network [..]", or not finite floats
 };
 
 /// Copies every tensor of `file` (in the file's order, any float dtype) into the module's tensor of

@@ -1,6 +1,10 @@
 // Import and export of weights: axis orders, round trip, report.
 #include "models/weight_names.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "models/resnet.h"
 #include "tests/support/op_errors.h"
 #include "tests/support/random_state.h"
@@ -71,6 +75,94 @@ TEST_CASE("weight_names: a file in f64 fills an f32 network") {
   import_weights(*target, export_weights(*source));
   CHECK(target->fc.weight.dtype() == DType::f32);
   CHECK(target->fc.weight.to_vector<float>() == source->fc.weight.to_vector<float>());
+}
+
+TEST_CASE("weight_names: names of published CIFAR networks") {
+  CHECK(usual_name("linear.weight") == "fc.weight");
+  CHECK(usual_name("layer2.0.shortcut.1.running_var") == "layer2.0.downsample.1.running_var");
+  for (const char* own : {"fc.bias", "linear", "x.linear.weight", "a.shortcut.0", "conv1.weight"})
+    CHECK(usual_name(own) == own);
+
+  const auto source = small_resnet(1, {DType::f64, Device::ref});
+  std::map<std::string, Tensor> file;
+  for (auto& [name, tensor] : export_weights(*source)) {
+    std::string other = name.starts_with("fc.") ? "linear." + name.substr(3) : name;
+    if (const auto at = other.find("downsample"); at != std::string::npos)
+      other.replace(at, 10, "shortcut");
+    file.emplace(other, tensor);
+  }
+  CHECK(file.contains("linear.bias"));
+  CHECK(file.contains("layer2.0.shortcut.0.weight"));
+  const auto target = small_resnet(2, {DType::f64, Device::ref});
+  const ImportReport report = import_weights(*target, file);
+  CHECK(report.matched.size() == target->state().size());
+  CHECK(report.unexpected.empty());
+  CHECK(target->fc.bias.to_vector<double>() == source->fc.bias.to_vector<double>());
+
+  file["fc.weight"] = zeros({6, 32});
+  CHECK_ERROR(import_weights(*target, file),
+              "two tensors are called fc.weight, one of them by the name linear.weight");
+}
+
+TEST_CASE("weight_names: flat names and paths through groups are the same tensors") {
+  CHECK(usual_name("layer1/0/conv1/weight") == "layer1.0.conv1.weight");
+  CHECK(usual_name("layer1/0.conv1/weight") == "layer1.0.conv1.weight");
+  CHECK(usual_name("layer2/0/shortcut/1/running_var") == "layer2.0.downsample.1.running_var");
+  CHECK(usual_name("linear/bias") == "fc.bias");
+
+  const auto source = small_resnet(1, {DType::f64, Device::ref});
+  std::map<std::string, Tensor> nested;
+  std::map<std::string, Shape> shapes;
+  for (auto& [name, tensor] : export_weights(*source)) {
+    std::string path = name;
+    std::replace(path.begin(), path.end(), '.', '/');
+    nested.emplace(path, tensor);
+    shapes.emplace(path, tensor.shape());
+  }
+  nested["bn1/num_batches_tracked"] = zeros({1});
+  CHECK(recognise_resnet(shapes) == source->config);
+  const auto target = small_resnet(2, {DType::f64, Device::ref});
+  const ImportReport report = import_weights(*target, nested);
+  CHECK(report.matched.size() == target->state().size());
+  CHECK(report.unexpected.empty());
+  CHECK(target->fc.weight.to_vector<double>() == source->fc.weight.to_vector<double>());
+
+  nested["fc.weight"] = zeros({6, 32});
+  CHECK_ERROR(import_weights(*target, nested),
+              "two tensors are called fc.weight, one of them by the name fc/weight");
+}
+
+TEST_CASE("weight_names: values that can be no weights are reported and left alone") {
+  const auto model = small_resnet(1, {DType::f32, Device::ref});
+  const auto file = export_weights(*small_resnet(2, {DType::f32, Device::ref}));
+  const auto reported = [&](const std::string& name, const Tensor& x) {
+    auto damaged = file;
+    damaged[name] = x;
+    const auto kept = model->state().front().tensor.to_vector<float>();
+    const ImportReport report = import_weights(*model, damaged);
+    CHECK(report.matched.size() == model->state().size() - report.wrong_shape.size());
+    CHECK(report.missing.empty());
+    if (name == "conv1.weight") CHECK(model->state().front().tensor.to_vector<float>() == kept);
+    return report.wrong_shape;
+  };
+  const auto with = [&](const std::string& name, double value) {
+    auto values = file.at(name).to_vector<double>();
+    values.back() = value;
+    return reported(name, Tensor::from(values, file.at(name).shape(), DType::f64, Device::ref));
+  };
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(model->state().front().name == "conv1.weight");
+  CHECK(with("conv1.weight", std::nan("")) == Names{"conv1.weight: holds NaN or infinity"});
+  CHECK(with("conv1.weight", infinity) == Names{"conv1.weight: holds NaN or infinity"});
+  CHECK(with("fc.bias", -infinity) == Names{"fc.bias: holds NaN or infinity"});
+  CHECK(with("bn1.running_var", -1) == Names{"bn1.running_var: holds a negative variance"});
+  CHECK(with("bn1.running_var", 0).empty());
+  CHECK(with("bn1.running_mean", -1).empty());
+  CHECK(reported("conv1.weight",
+                 Tensor::zeros(file.at("conv1.weight").shape(), DType::i32, Device::ref)) ==
+        Names{"conv1.weight: file i32, not a float"});
+  CHECK(reported("conv1.weight", zeros({4, 3, 49})) ==
+        Names{"conv1.weight: file [4, 3, 49], network [4, 3, 7, 7]"});
 }
 
 TEST_CASE("weight_names: what does not fit is reported by name and left alone") {
