@@ -1,7 +1,9 @@
 #include "apps/model_file.h"
 
+#include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "apps/array_tensor.h"
 #include "io/hdf5_weights.h"
@@ -9,13 +11,37 @@
 namespace tl {
 namespace {
 
-constexpr const char* kModelFormat = "tlrun model 1";
-constexpr const char* kHeadFormat = "tlrun head 1";
+// Attribute "format": what the file is and the version of its form, "tlrun model 1". A change that
+// an older program would misread raises the version.
+constexpr const char* kModelKind = "tlrun model ";
+constexpr const char* kHeadKind = "tlrun head ";
+constexpr int kFormatVersion = 1;
 
 /// The attribute's text; "" when there is none.
 std::string attribute(const WeightsFile& file, const std::string& name) {
   const auto found = file.attributes.find(name);
   return found == file.attributes.end() ? "" : found->second;
+}
+
+enum class FileKind { weights, model, head };
+
+/// What the file says it is; a plain weights file says nothing.
+FileKind kind_of(const WeightsFile& file) {
+  const std::string format = attribute(file, "format");
+  if (format.empty()) return FileKind::weights;
+  for (const auto& [kind, name] :
+       {std::pair{FileKind::model, kModelKind}, {FileKind::head, kHeadKind}}) {
+    if (!format.starts_with(name)) continue;
+    const std::string_view text = std::string_view(format).substr(std::strlen(name));
+    int version = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
+    if (error != std::errc() || end != text.data() + text.size() || version < 1) break;
+    check(version <= kFormatVersion, "written by a newer tlrun: format '", format,
+          "', this one reads up to version ", kFormatVersion);
+    return kind;
+  }
+  throw Error(concat("attribute 'format' is '", format, "', expected '", kModelKind, kFormatVersion,
+                     "' or none"));
 }
 
 std::optional<ModelInfo> info_of(const WeightsFile& file) {
@@ -33,10 +59,8 @@ std::optional<ModelInfo> info_of(const WeightsFile& file) {
 }
 
 ModelFile model_of(const WeightsFile& file) {
-  const std::string format = attribute(file, "format");
-  check(format != kHeadFormat, "is a head alone; its run was stopped before the model was written");
-  check(format.empty() || format == kModelFormat, "is a '", format, "', this program reads '",
-        kModelFormat, "'");
+  check(kind_of(file) != FileKind::head,
+        "is a head alone; its run was stopped before the model was written");
   ModelFile model;
   for (const auto& [name, array] : file.arrays) model.tensors.emplace(name, to_tensor(array));
   model.info = info_of(file);
@@ -44,9 +68,9 @@ ModelFile model_of(const WeightsFile& file) {
   return model;
 }
 
-std::map<std::string, std::string> attributes_of(const char* format, const ResNet& network,
+std::map<std::string, std::string> attributes_of(const std::string& kind, const ResNet& network,
                                                  const ModelInfo& info) {
-  return {{"format", format},
+  return {{"format", kind + std::to_string(kFormatVersion)},
           {"architecture", name_of(network.config)},
           {"classes", nlohmann::json(info.classes).dump()},
           {"preprocessing", to_json(info.preprocessing)}};
@@ -57,6 +81,14 @@ void import_all(const ResNet& network, const std::map<std::string, Tensor>& tens
   const ImportReport report = import_weights(network, tensors);
   check(report.wrong_shape.empty(), report.wrong_shape.empty() ? "" : report.wrong_shape[0]);
   check(report.missing.empty(), report.missing.empty() ? "" : report.missing[0], " is missing");
+}
+
+std::uint64_t seed_of(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  check(error == std::errc() && end == text.data() + text.size(), "attribute 'backbone seed' is '",
+        text, "', expected a number");
+  return seed;
 }
 
 /// The network that write_head_file() was given.
@@ -71,11 +103,11 @@ std::unique_ptr<ResNet> network_of_head(const WeightsFile& file, Placement where
   std::uint64_t seed = 0;
   if (from.empty()) {
     config = resnet_config(attribute(file, "architecture"));
-    seed = std::stoull(attribute(file, "backbone seed"));
+    seed = seed_of(attribute(file, "backbone seed"));
   } else {
     const ModelFile backbone = read_model_file(from);
     config = backbone.config();
-    tensors = backbone.tensors;
+    tensors = with_usual_names(backbone.tensors);
   }
   config.classes = weight->shape[0];
   Generator random(seed);
@@ -124,7 +156,7 @@ void write_model_file(const std::filesystem::path& path, const ResNet& network,
   WeightsFile file;
   for (const auto& [name, tensor] : export_weights(network))
     file.arrays.emplace_back(name, to_array(tensor));
-  file.attributes = attributes_of(kModelFormat, network, info);
+  file.attributes = attributes_of(kModelKind, network, info);
   write_hdf5(path, file);
 }
 
@@ -149,7 +181,7 @@ void write_head_file(const std::filesystem::path& path, const ResNet& network,
   for (const auto& [name, tensor] : network.state()) {
     if (is_head(name)) file.arrays.emplace_back(name, to_array(tensor.detached()));
   }
-  file.attributes = attributes_of(kHeadFormat, network, info);
+  file.attributes = attributes_of(kHeadKind, network, info);
   file.attributes["backbone weights"] =
       source.weights.empty() ? "" : std::filesystem::absolute(source.weights).string();
   file.attributes["backbone seed"] = std::to_string(source.seed);
@@ -161,12 +193,13 @@ LoadedModel load_model(const std::filesystem::path& path, Placement where) {
   const WeightsFile file = read_hdf5(path);
   LoadedModel model;
   try {
+    const FileKind kind = kind_of(file);
     const auto info = info_of(file);
     check(info.has_value(),
           "holds weights alone, no class names; only a file that tlrun train wrote can predict");
     model.info = *info;
-    model.network = attribute(file, "format") == kHeadFormat ? network_of_head(file, where)
-                                                             : network_of_model(file, where);
+    model.network =
+        kind == FileKind::head ? network_of_head(file, where) : network_of_model(file, where);
     const std::int64_t outputs = model.network->config.classes;
     check(outputs == std::ssize(model.info.classes), "its head has ", outputs,
           " outputs, but it names ", model.info.classes.size(), " classes");
