@@ -24,9 +24,9 @@ struct MemoryKernels {
   /// Every element = value, rounded to the dtype. Throws when an integer dtype does not hold it.
   Slot<void(Stream, double value, View y)> fill{"memory.fill"};
 
-  /// y[i] = x[i], converted; equal size, no overlap. To a float dtype: rounded. To an
-  /// integer dtype: the fraction is dropped, a number beyond its range becomes the nearest that it
-  /// holds, and NaN becomes 0.
+  /// y[i] = x[i], converted; equal size, no overlap. To a float dtype: rounded. To an integer
+  /// dtype: the fraction is dropped, a number beyond its range becomes the nearest that it holds,
+  /// and NaN becomes 0.
   Slot<void(Stream, ConstView x, View y)> cast{"memory.cast"};
 };
 

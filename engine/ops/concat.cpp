@@ -14,13 +14,14 @@ Shape concat_shape(const std::vector<Tensor>& tensors, std::size_t axis) {
   for (std::size_t i = 1; i < tensors.size(); ++i) {
     const Tensor& x = tensors[i];
     check_alike("concat", first, concat("tensor ", i).c_str(), x);
-    std::vector<std::int64_t> others = x.shape().dims();
-    check(others.size() == whole.size(), "concat: tensor ", i, " is ", x.shape(), ", the first ",
-          first.shape());
-    whole[axis] += others[axis];
-    others[axis] = first.shape().dims()[axis];
-    check(Shape(others) == first.shape(), "concat: tensor ", i, " is ", x.shape(), ", the first ",
-          first.shape(), ": only axis ", axis, " may differ");
+    std::vector<std::int64_t> extents = x.shape().dims();
+    const bool alike = extents.size() == whole.size();
+    if (alike) {
+      whole[axis] += extents[axis];
+      extents[axis] = first.shape().dims()[axis];
+    }
+    check(alike && Shape(extents) == first.shape(), "concat: tensor ", i, " is ", x.shape(),
+          ", the first ", first.shape(), ": only axis ", axis, " may differ");
   }
   return Shape(whole);
 }

@@ -50,6 +50,18 @@ TEST_CASE("tensor: a number that an integer dtype cannot hold is refused") {
   CHECK(Tensor::full({1}, least, DType::f32, Device::ref).to_vector<std::int32_t>()[0] == least);
 }
 
+TEST_CASE("tensor: full refuses a number that an integer dtype cannot hold, on every device") {
+  for (const Device device : devices()) {
+    INFO(concat(device));
+    CHECK_ERROR(Tensor::full({2}, 256, DType::u8, device), "tensor: 256 does not fit into u8");
+    CHECK_ERROR(Tensor::full({0}, -1, DType::u8, device), "tensor: -1 does not fit into u8");
+    CHECK_ERROR(Tensor::full({2}, 1e20, DType::i32, device), "tensor: 1e+20 does not fit into i32");
+    CHECK_ERROR(Tensor::full({2}, std::nan(""), DType::i32, device),
+                "tensor: nan does not fit into i32");
+    CHECK(Tensor::full({1}, 254.6, DType::u8, device).item() == 255);
+  }
+}
+
 TEST_CASE("tensor: empty ones") {
   for (const Device device : devices()) {
     const Tensor x = Tensor::from(Values{}, {0, 3}, DType::f32, device);

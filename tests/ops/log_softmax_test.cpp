@@ -5,6 +5,16 @@
 namespace tl::test {
 namespace {
 
+OpCase axis_case(const Shape& shape, int axis) {
+  Random random(static_cast<std::uint64_t>(shape.size()));
+  const double terms = static_cast<double>(shape[axis]) + 15;
+  return {.name = concat(shape, ", axis ", axis),
+          .inputs = {{shape, random.uniform_vector(shape.size(), -2, 2)}},
+          .op = [axis](const auto& in) { return log_softmax(in[0], axis); },
+          .y_terms = terms,
+          .gradient_terms = {terms}};
+}
+
 OpCase softmax_case(std::int64_t rows, std::int64_t columns, double scale = 2, double offset = 0) {
   Random random(static_cast<std::uint64_t>(rows * 1009 + columns));
   std::vector<double> x = random.uniform_vector(rows * columns, -scale, scale);
@@ -19,8 +29,9 @@ OpCase softmax_case(std::int64_t rows, std::int64_t columns, double scale = 2, d
 }
 
 std::vector<OpCase> small_cases() {
-  return {softmax_case(1, 2), softmax_case(3, 5), softmax_case(7, 17), softmax_case(2, 31, 0.5),
-          softmax_case(2, 4, 8)};
+  return {softmax_case(1, 2),       softmax_case(3, 5),      softmax_case(7, 17),
+          softmax_case(2, 31, 0.5), softmax_case(2, 4, 8),   axis_case({4}, 0),
+          axis_case({4, 3}, 0),     axis_case({2, 3, 4}, 1), axis_case({2, 3, 2, 3}, -4)};
 }
 
 TEST_CASE("log_softmax: gradient") { check_gradients("log_softmax", small_cases()); }
@@ -62,8 +73,10 @@ TEST_CASE("log_softmax: equal columns") {
 
 TEST_CASE("log_softmax: empty, errors") {
   CHECK(log_softmax(zeros({0, 4})).shape() == Shape{0, 4});
-  CHECK_ERROR(log_softmax(zeros({4})), "log_softmax: needs [rows, columns > 0], got [4]");
-  CHECK_ERROR(log_softmax(zeros({4, 0})), "log_softmax: needs [rows, columns > 0], got [4, 0]");
+  CHECK(log_softmax(zeros({4, 0})).shape() == Shape{4, 0});
+  CHECK(log_softmax(zeros({4, 0}), 0).shape() == Shape{4, 0});
+  CHECK_ERROR(log_softmax(zeros({2, 3}), -3), "log_softmax: [2, 3] has no axis -3");
+  CHECK_ERROR(log_softmax(zeros({})), "log_softmax: [] has no axis -1");
   CHECK_ERROR(log_softmax(zeros({2, 2}, DType::i32)), "log_softmax: needs a float tensor, got i32");
 }
 
