@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs tlrun as its user would, on pictures it renders itself: train, predict, and what goes wrong.
-#   cli_test.sh TLRUN RENDER_SHAPES TLBENCH
+#   cli_test.sh TLRUN TLBENCH
 set -u
-tlrun=$1 render=$2 tlbench=$3
+tlrun=$1 tlbench=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -27,7 +27,12 @@ expect() {
   fi
 }
 
-"$render" patterns 6 || exit 1
+"$tlrun" render . --task imbalanced --count 8 >/dev/null || exit 1
+for class in whole chipped; do
+  mkdir -p patterns/val/$class
+  mv imbalanced/$class/000[78].png patterns/val/$class
+done
+mv imbalanced patterns/train
 
 # Training writes a model; the same bits for every number of threads.
 for threads in 1 2 3; do
@@ -36,20 +41,20 @@ for threads in 1 2 3; do
 done
 cmp run1/best.h5 run2/best.h5 || fail "1 and 2 threads: different models"
 cmp run1/best.h5 run3/best.h5 || fail "1 and 3 threads: different models"
-expect 0 "patterns/val/spots/0.png: " "$tlrun" predict --model run1/best.h5 patterns/val/spots/0.png
+expect 0 "patterns/val/whole/0007.png: " "$tlrun" predict --model run1/best.h5 patterns/val/whole/0007.png
 
 # A model of ours is a backbone too, and its default place is runs/N.
 expect 0 "resnet18, 100 tensors matched" "$tlrun" train --weights run1/best.h5 --data patterns --epochs 1
 [ -f runs/1/best.h5 ] || fail "no runs/1/best.h5"
-expect 0 "model runs/1/best.h5" "$tlrun" predict patterns/val/spots/0.png
+expect 0 "model runs/1/best.h5" "$tlrun" predict patterns/val/whole/0007.png
 
 # A broken picture is named, skipped and counted.
-printf '\377\330\377\340broken' >patterns/train/spots/broken.jpg
+printf '\377\330\377\340broken' >patterns/train/whole/broken.jpg
 expect 0 "1 skipped" "$tlrun" --data patterns --epochs 1 --out run4
-grep -q "patterns/train/spots/broken.jpg: " out.txt || fail "the broken picture is not named"
-expect 1 "patterns/train/spots/broken.jpg: " \
-  "$tlrun" predict --model run1/best.h5 patterns/train/spots/broken.jpg patterns/val/spots/0.png
-grep -q "patterns/val/spots/0.png: " out.txt || fail "the picture after the broken one got no line"
+grep -q "patterns/train/whole/broken.jpg: " out.txt || fail "the broken picture is not named"
+expect 1 "patterns/train/whole/broken.jpg: " \
+  "$tlrun" predict --model run1/best.h5 patterns/train/whole/broken.jpg patterns/val/whole/0007.png
+grep -q "patterns/val/whole/0007.png: " out.txt || fail "the picture after the broken one got no line"
 
 # What cannot be done: one line, exit 1, no file.
 head -c 100000 run1/best.h5 >cut.h5
