@@ -24,6 +24,13 @@ Tensor starting_filter(const Shape& shape, ConvStart start, Generator& random, P
                                    : kaiming_normal_fan_out(shape, random, where);
 }
 
+/// 64 random bits.
+std::uint64_t drawn_seed(Generator& random) {
+  const std::vector<double> halves = random.uniform(2);
+  return static_cast<std::uint64_t>(halves[0] * 0x1p32) << 32 |
+         static_cast<std::uint64_t>(halves[1] * 0x1p32);
+}
+
 }  // namespace
 
 Linear::Linear(std::int64_t in, std::int64_t out, Generator& random, Placement where)
@@ -61,6 +68,10 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
   return is_training() && !is_frozen() ? batch_norm_train(x, tensors, options)
                                        : batch_norm_eval(x, tensors, options);
 }
+
+Dropout::Dropout(double r, Generator& random) : rate(r), random_(drawn_seed(random)) {}
+
+PlanValue Dropout::lower(PlanBuilder&, const PlanValue& x) const { return x; }
 
 PlanValue Relu::lower(PlanBuilder& plan, const PlanValue& x) const {
   return plan.op(x, x.shape, [](const Tensor& t) { return relu(t); });

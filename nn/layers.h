@@ -55,6 +55,20 @@ class BatchNorm2d : public Module {
   const BatchNormTensors tensors;
 };
 
+/// In training, each element is dropped with probability `rate`, as in the op dropout; in
+/// evaluation x itself. It draws from a generator of its own, seeded by `random`.
+class Dropout : public Module {
+ public:
+  Dropout(double rate, Generator& random);
+  Tensor forward(const Tensor& x) override { return dropout(x, rate, random_, is_training()); }
+  PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
+
+  const double rate;
+
+ private:
+  Generator random_;
+};
+
 /// relu, max_pool2d, average_pool2d and global_average_pool (engine/ops.h) as modules, to stand in
 /// a Sequential. They have no parameters.
 class Relu : public Module {

@@ -1,12 +1,13 @@
-"""Makes the golden files of two narrow residual networks, in float64 with PyTorch.
+"""Makes the golden files of narrow residual networks, in float64 with PyTorch.
 
     $(tests/peers/venv.sh) tests/golden/make_golden.py [folder]
 
 README.md beside this file says what the files hold and who reads them. torchvision's ResNet class
-fixes its first width at 64, so the network here is put together from torchvision's own blocks under
+fixes its first width at 64, so the networks here are put together from torchvision's own blocks under
 torchvision's names.
 """
 
+import dataclasses
 import pathlib
 import sys
 
@@ -16,38 +17,77 @@ import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-WIDTH, CLASSES, IMAGES = 4, 7, (2, 3, 35, 29)
+CLASSES = 7
 STEPS, LEARNING_RATE, MOMENTUM = 10, 0.01, 0.9
 LARGEST_FINAL = 512  # elements: half of the size would be the filters after the steps
 
 
-class NarrowResNet(nn.Module):
-    """torchvision's ResNet with WIDTH instead of 64 channels after the first convolution."""
+@dataclasses.dataclass
+class Form:
+    block: type
+    layers: list  # blocks per layer
+    seed: int
+    width: int = 4
+    groups: int = 1
+    width_per_group: int = 64
+    cifar: bool = False  # a 3x3 stem, option A shortcuts, the head called "linear"
+    images: tuple = (2, 3, 35, 29)
 
-    def __init__(self, block, blocks_per_layer):
+
+FORMS = {
+    "resnet_basic_w4.h5": Form(BasicBlock, [1, 1, 1, 1], 1),
+    "resnet_bottleneck_w4.h5": Form(Bottleneck, [2, 1, 1, 1], 2),
+    "resnet_wide_w2.h5": Form(Bottleneck, [1, 1, 1, 1], 3, width=2, width_per_group=128),
+    "resnet_groups_w2.h5": Form(Bottleneck, [1, 1, 1, 1], 4, width=2, groups=2),
+    "resnet_cifar_w4.h5": Form(BasicBlock, [1, 2, 1], 5, cifar=True, images=(2, 3, 13, 10)),
+}
+
+
+class OptionA(nn.Module):
+    """He et al. 2015, 3.3 (A): every second pixel, zeros for the channels that are new."""
+
+    def __init__(self, missing):
         super().__init__()
-        channels = WIDTH
-        self.conv1 = nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False)
+        self.before = missing // 2
+        self.after = missing - self.before
+
+    def forward(self, x):
+        return nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.before, self.after))
+
+
+class NarrowResNet(nn.Module):
+    """torchvision's ResNet with `width` instead of 64 channels in the first stage."""
+
+    def __init__(self, form):
+        super().__init__()
+        channels, self.cifar = form.width, form.cifar
+        stem = dict(kernel_size=3, padding=1) if form.cifar else dict(
+            kernel_size=7, stride=2, padding=3)
+        self.conv1 = nn.Conv2d(3, channels, bias=False, **stem)
         self.bn1 = nn.BatchNorm2d(channels)
-        for i, count in enumerate(blocks_per_layer):
-            planes, layer = WIDTH << i, []
+        self.stages = len(form.layers)
+        for i, count in enumerate(form.layers):
+            planes, layer = form.width << i, []
             for j in range(count):
                 stride = 2 if i > 0 and j == 0 else 1
-                out = planes * block.expansion
-                downsample = None
+                out = planes * form.block.expansion
+                shortcut = None
                 if stride != 1 or channels != out:
-                    downsample = nn.Sequential(
+                    shortcut = OptionA(out - channels) if form.cifar else nn.Sequential(
                         nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
-                layer.append(block(channels, planes, stride, downsample))
+                layer.append(form.block(channels, planes, stride, shortcut, form.groups,
+                                        form.width_per_group))
                 channels = out
             setattr(self, f"layer{i + 1}", nn.Sequential(*layer))
-        self.fc = nn.Linear(channels, CLASSES)
+        setattr(self, "linear" if form.cifar else "fc", nn.Linear(channels, CLASSES))
 
     def forward(self, x):
         x = torch.relu(self.bn1(self.conv1(x)))
-        x = nn.functional.max_pool2d(x, 3, stride=2, padding=1)
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.fc(x.mean((2, 3)))
+        if not self.cifar:
+            x = nn.functional.max_pool2d(x, 3, stride=2, padding=1)
+        for i in range(self.stages):
+            x = getattr(self, f"layer{i + 1}")(x)
+        return (self.linear if self.cifar else self.fc)(x.mean((2, 3)))
 
 
 def randomize(model, generator):
@@ -73,15 +113,15 @@ def parameters_and_buffers(model):
     return {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
 
 
-def golden(block, blocks_per_layer, seed):
-    generator = torch.Generator().manual_seed(seed)
-    model = NarrowResNet(block, blocks_per_layer).double()
+def golden(form):
+    generator = torch.Generator().manual_seed(form.seed)
+    model = NarrowResNet(form).double()
     randomize(model, generator)
-    images = torch.randn(IMAGES, generator=generator, dtype=torch.float64).float()
-    labels = torch.randint(CLASSES, (IMAGES[0],), generator=generator)
+    images = torch.randn(form.images, generator=generator, dtype=torch.float64).float()
+    labels = torch.randint(CLASSES, form.images[:1], generator=generator)
 
     out = {}
-    out["layers"] = np.array(blocks_per_layer, np.int32)
+    out["layers"] = np.array(form.layers, np.int32)
     out["images"] = images
     out["labels"] = labels.int()
     for name, x in parameters_and_buffers(model).items():
@@ -122,12 +162,9 @@ def golden(block, blocks_per_layer, seed):
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent)
     torch.set_num_threads(1)
-    for file, block, layers, seed in (
-        ("resnet_basic_w4.h5", BasicBlock, [1, 1, 1, 1], 1),
-        ("resnet_bottleneck_w4.h5", Bottleneck, [2, 1, 1, 1], 2),
-    ):
+    for file, form in FORMS.items():
         with h5py.File(folder / file, "w") as h5:
-            tensors = golden(block, layers, seed)
+            tensors = golden(form)
             for name, value in tensors.items():
                 h5.create_dataset(name, data=np.ascontiguousarray(value))
         print(f"{folder / file}: {len(tensors)} arrays, {(folder / file).stat().st_size} bytes, "

@@ -4,29 +4,37 @@
 #include <numeric>
 
 #include "models/weight_names.h"
+#include "tests/support/compare.h"
 #include "tests/support/network_gradcheck.h"
 #include "tests/support/op_errors.h"
 #include "tests/support/random_state.h"
+#include "tests/support/resnet_forms.h"
 
 namespace tl::test {
 namespace {
 
 constexpr Placement kRef{DType::f64, Device::ref};
 
+using State = std::map<std::string, Shape>;
+
+void add_norm(State& state, const std::string& name, std::int64_t channels) {
+  for (const char* part : {"weight", "bias", "running_mean", "running_var"}) {
+    state.emplace(name + "." + part, Shape{channels});
+  }
+}
+
 /// What torchvision's documentation of the two blocks and its state dictionaries say, written down
 /// apart from the code that builds ours: names and shapes, filters OIHW, without the counters.
-std::map<std::string, Shape> torchvision_state(bool bottleneck, const std::array<int, 4>& depths) {
-  std::map<std::string, Shape> state;
-  const auto norm = [&](const std::string& name, std::int64_t channels) {
-    for (const char* part : {"weight", "bias", "running_mean", "running_var"}) {
-      state.emplace(name + "." + part, Shape{channels});
-    }
-  };
+State torchvision_state(bool bottleneck, const std::vector<int>& depths, std::int64_t groups = 1,
+                        std::int64_t base_width = 64) {
+  State state;
+  const auto norm = [&](const std::string& name, std::int64_t c) { add_norm(state, name, c); };
   state.emplace("conv1.weight", Shape{64, 3, 7, 7});
   norm("bn1", 64);
   std::int64_t in = 64;
   for (int stage = 1; stage <= 4; ++stage) {
-    const std::int64_t width = 64 << (stage - 1), out = bottleneck ? 4 * width : width;
+    const std::int64_t planes = 64 << (stage - 1), out = bottleneck ? 4 * planes : planes;
+    const std::int64_t width = planes * base_width / 64 * groups;
     for (int i = 0; i < depths[static_cast<std::size_t>(stage - 1)]; ++i) {
       const std::string block = concat("layer", stage, ".", i, ".");
       const auto conv = [&](int number, std::int64_t from, std::int64_t to, std::int64_t kernel) {
@@ -35,11 +43,11 @@ std::map<std::string, Shape> torchvision_state(bool bottleneck, const std::array
       };
       if (bottleneck) {
         conv(1, in, width, 1);
-        conv(2, width, width, 3);
+        conv(2, width / groups, width, 3);
         conv(3, width, out, 1);
       } else {
-        conv(1, in, width, 3);
-        conv(2, width, out, 3);
+        conv(1, in, planes, 3);
+        conv(2, planes, out, 3);
       }
       if (i == 0 && (stage > 1 || bottleneck)) {
         state.emplace(block + "downsample.0.weight", Shape{out, in, 1, 1});
@@ -53,43 +61,147 @@ std::map<std::string, Shape> torchvision_state(bool bottleneck, const std::array
   return state;
 }
 
-std::map<std::string, Shape> shapes_of(const std::map<std::string, Tensor>& tensors) {
-  std::map<std::string, Shape> shapes;
+/// He et al., 4.2: three stages of n basic blocks of 16, 32 and 64 channels.
+State cifar_state(int n, const std::string& head) {
+  State state;
+  state.emplace("conv1.weight", Shape{16, 3, 3, 3});
+  add_norm(state, "bn1", 16);
+  std::int64_t in = 16;
+  for (int stage = 1; stage <= 3; ++stage) {
+    const std::int64_t out = 16 << (stage - 1);
+    for (int i = 0; i < n; ++i) {
+      const std::string block = concat("layer", stage, ".", i, ".");
+      state.emplace(block + "conv1.weight", Shape{out, in, 3, 3});
+      state.emplace(block + "conv2.weight", Shape{out, out, 3, 3});
+      add_norm(state, block + "bn1", out);
+      add_norm(state, block + "bn2", out);
+      in = out;
+    }
+  }
+  state.emplace(head + ".weight", Shape{10, 64});
+  state.emplace(head + ".bias", Shape{10});
+  return state;
+}
+
+State shapes_of(const std::map<std::string, Tensor>& tensors) {
+  State shapes;
   for (const auto& [name, tensor] : tensors) shapes.emplace(name, tensor.shape());
   return shapes;
 }
 
+/// What can be said of a model of that name; counts are what torchvision and the papers publish.
+void check_named(const char* name, const State& state, std::int64_t parameters) {
+  INFO(std::string(name));
+  Generator random(1);
+  const ResNet model(resnet_config(name), random, {DType::f32, Device::ref});
+  CHECK(shapes_of(export_weights(model)) == state);
+  std::int64_t count = 0;
+  for (const NamedTensor& p : model.parameters()) count += p.tensor.size();
+  CHECK(count == parameters);
+  CHECK(recognise_resnet(state) == model.config);
+  CHECK(name_of(model.config) == name);
+}
+
 TEST_CASE("resnet: names, shapes and counts are torchvision's") {
-  struct {
+  check_named("resnet18", torchvision_state(false, {2, 2, 2, 2}), 11689512);
+  check_named("resnet34", torchvision_state(false, {3, 4, 6, 3}), 21797672);
+  check_named("resnet50", torchvision_state(true, {3, 4, 6, 3}), 25557032);
+  check_named("resnet101", torchvision_state(true, {3, 4, 23, 3}), 44549160);
+  check_named("resnet152", torchvision_state(true, {3, 8, 36, 3}), 60192808);
+  check_named("wide_resnet50_2", torchvision_state(true, {3, 4, 6, 3}, 1, 128), 68883240);
+  check_named("resnext50_32x4d", torchvision_state(true, {3, 4, 6, 3}, 32, 4), 25028904);
+  CHECK(torchvision_state(false, {2, 2, 2, 2}).size() == 102);
+  CHECK(torchvision_state(true, {3, 4, 6, 3}).size() == 267);
+}
+
+TEST_CASE("resnet: the largest are recognised") {  // and not built: 1.2 GB
+  CHECK(recognise_resnet(torchvision_state(true, {3, 4, 23, 3}, 1, 128)) ==
+        resnet_config("wide_resnet101_2"));
+  CHECK(recognise_resnet(torchvision_state(true, {3, 4, 23, 3}, 32, 8)) ==
+        resnet_config("resnext101_32x8d"));
+  CHECK(recognise_resnet(torchvision_state(true, {3, 4, 23, 3}, 64, 4)) ==
+        resnet_config("resnext101_64x4d"));
+}
+
+TEST_CASE("resnet: the CIFAR form, by either name of its head") {
+  const struct {
     const char* name;
-    bool bottleneck;
-    std::array<int, 4> depths;
-    std::int64_t parameters;
-    std::size_t tensors;
-  } const known[] = {{"resnet18", false, {2, 2, 2, 2}, 11689512, 102},
-                     {"resnet50", true, {3, 4, 6, 3}, 25557032, 267}};
+    int n;
+    std::int64_t parameters;  // He et al., table 6: 0.27 M to 1.7 M
+  } known[] = {{"resnet20", 3, 269722},
+               {"resnet32", 5, 464154},
+               {"resnet44", 7, 658586},
+               {"resnet56", 9, 853018},
+               {"resnet110", 18, 1727962}};
   for (const auto& k : known) {
-    INFO(concat(k.name));
-    Generator random(1);
-    const ResNet model(resnet_config(k.name), random, {DType::f32, Device::ref});
-    const auto state = torchvision_state(k.bottleneck, k.depths);
-    CHECK(state.size() == k.tensors);
-    CHECK(shapes_of(export_weights(model)) == state);
-    std::int64_t parameters = 0;
-    for (const NamedTensor& p : model.parameters()) parameters += p.tensor.size();
-    CHECK(parameters == k.parameters);
-    CHECK(recognise_resnet(state) == model.config);
-    CHECK(name_of(model.config) == k.name);
+    check_named(k.name, cifar_state(k.n, "fc"), k.parameters);
+    CHECK(recognise_resnet(cifar_state(k.n, "linear")) == resnet_config(k.name));
   }
+}
+
+TEST_CASE("resnet: any form is recognised from its own export") {
+  for (const ResNetForm& form : resnet_forms()) {
+    INFO(std::string(form.name));
+    Generator random(1);
+    const ResNet model(form.config, random, kRef);
+    CHECK(recognise_resnet(shapes_of(export_weights(model))) == form.config);
+  }
+}
+
+TEST_CASE("resnet: width_per_group where widths round") {
+  // torchvision's formula drops fractions: 6 * 40 / 64 = 3.75 is 3, 48 * 40 / 64 is 30 exactly.
+  ResNetConfig config{.block = ResNetBlock::bottleneck,
+                      .depths = {1, 1, 1, 1},
+                      .width = 6,
+                      .classes = 2,
+                      .groups = 2,
+                      .width_per_group = 40};
+  CHECK(config.inner_width(0) == 6);
+  CHECK(config.inner_width(3) == 60);
+  Generator random(1);
+  const ResNet model(config, random, kRef);
+  CHECK(recognise_resnet(shapes_of(export_weights(model))) == config);
 }
 
 TEST_CASE("resnet: configurations by name") {
   CHECK(resnet_config("resnet18").feature_count() == 512);
   CHECK(resnet_config("resnet50").feature_count() == 2048);
-  CHECK_ERROR(resnet_config("vgg16"), "architecture 'vgg16': known are resnet18, resnet50");
+  CHECK(resnet_config("resnet20").feature_count() == 64);
+  const std::vector<std::string> names = resnet_names();
+  CHECK(names.size() == 15);
+  std::string known;
+  for (const std::string& name : names) {
+    CHECK(name_of(resnet_config(name)) == name);
+    known += (known.empty() ? "" : ", ") + name;
+  }
+  CHECK_ERROR(resnet_config("vgg16"), ("architecture 'vgg16': known are " + known).c_str());
+  ResNetConfig other = resnet_config("resnet34");
+  other.classes = 2;
+  other.in_channels = 1;
+  CHECK(name_of(other) == "resnet34");
   CHECK(name_of({.depths = {1, 1, 1, 1}, .width = 4}) == "resnet basic [1, 1, 1, 1] width 4");
   CHECK(name_of({.block = ResNetBlock::bottleneck, .depths = {3, 4, 6, 3}, .width = 128}) ==
         "resnet bottleneck [3, 4, 6, 3] width 128");
+  CHECK(name_of(resnet_forms()[3].config) == "resnet bottleneck [1, 1, 1, 1] width 2 groups 2x64");
+  CHECK(name_of(resnet_forms()[4].config) == "resnet basic [1, 2, 1] width 4 3x3 stem option A");
+}
+
+TEST_CASE("resnet: what cannot be built") {
+  Generator random(1);
+  const auto build = [&](const ResNetConfig& config) { ResNet model(config, random, kRef); };
+  CHECK_ERROR(build({.depths = {}}), "resnet basic [] width 64: 0 stages, 1 to 8 are possible");
+  CHECK_ERROR(build({.depths = {1, 0}}), "resnet basic [1, 0] width 64: a stage without blocks");
+  CHECK_ERROR(build({.depths = {1}, .width = 0}),
+              "resnet basic [1] width 0, 3 input channels: width and channels are 1 to 1048576");
+  CHECK_ERROR(build({.depths = {1}, .classes = -1}), "resnet basic [1] width 64: -1 classes");
+  CHECK_ERROR(build({.depths = {1}, .groups = 2}),
+              "resnet basic [1] width 64 groups 2x64: basic blocks have one group of 64");
+  CHECK_ERROR(build({.block = ResNetBlock::bottleneck,
+                     .depths = {1},
+                     .width = 4,
+                     .groups = 32,
+                     .width_per_group = 4}),
+              "resnet bottleneck [1] width 4 groups 32x4: a group would have no channel");
 }
 
 TEST_CASE("resnet: unusual files are recognised, and those that are none named") {
@@ -102,21 +214,64 @@ TEST_CASE("resnet: unusual files are recognised, and those that are none named")
   file.erase("layer3.0.conv2.weight");
   CHECK_ERROR(recognise_resnet(file), "no ResNet: there is no tensor layer3.0.conv2.weight");
   CHECK_ERROR(recognise_resnet({}), "no ResNet: there is no tensor conv1.weight");
-  for (const Shape& stem : {Shape{16}, Shape{0, 3, 7, 7}}) {
+  for (const Shape& stem : {Shape{16}, Shape{0, 3, 7, 7}, Shape{64, 3, 5, 5}, Shape{64, 3, 7, 3},
+                            Shape{1 << 21, 3, 3, 3}}) {
     file["conv1.weight"] = stem;
-    CHECK_ERROR(recognise_resnet(file), concat("no ResNet: conv1.weight has shape ", stem).c_str());
+    CHECK_ERROR(recognise_resnet(file),
+                concat("no ResNet: conv1.weight has shape ", stem,
+                       ", not [width, channels, 7, 7] or [width, channels, 3, 3]")
+                    .c_str());
   }
+}
+
+TEST_CASE("resnet: a 3x3 stem, with as many stages and such shortcuts as the file has") {
+  auto file = cifar_state(2, "fc");
+  file["layer2.0.shortcut.0.weight"] = Shape{32, 16, 1, 1};  // of option B, by its other name
+  CHECK(recognise_resnet(file).shortcut == ShortcutKind::option_b);
+  file = torchvision_state(false, {2, 2, 2, 2});
+  file["conv1.weight"] = Shape{64, 3, 3, 3};
+  CHECK(recognise_resnet(file) == ResNetConfig{.stem = ResNetStem::conv3});
+  for (int stage = 5; stage < 12; ++stage) file[concat("layer", stage, ".0.x")] = Shape{1};
+  CHECK_ERROR(recognise_resnet(file),
+              "resnet basic [2, 2, 2, 2, 1, 1, 1, 1, 1] width 64 3x3 stem: 9 stages, 1 to 8 are "
+              "possible");
+  // A 7x7 stem has its projections: they are missing, not unnecessary.
+  file = torchvision_state(false, {2, 2, 2, 2});
+  std::erase_if(file,
+                [](const auto& e) { return e.first.find("downsample") != std::string::npos; });
+  CHECK(recognise_resnet(file) == ResNetConfig{});
 }
 
 TEST_CASE("resnet: a small file cannot ask for a large network") {
   auto file = torchvision_state(false, {2, 2, 2, 2});
-  file["conv1.weight"] = Shape{30000, 3, 1, 1};
+  file["conv1.weight"] = Shape{30000, 3, 7, 7};
   CHECK_ERROR(recognise_resnet(file),
               "no ResNet of width 30000: layer1.0.conv2.weight has shape [64, 64, 3, 3], not "
               "[30000, 30000, 3, 3]");
   file = torchvision_state(false, {2, 2, 2, 2});
   file["fc.weight"] = Shape{0, 512};
   CHECK_ERROR(recognise_resnet(file), "no ResNet: fc.weight has shape [0, 512]");
+  // As many groups as channels: 3x3 filters of 9 numbers each would ask for 1x1 filters of
+  // millions.
+  file = torchvision_state(true, {1, 1, 1, 1});
+  for (int stage = 1; stage <= 4; ++stage) {
+    file[concat("layer", stage, ".0.conv2.weight")] = Shape{(1 << 14) << stage, 1, 3, 3};
+  }
+  CHECK_THROWS_AS(recognise_resnet(file), Error);
+  file = torchvision_state(true, {1, 1, 1, 1}, 32, 4);
+  for (const Shape& shape : {Shape{1024, 3, 3, 3}, Shape{1024, 0, 3, 3}, Shape{1024}}) {
+    file["layer4.0.conv2.weight"] = shape;
+    CHECK_ERROR(recognise_resnet(file), concat("no ResNet: layer4.0.conv2.weight has shape ", shape,
+                                               ", not [c, c / groups, 3, 3]")
+                                            .c_str());
+  }
+  file = torchvision_state(true, {1, 1, 1, 1}, 32, 4);
+  file["layer2.0.conv3.weight"] = Shape{512, 128, 1, 1};
+  CHECK_ERROR(recognise_resnet(file),
+              "no ResNet of width 64: layer2.0.conv3.weight has shape [512, 128, 1, 1], not [512, "
+              "256, 1, 1]");
+  file.erase("layer2.0.conv3.weight");
+  CHECK_ERROR(recognise_resnet(file), "no ResNet: there is no tensor layer2.0.conv3.weight");
 }
 
 TEST_CASE("resnet: a stage halves the picture, rounding up") {
@@ -129,18 +284,81 @@ TEST_CASE("resnet: a stage halves the picture, rounding up") {
   CHECK_THROWS_AS(model(zeros({1, 32, 32, 4})), Error);
 }
 
-TEST_CASE("resnet: directional derivatives of whole networks") {
-  for (const ResNetBlock block : {ResNetBlock::basic, ResNetBlock::bottleneck}) {
-    for (const bool training : {true, false}) {
-      const bool bottleneck = block == ResNetBlock::bottleneck;
-      INFO("bottleneck ", bottleneck, ", training ", training);
-      Generator random(1);
-      ResNet model({.block = block, .depths = {1, 1, 1, 1}, .width = 4, .classes = 5}, random,
+TEST_CASE("resnet: an option A shortcut keeps every second pixel between equal halves of zeros") {
+  Generator random(1);
+  // With the last gamma and beta 0, y = relu(shortcut(x)).
+  BasicBlock block({.c_in = 2, .width = 5, .stride = 2, .shortcut = ShortcutKind::option_a}, random,
                    kRef);
+  for (const NamedTensor& p : block.parameters()) {
+    if (p.name == "bn2.weight") p.tensor.copy_from(zeros(p.tensor.shape()));
+    CHECK(!p.name.starts_with("downsample"));
+  }
+  std::vector<double> values(3 * 4 * 2);
+  std::iota(values.begin(), values.end(), 1);
+  const Tensor x = Tensor::from(values, {1, 3, 4, 2}, DType::f64, Device::ref);
+  // Pixels (0, 0), (0, 2), (2, 0), (2, 2); of 3 new channels one comes before.
+  CHECK(block(x).shape() == Shape{1, 2, 2, 5});
+  CHECK(block(x).to_vector<double>() == std::vector<double>{0, 1,  2,  0, 0, 0, 5,  6,  0, 0,  //
+                                                            0, 17, 18, 0, 0, 0, 21, 22, 0, 0});
+}
+
+TEST_CASE("resnet: without the last gammas every block is its shortcut") {
+  for (const ResNetForm& form : resnet_forms()) {
+    INFO(std::string(form.name));
+    Generator random(1);
+    const ResNet model(form.config, random, kRef);
+    zero_last_gammas(model);
+    const std::string last =
+        form.config.block == ResNetBlock::basic ? ".bn2.weight" : ".bn3.weight";
+    int zeroed = 0;
+    for (const NamedTensor& p : model.parameters()) {
+      const bool is_last = p.name.starts_with("layer") && p.name.ends_with(last);
+      CHECK((norm(p.tensor.to_vector<double>()) == 0) ==
+            (is_last || (p.name.find("bn") != std::string::npos && p.name.ends_with("bias")) ||
+             p.name.ends_with("downsample.1.bias")));
+      zeroed += is_last;
+    }
+    CHECK(zeroed == std::accumulate(form.config.depths.begin(), form.config.depths.end(), 0));
+  }
+}
+
+TEST_CASE("resnet: frozen stages keep their weights, statistics and gradients still") {
+  Generator random(1);
+  ResNet model(resnet_forms()[0].config, random, kRef);
+  randomize_state(model, 3);
+  model.set_requires_grad_matching("*", false);
+  model.set_requires_grad_matching("layer4,fc", true);
+  std::map<std::string, std::vector<double>> before;
+  for (const NamedTensor& b : model.buffers()) before[b.name] = b.tensor.to_vector<double>();
+  Random values(4);
+  const Tensor x =
+      Tensor::from(values.uniform_vector(2 * 33 * 33 * 3), {2, 33, 33, 3}, DType::f64, Device::ref);
+  const Tensor labels = Tensor::from(std::vector<std::int32_t>{4, 0}, {2}, DType::i32, Device::ref);
+  backward(cross_entropy(model(x), labels));
+  const auto is_trained = [](const std::string& name) {
+    return name.starts_with("layer4.") || name.starts_with("fc.");
+  };
+  for (const NamedTensor& p : model.parameters()) {
+    INFO(p.name);
+    CHECK(static_cast<bool>(p.tensor.grad()) == is_trained(p.name));
+  }
+  for (const NamedTensor& b : model.buffers()) {
+    INFO(b.name);
+    CHECK((b.tensor.to_vector<double>() != before.at(b.name)) == is_trained(b.name));
+  }
+}
+
+TEST_CASE("resnet: directional derivatives of whole networks") {
+  for (const ResNetForm& form : resnet_forms()) {
+    for (const bool training : {true, false}) {
+      INFO(std::string(form.name), ", training ", training);
+      Generator random(1);
+      ResNet model(form.config, random, kRef);
       randomize_state(model, 6);
       model.train(training);
       Random values(4);
-      const Shape shape{3, 33, 37, 3};
+      const bool is_cifar = form.config.stem == ResNetStem::conv3;
+      const Shape shape{3, is_cifar ? 9 : 25, is_cifar ? 6 : 21, form.config.in_channels};
       const Tensor x =
           Tensor::from(values.uniform_vector(shape.size()), shape, DType::f64, Device::ref)
               .set_requires_grad();

@@ -7,18 +7,14 @@
 #include "tests/support/op_case.h"
 #include "tests/support/op_errors.h"
 #include "tests/support/random_state.h"
+#include "tests/support/resnet_forms.h"
 
 namespace tl::test {
 namespace {
 
-/// Small, with every kind of shortcut: identity, projection with stride 1, with stride 2.
-ResNetConfig small(ResNetBlock block) {
-  return {.block = block, .depths = {2, 1, 1, 1}, .width = 4, .in_channels = 3, .classes = 5};
-}
-
-std::unique_ptr<ResNet> network(ResNetBlock block, Placement where) {
+std::unique_ptr<ResNet> network(const ResNetConfig& config, Placement where) {
   Generator random(1);
-  auto model = std::make_unique<ResNet>(small(block), random, where);
+  auto model = std::make_unique<ResNet>(config, random, where);
   randomize_state(*model, 2);
   model->eval();
   return model;
@@ -31,12 +27,17 @@ Tensor pictures(const Shape& shape, Placement where) {
 
 constexpr Placement kRef{DType::f64, Device::ref};
 
+/// With basic blocks.
+std::unique_ptr<ResNet> network() { return network(resnet_forms()[0].config, kRef); }
+
 TEST_CASE("frozen: equals evaluation mode, on ref to rounding") {
-  for (const ResNetBlock block : {ResNetBlock::basic, ResNetBlock::bottleneck}) {
-    const auto model = network(block, kRef);
+  for (const ResNetForm& form : resnet_forms()) {
+    INFO(std::string(form.name));
+    const auto model = network(form.config, kRef);
     FrozenNetwork frozen(*model);
+    const std::int64_t c = form.config.in_channels;
     for (const Shape& shape :
-         {Shape{2, 33, 35, 3}, Shape{1, 33, 35, 3}, Shape{2, 33, 35, 3}, Shape{1, 1, 1, 3}}) {
+         {Shape{2, 33, 35, c}, Shape{1, 33, 35, c}, Shape{2, 33, 35, c}, Shape{1, 1, 1, c}}) {
       const Tensor x = pictures(shape, kRef);
       const Tensor y = frozen(x);
       CHECK(!y.requires_grad());
@@ -46,16 +47,17 @@ TEST_CASE("frozen: equals evaluation mode, on ref to rounding") {
 }
 
 TEST_CASE("frozen: every device against evaluation mode on ref in f64") {
-  for (const ResNetBlock block : {ResNetBlock::basic, ResNetBlock::bottleneck}) {
-    const auto reference = network(block, kRef);
-    const Shape shape{2, 33, 35, 3};
+  for (const ResNetForm& form : resnet_forms()) {
+    INFO(std::string(form.name));
+    const auto reference = network(form.config, kRef);
+    const Shape shape{2, 33, 35, form.config.in_channels};
     const auto expected = (*reference)(pictures(shape, kRef)).to_vector<double>();
     // 10 or 15 convolutions in a row, the longest sum 3 * 3 * 32 products.
     const double bound = 15 * f32_sum_bound(9 * 32);
     EveryDevice every("frozen");
     every.run([&](Device device) {
       const Placement where{DType::f32, device};
-      const auto model = network(block, where);
+      const auto model = network(form.config, where);
       FrozenNetwork frozen(*model);
       const Tensor x = pictures(shape, where);
       check_close(frozen(x).to_vector<double>(), expected, bound, "frozen");
@@ -65,13 +67,13 @@ TEST_CASE("frozen: every device against evaluation mode on ref in f64") {
 }
 
 TEST_CASE("frozen: no pictures") {
-  const auto model = network(ResNetBlock::basic, kRef);
+  const auto model = network();
   FrozenNetwork frozen(*model);
   CHECK(frozen(pictures({0, 33, 35, 3}, kRef)).shape() == Shape{0, 5});
 }
 
 TEST_CASE("frozen: a prefix stays valid while the head behind it is trained") {
-  const auto model = network(ResNetBlock::basic, kRef);
+  const auto model = network();
   FrozenNetwork features(*model, [&](PlanBuilder& plan, const PlanValue& x) {
     return model->lower_features(plan, x);
   });
@@ -90,7 +92,7 @@ TEST_CASE("frozen: a prefix stays valid while the head behind it is trained") {
 }
 
 TEST_CASE("frozen: the head is read as it is") {
-  const auto model = network(ResNetBlock::basic, kRef);
+  const auto model = network();
   FrozenNetwork frozen(*model);
   const Tensor x = pictures({1, 33, 35, 3}, kRef);
   frozen(x);
@@ -102,7 +104,7 @@ TEST_CASE("frozen: every change behind its back is noticed and named") {
   const char* names[] = {"conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean",
                          "layer4.0.downsample.1.running_var"};
   for (const char* name : names) {
-    const auto model = network(ResNetBlock::basic, kRef);
+    const auto model = network();
     FrozenNetwork frozen(*model);
     const Tensor x = pictures({1, 33, 35, 3}, kRef);
     frozen(x);
@@ -121,6 +123,43 @@ TEST_CASE("frozen: a convolution without batch norm") {
   FrozenNetwork frozen(modules);
   const Tensor x = pictures({2, 7, 6, 3}, kRef);
   CHECK(frozen(x).to_vector<double>() == modules(x).to_vector<double>());
+}
+
+TEST_CASE("frozen: every layer, and a convolution with a bias of its own") {
+  Generator random(4);
+  Sequential modules;
+  Conv2d& first =
+      modules.append<Conv2d>(3, 4, 3, Conv2dOptions{.pad = 1}, random, kRef, ConvStart::alone);
+  modules.append<Relu>();
+  modules.append<Dropout>(0.5, random);
+  modules.append<MaxPool2d>(MaxPool2dOptions{.kernel = 3, .stride = 2, .pad = 1});
+  modules.append<AveragePool2d>(AveragePool2dOptions{.kernel = 2, .stride = 1, .ceil_mode = true});
+  modules.append<GlobalAveragePool>();
+  modules.append<Linear>(4, 2, random, kRef);
+  modules.eval();
+  FrozenNetwork frozen(modules);
+  for (const Shape& shape : {Shape{2, 7, 9, 3}, Shape{1, 3, 4, 3}, Shape{0, 7, 9, 3}}) {
+    const Tensor x = pictures(shape, kRef);
+    CHECK(frozen(x).shape() == Shape{shape[0], 2});
+    CHECK(frozen(x).to_vector<double>() == modules(x).to_vector<double>());
+  }
+  first.bias.writable();
+  CHECK_ERROR(frozen(pictures({2, 7, 9, 3}, kRef)),
+              "frozen: 0.bias was changed after the network was frozen");
+}
+
+TEST_CASE("frozen: a bias before a batch norm is folded too") {
+  Generator random(4);
+  Conv2d conv(3, 4, 3, {.pad = 1}, random, kRef, ConvStart::alone);
+  BatchNorm2d norm(4, kRef);
+  randomize_state(norm, 5);
+  norm.eval();
+  FrozenNetwork frozen(
+      conv, [&](PlanBuilder& plan, const PlanValue& in) { return plan.conv(in, conv, &norm); });
+  const Tensor x = pictures({1, 6, 5, 3}, kRef);
+  check_close(frozen(x).to_vector<double>(), norm(conv(x)).to_vector<double>(), 1e-13, "y");
+  conv.bias.writable();
+  CHECK_ERROR(frozen(x), "frozen: bias was changed after the network was frozen");
 }
 
 TEST_CASE("frozen: one convolution under two batch norms is folded with each") {
@@ -168,7 +207,7 @@ TEST_CASE("frozen: buffers are given back on the way") {
 }
 
 TEST_CASE("frozen: errors") {
-  const auto model = network(ResNetBlock::basic, kRef);
+  const auto model = network();
   FrozenNetwork frozen(*model);
   CHECK_ERROR(frozen(zeros({1, 33, 35, 3}, DType::f32)),
               "frozen: the network is f64 on ref, the input f32 on ref");
@@ -194,9 +233,10 @@ TEST_CASE("frozen: errors") {
   FrozenNetwork pooled(conv, [](PlanBuilder& plan, const PlanValue& in) {
     return plan.max_pool(in, {.kernel = 3, .stride = 0});
   });
-  CHECK_ERROR(pooled(zeros({1, 5, 5, 3})),
-              "frozen: max_pool2d: kernel 3, stride 0, pad 0: kernel and stride must be at least "
-              "1, pad at most half the kernel");
+  CHECK_ERROR(
+      pooled(zeros({1, 5, 5, 3})),
+      "frozen: max_pool2d: kernel 3, stride 0, pad 0, dilation 1: must be at least 1 (pad: 0 to "
+      "half of what a window spans)");
 }
 
 }  // namespace

@@ -56,8 +56,50 @@ TEST_CASE("layers: a filter starts normal with variance 2 / (c_out * kh * kw)") 
   CHECK(std::abs(m.variance / variance - 1) < 5 * std::sqrt(2 / n));
   CHECK(m.largest > 3 * std::sqrt(variance));  // no uniform distribution reaches that
   CHECK(Conv2d(4, 6, 5, {.groups = 2}, random, kRef).weight.shape() == Shape{6, 5, 5, 2});
-  CHECK_ERROR(kaiming_normal_fan_out({3, 4}, random, kRef),
-              "kaiming_normal_fan_out: needs a filter [c_out, kh, kw, c_in], got [3, 4]");
+  CHECK(!layer.bias);
+}
+
+TEST_CASE("layers: a convolution that stands alone starts as PyTorch's, with a bias") {
+  Generator random(2);
+  const Conv2d layer(40, 600, 3, {.groups = 2}, random, kRef, ConvStart::alone);
+  CHECK(layer.weight.shape() == Shape{600, 3, 3, 20});
+  REQUIRE(layer.bias);
+  CHECK(layer.bias.shape() == Shape{600});
+  const double bound = 1 / std::sqrt(9 * 20);
+  for (const Tensor& x : {layer.weight, layer.bias}) {
+    const Moments m = moments(x);
+    const double n = static_cast<double>(x.size());
+    CHECK(m.largest <= bound);
+    CHECK(m.largest > 0.97 * bound);
+    CHECK(std::abs(m.variance / (bound * bound / 3) - 1) < 5 * std::sqrt(0.8 / n));
+  }
+  std::vector<std::string> names;
+  for (const NamedTensor& p : layer.parameters()) names.push_back(p.name);
+  CHECK(names == std::vector<std::string>{"weight", "bias"});
+}
+
+TEST_CASE("layers: a frozen batch norm does what it does in evaluation") {
+  BatchNorm2d norm(2, kRef);
+  randomize_state(norm, 3);
+  Random values(4);
+  const Tensor x = Tensor::from(values.uniform_vector(24), {2, 3, 2, 2}, DType::f64, Device::ref);
+  norm.eval();
+  const auto expected = norm(x).to_vector<double>();
+  const auto mean = norm.tensors.running_mean.to_vector<double>();
+  const auto var = norm.tensors.running_var.to_vector<double>();
+  norm.train();
+  norm.set_requires_grad(false);
+  CHECK(norm.is_frozen());
+  CHECK(norm(x).to_vector<double>() == expected);
+  CHECK(norm.tensors.running_mean.to_vector<double>() == mean);
+  CHECK(norm.tensors.running_var.to_vector<double>() == var);
+  // One of the two wants a gradient: not frozen.
+  for (const Tensor& t : {norm.tensors.gamma, norm.tensors.beta}) {
+    norm.set_requires_grad(false);
+    t.set_requires_grad();
+    CHECK(!norm.is_frozen());
+    CHECK(norm(x).to_vector<double>() != expected);
+  }
 }
 
 TEST_CASE("layers: batch norm starts as the identity of the running statistics") {
@@ -102,6 +144,14 @@ TEST_CASE("layers: each calls its op with its own parameters and options") {
   const Tensor rows = input({5, 3}), pictures = input({2, 5, 4, 2});
   same(linear_layer(rows), linear(rows, linear_layer.weight, linear_layer.bias));
   same(conv(pictures), conv2d(pictures, conv.weight, {}, {.stride = 2, .pad = 1}));
+  Conv2d biased(2, 4, 3, {.groups = 2}, random, kRef, ConvStart::alone);
+  same(biased(pictures), conv2d(pictures, biased.weight, biased.bias, {.groups = 2}));
+  const MaxPool2dOptions max_options{.kernel = 3, .stride = 2, .pad = 1};
+  const AveragePool2dOptions average_options{.kernel = 2, .stride = 1};
+  same(Relu()(pictures), relu(pictures));
+  same(MaxPool2d(max_options)(pictures), max_pool2d(pictures, max_options));
+  same(AveragePool2d(average_options)(pictures), average_pool2d(pictures, average_options));
+  same(GlobalAveragePool()(pictures), global_average_pool(pictures));
 
   norm.eval();
   const auto mean = norm.tensors.running_mean.to_vector<double>();
@@ -115,6 +165,20 @@ TEST_CASE("layers: each calls its op with its own parameters and options") {
   same(norm.tensors.running_mean, copy.running_mean);
   same(norm.tensors.running_var, copy.running_var);
   CHECK(norm.tensors.running_mean.to_vector<double>() != mean);
+}
+
+TEST_CASE("layers: dropout draws anew each time, and not in evaluation") {
+  Generator random(3), same_seed(3);
+  Dropout a(0.5, random), b(0.5, random), again(0.5, same_seed);
+  const Tensor x = Tensor::full({100}, 1, DType::f64, Device::ref);
+  const auto first = a(x).to_vector<double>(), second = a(x).to_vector<double>();
+  CHECK(norm(first) > 0);
+  CHECK(first != second);
+  CHECK(b(x).to_vector<double>() != first);
+  CHECK(again(x).to_vector<double>() == first);
+  for (const double y : first) CHECK((y == 0 || y == 2));
+  a.eval();
+  CHECK(a(x).to_vector<double>() == x.to_vector<double>());
 }
 
 TEST_CASE("layers: sequential applies its modules in order") {

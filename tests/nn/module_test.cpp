@@ -63,6 +63,32 @@ TEST_CASE("module: parameters want gradients, buffers do not; freezing reaches c
   CHECK(!module.layers.parameters()[0].tensor.requires_grad());
 }
 
+TEST_CASE("module: parameters are frozen by pattern") {
+  Branch module;
+  const auto trained = [&] {
+    std::vector<std::string> names;
+    for (const NamedTensor& p : module.parameters())
+      if (p.tensor.requires_grad()) names.push_back(p.name);
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(module.set_requires_grad_matching("*", false) == 6);
+  CHECK(trained().empty());
+  CHECK(module.set_requires_grad_matching("layers.*.weight,head", true) == 4);
+  CHECK(trained() == Names{"layers.0.0.weight", "layers.0.1.weight", "head.weight", "head.bias"});
+  CHECK(module.set_requires_grad_matching("head.?ias|head.bias", false) == 1);
+  CHECK(trained() == Names{"layers.0.0.weight", "layers.0.1.weight", "head.weight"});
+
+  // Nothing changes when one pattern of several is wrong; buffers are no parameters.
+  for (const char* wrong : {"heat.*", "layers.0.1.running_mean"}) {
+    CHECK_ERROR(module.set_requires_grad_matching(concat("scale,", wrong), true),
+                concat("pattern '", wrong,
+                       "' matches no parameter; their names are like scale and head.bias")
+                    .c_str());
+  }
+  CHECK(trained() == Names{"layers.0.0.weight", "layers.0.1.weight", "head.weight"});
+}
+
 TEST_CASE("module: training mode reaches children") {
   Branch module;
   CHECK(module.is_training());

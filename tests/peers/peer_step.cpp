@@ -17,7 +17,7 @@ namespace {
 
 struct Options {
   std::string arch = "resnet18", weights, input, out, device = "ref", dtype = "f64", mode = "train";
-  std::int64_t width = 64, classes = 1000;
+  std::int64_t classes = 1000;
   int threads = 0, steps = 10;
   double learning_rate = 0.01, momentum = 0.9;
 };
@@ -58,10 +58,12 @@ class ReluCounts {
 
  private:
   Backend counting(Backend b) {
-    const auto relu = b.elementwise.relu;
+    const auto unary = b.elementwise.unary;
     const auto copy_to_host = b.memory.copy_to_host;
-    b.elementwise.relu = [this, relu, copy_to_host](Stream stream, ConstView x, View y) {
-      relu(stream, x, y);
+    b.elementwise.unary = [this, unary, copy_to_host](Stream stream, const UnaryProblem& p,
+                                                      ConstView x, View y) {
+      unary(stream, p, x, y);
+      if (p.op != UnaryOp::relu) return;
       counts_.push_back(with_float("relu", y.dtype, [&]<class T>(T) {
         std::vector<T> host(static_cast<std::size_t>(y.size));
         copy_to_host(stream, y, view_of(host.data(), y.size));
@@ -115,7 +117,6 @@ void run(const Options& o) {
   if (o.threads > 0) set_thread_count(o.threads);
   const Placement where{o.dtype == "f64" ? DType::f64 : DType::f32, parse_device(o.device)};
   ResNetConfig config = resnet_config(o.arch);
-  config.width = o.width;
   config.classes = o.classes;
   Generator random(0);
   ResNet network(config, random, where);
@@ -145,7 +146,6 @@ int main(int argc, char** argv) {
   CLI::App app{"One network, one batch, for the comparison with PyTorch", "peer_step"};
   tl::Options o;
   app.add_option("--arch", o.arch);
-  app.add_option("--width", o.width);
   app.add_option("--classes", o.classes);
   app.add_option("--weights", o.weights)->required();
   app.add_option("--input", o.input)->required();

@@ -1,8 +1,10 @@
 """Compares our ResNets with PyTorch's: logits, every gradient, ten steps of SGD.
 
     $(tests/peers/venv.sh) tests/peers/resnet_reference.py [--arch resnet18 resnet50] [--seeds 5]
+    $(tests/peers/venv.sh) tests/peers/resnet_reference.py --arch every --only a --steps 1
 
-Networks are torchvision's, with random weights and random batch-norm affine and running statistics.
+Networks are torchvision's, and He et al.'s for CIFAR (resnet20 to resnet110, here written with
+torchvision's block); their pictures are half as large, their classes 10. All have random weights and random batch-norm affine and running statistics.
 Weights and images are float32 numbers, so that every precision starts from the same ones. Ours is
 `peer_step`. Two questions, two checks:
 
@@ -44,30 +46,85 @@ FLOOR = 1e-6
 HALF_ULP = 2.0**-24
 
 
+TORCHVISION = ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2",
+               "wide_resnet101_2", "resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"]
+CIFAR = {"resnet20": 3, "resnet32": 5, "resnet44": 7, "resnet56": 9, "resnet110": 18}
+
+
+class OptionA(torch.nn.Module):
+    """He et al. 2015, 3.3 (A): every second pixel, as many channels of zeros before and after."""
+
+    def forward(self, x):
+        more = x.shape[1] // 2
+        return torch.nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, more, more))
+
+
+class CifarResNet(torch.nn.Module):
+    """He et al. 2015, 4.2: 3x3 stem, three stages of n basic blocks of 16, 32, 64 channels."""
+
+    def __init__(self, n, classes):
+        super().__init__()
+        block, channels = torchvision.models.resnet.BasicBlock, 16
+        self.conv1 = torch.nn.Conv2d(3, channels, 3, padding=1, bias=False)
+        self.bn1 = torch.nn.BatchNorm2d(channels)
+        self.relu = torch.nn.ReLU()
+        for stage in (1, 2, 3):
+            first = block(channels, 16 << (stage - 1), *((1, None) if stage == 1 else (2, OptionA())))
+            channels = 16 << (stage - 1)
+            rest = [block(channels, channels) for _ in range(n - 1)]
+            setattr(self, f"layer{stage}", torch.nn.Sequential(first, *rest))
+        self.fc = torch.nn.Linear(channels, classes)
+
+    def forward(self, x):
+        x = self.relu(self.bn1(self.conv1(x)))
+        return self.fc(self.layer3(self.layer2(self.layer1(x))).mean((2, 3)))
+
+
+def network(arch, args):
+    if arch in CIFAR:
+        return CifarResNet(CIFAR[arch], classes(arch, args))
+    return getattr(torchvision.models, arch)(num_classes=classes(arch, args))
+
+
+def size(arch, args):
+    return args.size // 2 if arch in CIFAR else args.size
+
+
+def classes(arch, args):
+    return min(args.classes, 10) if arch in CIFAR else args.classes
+
+
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--program", help="peer_step (default: the newest build/*/**/peer_step)")
-    p.add_argument("--arch", nargs="+", default=["resnet18", "resnet50"])
+    p.add_argument("--arch", nargs="+", default=["resnet18", "resnet50"], metavar="NAME",
+                   help=f"of {', '.join(TORCHVISION + list(CIFAR))}; 'every' is all of them")
     p.add_argument("--seeds", type=int, default=5, help="problems of check (b)")
     p.add_argument("--batch", type=int, default=2)
-    p.add_argument("--size", type=int, default=64, help="height and width of the images")
-    p.add_argument("--classes", type=int, default=1000)
+    p.add_argument("--size", type=int, default=64, help="height and width (CIFAR: half of it)")
+    p.add_argument("--classes", type=int, default=1000, help="(CIFAR: 10)")
     p.add_argument("--steps", type=int, default=10)
     p.add_argument("--lr", type=float, default=0.01)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--only", choices=["a", "b"], help="one of the two checks")
     p.add_argument("--all", action="store_true", help="print every tensor, not the worst five")
-    return p.parse_args()
+    args = p.parse_args()
+    every = TORCHVISION + list(CIFAR)
+    args.arch = every if args.arch == ["every"] else args.arch
+    unknown = [arch for arch in args.arch if arch not in every]
+    if unknown:
+        p.error(f"--arch {unknown[0]}: known are {', '.join(every)}")
+    return args
 
 
-def random_weights(arch, classes, seed):
+def random_weights(arch, args, seed):
     """torchvision's initial network in float32 with nothing in it 0 or 1.
 
     The last batch norm of a block scales by about 0.25, as in a trained network. With 1, ResNet-50 at
     a small batch is chaotic: ten steps carry float64's 1e-16 to 1e-7 and float32's 1e-7 to 0.3.
     """
     torch.manual_seed(seed)
-    model = getattr(torchvision.models, arch)(num_classes=classes)
+    model = network(arch, args)
     weights = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
     last = "bn3.weight" if "layer1.0.bn3.weight" in weights else "bn2.weight"
     for name, x in weights.items():
@@ -116,7 +173,7 @@ def torch_train(model, images, labels, args):
 
 def by_torch(arch, weights, images, labels, args, dtype, layout=torch.contiguous_format):
     def fresh():
-        model = getattr(torchvision.models, arch)(num_classes=args.classes)
+        model = network(arch, args)
         model.load_state_dict(weights, strict=False)
         return model.to(dtype=dtype, memory_format=layout)
 
@@ -130,7 +187,7 @@ def by_ours(program, arch, weights, images, labels, args, device, dtype):
         w, i, o = (pathlib.Path(folder) / f"{name}.h5" for name in "wio")
         write_h5(w, weights)
         write_h5(i, {"images": images, "labels": labels.int()})
-        common = dict(arch=arch, width=64, classes=args.classes, weights=w, input=i, device=device,
+        common = dict(arch=arch, classes=classes(arch, args), weights=w, input=i, device=device,
                       dtype=dtype, threads=args.threads, out=o)
         run_program(program, mode="forward", **common)
         forward = read_h5(o)
@@ -167,9 +224,9 @@ def groups(names):
 
 
 def random_problem(arch, args, seed):
-    weights = random_weights(arch, args.classes, seed)
-    images = torch.randn(args.batch, 3, args.size, args.size)
-    return weights, images, torch.randint(args.classes, (args.batch,))
+    weights = random_weights(arch, args, seed)
+    images = torch.randn(args.batch, 3, size(arch, args), size(arch, args))
+    return weights, images, torch.randint(classes(arch, args), (args.batch,))
 
 
 def check_formulas(verdict, arch, args, program):
@@ -246,8 +303,8 @@ def main():
     torch.set_num_threads(args.threads)
     verdict = Verdict()
     for arch in args.arch:
-        print(f"{arch}, batch {args.batch}, {args.size} x {args.size}, {args.classes} classes, "
-              f"{args.steps} steps; PyTorch {torch.__version__}")
+        print(f"{arch}, batch {args.batch}, {size(arch, args)} x {size(arch, args)}, "
+              f"{classes(arch, args)} classes, {args.steps} steps; PyTorch {torch.__version__}")
         if args.only != "b":
             check_formulas(verdict, arch, args, program)
         if args.only != "a":
