@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <variant>
 
 #include "io/check_system.h"
 #include "io/hdf5_catalogue.h"
@@ -32,8 +33,11 @@ std::shared_ptr<std::byte> map(int fd, uint64_t bytes, int protection) {
 
 /// The size of a file that HDF5 may be let loose on.
 uint64_t regular_file_bytes(const std::filesystem::path& path) {
+  // O_NONBLOCK: opening a pipe that nobody writes to must not hang before it is refused.
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  check_system(static_cast<bool>(fd));
   struct stat status;
-  check_system(::stat(path.c_str(), &status) == 0);
+  check_system(::fstat(fd.get(), &status) == 0);
   check(!S_ISDIR(status.st_mode), "is a folder, expected an HDF5 file");
   check(S_ISREG(status.st_mode), "not a regular file");
   check(status.st_size > 0, "empty file");
@@ -42,17 +46,28 @@ uint64_t regular_file_bytes(const std::filesystem::path& path) {
 
 // ---- in the child ----
 
-Hdf5Handle open_file(const std::filesystem::path& path) {
+/// An HDF5 file that is in memory already.
+using FileImage = std::span<const std::byte>;
+using Source = std::variant<std::filesystem::path, FileImage>;
+
+Hdf5Handle open_file(const Source& source) {
   silence_hdf5();
   H5PLset_loading_state(0);  // no plugin is loaded because a file asks for it
   const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "HDF5");
   H5Pset_file_locking(access.get(), false, true);
-  const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
-  check(is_hdf5 != 0, "not an HDF5 file");
-  check(is_hdf5 > 0, "cannot be opened: ", is_hdf5 < 0 ? hdf5_cause() : "");
-  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
+  std::string name = "image";
+  if (const FileImage* image = std::get_if<FileImage>(&source)) {
+    hdf5_check(H5Pset_fapl_core(access.get(), 1 << 16, false), "HDF5");
+    hdf5_check(
+        H5Pset_file_image(access.get(), const_cast<std::byte*>(image->data()), image->size()),
+        "HDF5");
+  } else {
+    name = std::get<std::filesystem::path>(source).string();
+  }
+  const hid_t file = H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.get());
   if (file < 0) {
     const std::string cause = hdf5_cause();
+    check(cause.find("signature not found") == std::string::npos, "not an HDF5 file");
     check(cause.find("truncated file") == std::string::npos, "truncated HDF5 file");
     throw Error("damaged HDF5 file (" + cause + ")");
   }
@@ -102,9 +117,9 @@ std::string answer(const Catalogue& catalogue, const std::vector<uint64_t>& offs
   return {bytes.begin(), bytes.end()};
 }
 
-std::string read_in_child(const std::filesystem::path& path, uint64_t file_bytes, int memory) {
+std::string read_in_child(const Source& source, uint64_t file_bytes, int memory) {
   ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);  // read-only media and network folders cannot lock
-  const Hdf5Handle file = open_file(path);
+  const Hdf5Handle file = open_file(source);
   try {
     const Catalogue catalogue = list_hdf5(file.get(), file_bytes);
     std::vector<uint64_t> offsets;
@@ -162,8 +177,7 @@ WeightsFile weights_from(const std::string& text, int memory) {
   return file;
 }
 
-WeightsFile read_isolated(const std::filesystem::path& path) {
-  const uint64_t file_bytes = regular_file_bytes(path);
+WeightsFile read_isolated(const Source& source, uint64_t file_bytes) {
   const UniqueFd memory(::memfd_create("tl-weights", MFD_CLOEXEC));
   check_system(static_cast<bool>(memory), "memfd_create");
 
@@ -173,7 +187,7 @@ WeightsFile read_isolated(const std::filesystem::path& path) {
   std::string text;
   {
     const std::lock_guard lock(hdf5_mutex());  // no thread of ours is inside HDF5 when we fork
-    text = run_in_child(limits, [&] { return read_in_child(path, file_bytes, memory.get()); });
+    text = run_in_child(limits, [&] { return read_in_child(source, file_bytes, memory.get()); });
   }
   try {
     return weights_from(text, memory.get());
@@ -186,22 +200,15 @@ WeightsFile read_isolated(const std::filesystem::path& path) {
 
 WeightsFile read_hdf5(const std::filesystem::path& path) {
   try {
-    return read_isolated(path);
+    return read_isolated(path, regular_file_bytes(path));
   } catch (const std::exception& error) {
     throw Error(concat(path.string(), ": ", error.what()));
   }
 }
 
-WeightsFile read_hdf5(std::span<const std::byte> bytes) {
-  // A file without a name, which the child opens by the number of the descriptor that it inherits.
-  const UniqueFd file(::memfd_create("tl-hdf5", MFD_CLOEXEC));
-  check_system(static_cast<bool>(file), "memfd_create");
-  for (size_t done = 0; done < bytes.size();) {
-    const ssize_t written = ::write(file.get(), bytes.data() + done, bytes.size() - done);
-    check_system(written > 0, "no memory for a file of ", bytes.size(), " bytes");
-    done += static_cast<size_t>(written);
-  }
-  return read_isolated(concat("/proc/self/fd/", file.get()));
+WeightsFile read_hdf5(std::span<const std::byte> file) {
+  check(!file.empty(), "empty file");
+  return read_isolated(file, file.size());
 }
 
 }  // namespace tl

@@ -9,7 +9,7 @@
 #include <random>
 #include <span>
 
-#include "io/hdf5_handle.h"
+#include "tests/io/hdf5_files.h"
 #include "tests/io/pictures.h"
 
 namespace tl {
@@ -62,28 +62,6 @@ void check_equal(const WeightsFile& read, const WeightsFile& written) {
     REQUIRE(a.bytes() == b.bytes());
     CHECK((a.bytes() == 0 || std::memcmp(a.data.get(), b.data.get(), a.bytes()) == 0));
   }
-}
-
-/// A file made by `body` with the C API.
-void make_hdf5(const std::filesystem::path& path, const std::function<void(hid_t)>& body) {
-  const std::lock_guard lock(hdf5_mutex());
-  silence_hdf5();
-  const Hdf5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose,
-                        "create");
-  body(file.get());
-}
-
-/// A dataset of the stored type, from values of the memory type; `properties` as H5Dcreate2 takes
-/// them.
-void put(hid_t file, const char* name, hid_t stored, hid_t memory, std::vector<hsize_t> dims,
-         const void* values, hid_t properties = H5P_DEFAULT) {
-  const Hdf5Handle space(H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr),
-                         H5Sclose, name);
-  const Hdf5Handle dataset(
-      H5Dcreate2(file, name, stored, space.get(), H5P_DEFAULT, properties, H5P_DEFAULT), H5Dclose,
-      name);
-  if (values)
-    hdf5_check(H5Dwrite(dataset.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
 }
 
 /// What read_hdf5 says of a file, without the path that it must start with.
