@@ -59,6 +59,9 @@ std::vector<int64_t> array_shape(hid_t dataset, const std::string& name) {
   return {dims, dims + rank};
 }
 
+/// Names are printed; one with such characters could rewrite what a terminal shows.
+bool is_control(char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }
+
 class Walker {
  public:
   Walker(hid_t file, uint64_t file_bytes) : file_(file), bytes_left_(file_bytes) {}
@@ -143,6 +146,8 @@ class Walker {
     for (const std::string& link : links_of(group, prefix)) {
       check(prefix.size() + link.size() <= max_name_bytes, prefix, ": a name over ", max_name_bytes,
             " bytes");
+      check(std::none_of(link.begin(), link.end(), is_control), prefix, link,
+            ": a name with a control character, which is refused");
       check(++objects_ <= max_objects, "over ", max_objects, " objects");
       visit_link(group, link, prefix + link, depth);
     }
