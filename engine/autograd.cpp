@@ -26,8 +26,8 @@ void add_into(Tensor& total, Tensor gradient) {
     total.backend().elementwise.accumulate(total.stream(), gradient.readable(), total.writable());
   } else {
     Tensor sum = Tensor::empty_like(total);
-    sum.backend().elementwise.add(sum.stream(), total.readable(), gradient.readable(),
-                                  sum.writable());
+    sum.backend().elementwise.binary(sum.stream(), BinaryProblem::plain(BinaryOp::add, sum.size()),
+                                     total.readable(), gradient.readable(), sum.writable());
     total = std::move(sum);
   }
 }
@@ -57,20 +57,60 @@ struct Pending {
 // comes to the front, its gradient is complete.
 using Queue = std::map<std::uint64_t, Pending, std::greater<>>;
 
-void deliver(Queue& queue, const Node::Edge& edge, Tensor gradient) {
+/// A leaf with hooks, and what this pass has for it so far.
+struct HookedLeaf {
+  std::shared_ptr<TensorImpl> leaf;
+  Tensor gradient;
+};
+
+struct Pass {
+  Queue queue;
+  std::vector<HookedLeaf> hooked_leaves;  // in the order in which the pass came to them
+};
+
+void add_to_leaf(const Tensor& leaf, Tensor gradient) {
+  // A leaf's gradient is its owner's to change: never one that another tensor shares.
+  if (!leaf.grad() && gradient.shares_storage()) gradient = gradient.clone();
+  Tensor total = leaf.grad();
+  leaf.clear_grad();
+  add_into(total, std::move(gradient));
+  leaf.set_grad(std::move(total));
+}
+
+void deliver(Pass& pass, const Node::Edge& edge, Tensor gradient) {
   if (edge.node) {
-    Pending& pending = queue[edge.node->number];
+    Pending& pending = pass.queue[edge.node->number];
     pending.node = edge.node;
     add_into(pending.gradient, std::move(gradient));
+  } else if (edge.leaf && edge.leaf->hooks.empty()) {
+    add_to_leaf(Tensor(edge.leaf), std::move(gradient));
   } else if (edge.leaf) {
-    const Tensor leaf(edge.leaf);
-    // A leaf's gradient is its owner's to change: never one that another tensor shares.
-    if (!leaf.grad() && gradient.shares_storage()) gradient = gradient.clone();
-    Tensor total = leaf.grad();
-    leaf.clear_grad();
-    add_into(total, std::move(gradient));
-    leaf.set_grad(std::move(total));
+    auto& leaves = pass.hooked_leaves;
+    auto at = std::find_if(leaves.begin(), leaves.end(),
+                           [&](const HookedLeaf& known) { return known.leaf == edge.leaf; });
+    if (at == leaves.end()) at = leaves.insert(at, {edge.leaf, {}});
+    add_into(at->gradient, std::move(gradient));
   }
+}
+
+/// What the hooks make of a gradient. By value: a hook may change the list it stands in.
+Tensor passed_to(const std::vector<GradientHook> hooks, const char* of, Tensor gradient) {
+  for (const GradientHook& hook : hooks) {
+    const Tensor other = hook(gradient);
+    if (!other) continue;
+    check(other.shape() == gradient.shape() && other.dtype() == gradient.dtype() &&
+              other.device() == gradient.device(),
+          "backward: a hook on ", of, " was given ", gradient.shape(), " ", gradient.dtype(),
+          " on ", gradient.device(), " and returned ", other.shape(), " ", other.dtype(), " on ",
+          other.device());
+    gradient = other.detached();
+  }
+  return gradient;
+}
+
+std::vector<GradientHook>& hooks_of(const Tensor& x) {
+  check(x.requires_grad(), "hook: the tensor needs no gradient");
+  return x.impl()->node ? x.impl()->node->hooks : x.impl()->hooks;
 }
 
 }  // namespace
@@ -127,7 +167,11 @@ Tensor no_gradient(const char* op, Tensor y, std::initializer_list<Tensor> input
   return y;
 }
 
+void register_hook(const Tensor& x, GradientHook hook) { hooks_of(x).push_back(std::move(hook)); }
+void clear_hooks(const Tensor& x) { hooks_of(x).clear(); }
+
 const Tensor& Saved::get() const {
+  if (recipe_) return recipe_->get();
   check(x_.version() == version_, op_,
         ": a tensor that backward needs was overwritten after the forward pass");
   return x_;
@@ -147,8 +191,9 @@ void backward(const Tensor& y, const Tensor& dy) {
         " ", dy.dtype(), " on ", dy.device());
   check(!dy.requires_grad(), "backward: a gradient of a gradient is not supported");
   NoGrad no_grad;
-  Queue queue;
-  deliver(queue, edge_to(y), dy);
+  Pass pass;
+  deliver(pass, edge_to(y), dy);
+  Queue& queue = pass.queue;
   while (!queue.empty()) {
     Pending pending = std::move(queue.begin()->second);
     queue.erase(queue.begin());
@@ -157,6 +202,9 @@ void backward(const Tensor& y, const Tensor& dy) {
           " was already passed; its saved tensors are gone. Run the forward pass again");
     const LayerScope layer(node.layer, true);
     const BackwardFunction function = std::exchange(node.backward, nullptr);
+    if (!node.hooks.empty()) {
+      pending.gradient = passed_to(node.hooks, node.name, std::move(pending.gradient));
+    }
     Needs needs;
     for (const Node::Edge& edge : node.inputs) needs.push_back(static_cast<bool>(edge));
     Gradients gradients = function(pending.gradient, needs);
@@ -166,8 +214,12 @@ void backward(const Tensor& y, const Tensor& dy) {
     for (std::size_t i = 0; i < needs.size(); ++i) {
       if (!needs[i]) continue;
       check_gradient(node, i, gradients[i]);
-      deliver(queue, node.inputs[i], std::exchange(gradients[i], Tensor{}));
+      deliver(pass, node.inputs[i], std::exchange(gradients[i], Tensor{}));
     }
+  }
+  for (HookedLeaf& hooked : pass.hooked_leaves) {
+    add_to_leaf(Tensor(hooked.leaf),
+                passed_to(hooked.leaf->hooks, "a leaf", std::exchange(hooked.gradient, Tensor{})));
   }
 }
 

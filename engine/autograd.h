@@ -6,6 +6,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <utility>
 #include <span>
 #include <vector>
 
@@ -40,7 +41,8 @@ class Node {
   std::uint64_t number = 0;  ///< creation order: an op's inputs always have smaller numbers
   std::vector<Edge> inputs;
   BackwardFunction backward;
-  Layer layer = nullptr;  ///< that called the op
+  std::vector<GradientHook> hooks;  ///< of the tensor that it made
+  Layer layer = nullptr;            ///< that called the op
 };
 
 /// Returns y, and ties it to the tape if any input needs a gradient (and recording is on).
@@ -58,21 +60,51 @@ Tensor no_gradient(const char* op, Tensor y, std::initializer_list<Tensor> input
 bool will_record(std::initializer_list<Tensor> inputs);
 bool will_record(std::span<const Tensor> inputs);
 
+/// How a tensor is made again in backward, from tensors that are kept anyway: less memory for more
+/// work. What is made must be what was, to the bit. Made at the first get(), then kept until drop().
+class Recipe {
+ public:
+  explicit Recipe(std::function<Tensor()> make) : make_(std::move(make)) {}
+  const Tensor& get() {
+    if (!made_) made_ = make_();
+    return made_;
+  }
+  void drop() { made_ = {}; }
+
+ private:
+  std::function<Tensor()> make_;
+  Tensor made_;
+};
+
 /// A tensor that a closure keeps for backward. It shares the numbers, not the tape, and notices if
-/// they were overwritten in the meantime. An absent tensor is kept as absent: for what no wanted
-/// gradient needs.
+/// they were overwritten in the meantime. Of a tensor with a recipe it keeps that. An absent tensor
+/// is kept as absent: for what no wanted gradient needs.
 class Saved {
  public:
   Saved(const char* op, const Tensor& x)
-      : op_(op), x_(x ? x.detached() : x), version_(x ? x.version() : 0) {}
+      : op_(op),
+        recipe_(x ? x.impl()->recipe : nullptr),
+        x_(x && !recipe_ ? x.detached() : Tensor{}),
+        version_(x_ ? x_.version() : 0) {}
   /// The tensor; throws if it is absent or its numbers are not the ones that were saved.
   const Tensor& get() const;
 
  private:
   const char* op_;
+  std::shared_ptr<Recipe> recipe_;
   Tensor x_;
   std::uint64_t version_;
 };
+
+/// From now on backward calls hook(gradient) with the whole gradient of x, once per pass: for the
+/// result of an op before it goes back through that op; for a leaf at the end of the pass, with
+/// what this pass is about to add to grad(). What the hook returns is taken instead, if it is not
+/// absent: of x's shape, dtype and device. It must not write to what it is given. Several hooks are
+/// called in the order in which they came, each with what the one before has left. Throws if x
+/// needs no gradient.
+void register_hook(const Tensor& x, GradientHook hook);
+/// Forgets the hooks of x.
+void clear_hooks(const Tensor& x);
 
 /// Adds d(loss)/d(leaf) to the grad() of every leaf that `loss` was computed from. `loss` has one
 /// element. Frees the tape as it goes; a second pass over the same ops throws.

@@ -9,15 +9,58 @@
 
 #include "engine/autograd.h"
 #include "engine/extent2.h"
+#include "engine/random.h"
 #include "engine/tensor.h"
 
 namespace tl {
 
-/// a + b, of one shape.
+/// a + b, a - b, a * b, a / b. Shapes are aligned at their last dimension; where one has extent 1,
+/// or no such dimension, its elements are repeated along the other's.
 Tensor add(const Tensor& a, const Tensor& b);
+Tensor sub(const Tensor& a, const Tensor& b);
+Tensor mul(const Tensor& a, const Tensor& b);
+Tensor div(const Tensor& a, const Tensor& b);
 
-/// max(x, 0), any shape.
+// Functions of each number, of x in any shape; formulas and gradients: kernels/elementwise.h.
+
+/// max(x, 0).
 Tensor relu(const Tensor& x);
+/// x where x > 0, else slope * x.
+Tensor leaky_relu(const Tensor& x, double slope = 0.01);
+/// e^x.
+Tensor exp(const Tensor& x);
+/// Natural logarithm.
+Tensor log(const Tensor& x);
+/// Square root.
+Tensor sqrt(const Tensor& x);
+/// Hyperbolic tangent.
+Tensor tanh(const Tensor& x);
+/// 1 / (1 + e^-x).
+Tensor sigmoid(const Tensor& x);
+/// x, but at least `low` and at most `high`; a bound that is not wanted is infinite.
+Tensor clamp(const Tensor& x, double low, double high);
+/// x^exponent.
+Tensor pow(const Tensor& x, double exponent);
+/// a * x + b.
+Tensor scale(const Tensor& x, double a, double b = 0);
+
+// Reductions along any axes, negative ones counted from the end; no axes stand for all of them.
+// keepdim: what was reduced keeps extent 1 instead of going.
+
+/// Sum; 0 of nothing.
+Tensor sum(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
+/// Mean; NaN of nothing.
+Tensor mean(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
+/// Largest, smallest element: NaN if there is one; nothing has none. The gradient goes to the first
+/// such element, in row-major order of the axes.
+Tensor max(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
+Tensor min(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
+/// Where along one axis the largest element is, the first of equals (or NaN): i32. No gradient.
+Tensor argmax(const Tensor& x, int axis, bool keepdim = false);
+
+/// In training: every element is 0 with probability `rate`, in [0, 1], else x / (1 - rate). Draws
+/// one stream from `random`. Otherwise x itself.
+Tensor dropout(const Tensor& x, double rate, Generator& random, bool training);
 
 /// The same numbers under another shape (a view).
 Tensor reshape(const Tensor& x, Shape shape);
@@ -76,6 +119,10 @@ struct BatchNormOptions {
 /// Normalises the last dimension by the batch's statistics and updates the running ones in place.
 Tensor batch_norm_train(const Tensor& x, const BatchNormTensors& parameters,
                         const BatchNormOptions& options);
+/// relu(batch_norm_train(...)): the same numbers and gradients with less memory. The result is not
+/// kept for backward: the ops that need it there have it made again from x.
+Tensor batch_norm_relu_train(const Tensor& x, const BatchNormTensors& parameters,
+                             const BatchNormOptions& options);
 /// Normalises the last dimension by the running statistics.
 Tensor batch_norm_eval(const Tensor& x, const BatchNormTensors& parameters,
                        const BatchNormOptions& options);

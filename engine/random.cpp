@@ -13,11 +13,7 @@ std::vector<std::uint32_t> Generator::words(std::int64_t size) {
   const std::uint64_t stream = calls_++;
   std::vector<std::uint32_t> out(static_cast<std::size_t>(size));
   for (std::size_t i = 0; i < out.size(); i += 4) {
-    const std::uint64_t block = i / 4;
-    const auto four =
-        philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
-                static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)},
-               {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
+    const auto four = philox_block(seed_, stream, i / 4);
     for (std::size_t j = 0; j < 4 && i + j < out.size(); ++j) out[i + j] = four[j];
   }
   return out;

@@ -17,6 +17,12 @@ class Generator {
   /// The numbers 0 ... size - 1 in random order (Fisher-Yates).
   std::vector<std::int64_t> permutation(std::int64_t size);
 
+  /// A Philox stream (kernels/philox.h) that is nobody else's, for a kernel that draws from it.
+  struct Stream {
+    std::uint64_t seed, number;
+  };
+  Stream next_stream() { return {seed_, calls_++}; }
+
  private:
   std::vector<std::uint32_t> words(std::int64_t size);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -15,6 +16,7 @@
 namespace tl {
 
 class Node;
+class Recipe;
 class Storage;
 struct TensorImpl;
 
@@ -101,6 +103,9 @@ class Tensor {
   std::shared_ptr<TensorImpl> impl_;
 };
 
+/// Sees a gradient, and may return another in its place (register_hook in autograd.h).
+using GradientHook = std::function<Tensor(const Tensor& gradient)>;
+
 struct TensorImpl {
   Shape shape;
   DType dtype = DType::f32;
@@ -108,7 +113,9 @@ struct TensorImpl {
   std::int64_t offset = 0;  ///< first element, in elements
   bool leaf_requires_grad = false;
   Tensor grad;
-  std::shared_ptr<Node> node;  ///< the op that made it, if recorded
+  std::shared_ptr<Node> node;       ///< the op that made it, if recorded
+  std::vector<GradientHook> hooks;  ///< of a leaf
+  std::shared_ptr<Recipe> recipe;   ///< how backward has it made again, if it is not to be kept
 };
 
 }  // namespace tl

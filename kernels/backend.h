@@ -12,6 +12,7 @@
 #include "kernels/batch_norm.h"
 #include "kernels/conv2d.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/gather.h"
 #include "kernels/gemm.h"
@@ -43,6 +44,7 @@ struct Backend {
   SoftmaxKernels softmax;
   LogSoftmaxKernels log_softmax;
   CrossEntropyKernels cross_entropy;
+  DropoutKernels dropout;
   GradientNormKernels gradient_norm;
   SgdKernels sgd;
   AdamKernels adam;

@@ -12,7 +12,7 @@ namespace tl {
 /// One run of one kernel.
 struct KernelCall {
   const char* slot;          ///< "conv2d.forward"
-  const char* variant = "";  ///< "winograd_f4x4"; empty where there is one way alone
+  const char* variant = "";  ///< "winograd_f4x4", or which function, "relu"; empty: there is one
   double bytes = 0;          ///< of all buffers, each counted once: the least that memory moves
   double flop = 0;           ///< a multiplication and an addition count as two; 0: not counted
   std::chrono::steady_clock::time_point begin = {}, end = {};
@@ -49,5 +49,15 @@ inline double bytes_of(const ConstView& x) {
   return x ? static_cast<double>(x.size) * static_cast<double>(size_of(x.dtype)) : 0;
 }
 inline double bytes_of(const View& x) { return bytes_of(ConstView(x)); }
+
+/// Which of several functions a kernel's argument asks for, "relu"; empty where it does not say.
+template <class T>
+const char* function_of(const T& argument) {
+  if constexpr (requires { name_of(argument.op); }) {
+    return name_of(argument.op);
+  } else {
+    return "";
+  }
+}
 
 }  // namespace tl

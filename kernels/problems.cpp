@@ -2,6 +2,7 @@
 #include "kernels/batch_norm.h"
 #include "kernels/conv2d.h"
 #include "kernels/gemm.h"
+#include "kernels/reduce.h"
 
 namespace tl {
 
@@ -33,6 +34,11 @@ std::ostream& operator<<(std::ostream& out, const GemmProblem& p) {
   return out << "[" << p.m << ", " << p.k << "]" << (p.trans_a ? "^T" : "") << " x [" << p.k << ", "
              << p.n << "]" << (p.trans_b ? "^T" : "") << " " << p.dtype
              << (p.bias ? " + bias" : "");
+}
+
+std::ostream& operator<<(std::ostream& out, const ReduceProblem& p) {
+  return out << name_of(p.op) << " along the middle of x [" << p.outer << ", " << p.count << ", "
+             << p.inner << "] " << p.dtype << (p.positions ? ", with positions" : "");
 }
 
 }  // namespace tl

@@ -26,8 +26,15 @@ class Slot<void(Args...)> {
 
   void operator()(Args... args) const {
     check(static_cast<bool>(kernel_), name_, ": this backend has no kernel for it");
-    observed([&] { return KernelCall{.slot = name_, .bytes = (bytes_of(args) + ... + 0.0)}; },
-             [&] { kernel_(args...); });
+    observed(
+        [&] {
+          KernelCall call{.slot = name_, .bytes = (bytes_of(args) + ... + 0.0)};
+          for (const char* function : {"", function_of(args)...}) {
+            if (*function) call.variant = function;
+          }
+          return call;
+        },
+        [&] { kernel_(args...); });
   }
 
   const char* name() const { return name_; }

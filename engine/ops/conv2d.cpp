@@ -4,6 +4,7 @@
 #include "engine/ops.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/problems.h"
+#include "engine/ops/reductions.h"
 #include "engine/run_variant.h"
 
 namespace tl {
@@ -81,8 +82,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     run_variant(dy, kernels.conv2d.backward_weight, p, a);
                   }
                   if (needs[2]) {
-                    g[2] = Tensor::empty({p.c_out}, dy.dtype(), dy.device());
-                    kernels.reduce.sum_rows(dy.stream(), dy.readable(), g[2].writable());
+                    g[2] = sum_rows(dy);
                   }
                   return g;
                 });

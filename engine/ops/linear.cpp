@@ -3,6 +3,7 @@
 #include "engine/ops.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/gemm.h"
+#include "engine/ops/reductions.h"
 
 namespace tl {
 
@@ -39,8 +40,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
           g[1] = gemm({.m = out, .n = in, .k = rows, .trans_a = true, .dtype = dtype}, dy, x.get(),
                       {out, in});
         if (needs[2]) {
-          g[2] = Tensor::empty({out}, dtype, dy.device());
-          dy.backend().reduce.sum_rows(dy.stream(), dy.readable(), g[2].writable());
+          g[2] = sum_rows(dy);
         }
         return g;
       });

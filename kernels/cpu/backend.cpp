@@ -24,6 +24,7 @@ Backend cpu_backend() {
   cpu::install_softmax(b);
   cpu::install_log_softmax(b);
   cpu::install_cross_entropy(b);
+  cpu::install_dropout(b);
   cpu::install_gradient_norm(b);
   cpu::install_sgd(b);
   cpu::install_adam(b);

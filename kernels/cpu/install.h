@@ -19,6 +19,7 @@ void install_global_average_pool(Backend& b);
 void install_softmax(Backend& b);
 void install_log_softmax(Backend& b);
 void install_cross_entropy(Backend& b);
+void install_dropout(Backend& b);
 void install_gradient_norm(Backend& b);
 void install_sgd(Backend& b);
 void install_adam(Backend& b);

@@ -21,6 +21,7 @@ Backend ref_backend() {
   ref::install_softmax(b);
   ref::install_log_softmax(b);
   ref::install_cross_entropy(b);
+  ref::install_dropout(b);
   ref::install_gradient_norm(b);
   ref::install_sgd(b);
   ref::install_adam(b);

@@ -1,26 +1,66 @@
 // reduce: the contract of kernels/reduce.h.
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/ref/install.h"
 
 namespace tl::ref {
 namespace {
 
-void sum_rows(Stream, ConstView x_view, View y_view) {
-  if (y_view.size == 0) return;
-  with_float("reduce.sum_rows", y_view.dtype, [&]<class T>(T) {
-    const T* x = x_view.as<T>();
-    T* y = y_view.as<T>();
-    const std::int64_t columns = y_view.size, rows = x_view.size / columns;
-    std::fill_n(y, columns, T{0});
-    for (std::int64_t i = 0; i < rows; ++i) {
-      for (std::int64_t j = 0; j < columns; ++j) y[j] += x[i * columns + j];
+/// Whether x is larger (max) or smaller (min) than `best`; NaN is both.
+template <class T>
+bool beats(ReduceOp op, T x, T best) {
+  if (std::isnan(best)) return false;
+  return std::isnan(x) || (op == ReduceOp::max ? x > best : x < best);
+}
+
+void run(Stream, const ReduceProblem& p, const ReduceArgs& args) {
+  check(p.op == ReduceOp::sum || p.count > 0 || p.y_size() == 0, "reduce: ", p,
+        ": nothing has no largest or smallest element");
+  with_float("reduce", p.dtype, [&]<class T>(T) {
+    const T* x = args.x.as<T>();
+    T* y = args.y.as<T>();
+    std::int32_t* position = p.positions ? args.position.as<std::int32_t>() : nullptr;
+    for (std::int64_t o = 0; o < p.outer; ++o) {
+      for (std::int64_t i = 0; i < p.inner; ++i) {
+        const T* from = x + o * p.count * p.inner + i;
+        const std::int64_t to = o * p.inner + i;
+        T sum = 0;
+        std::int64_t best = 0;
+        for (std::int64_t k = 0; k < p.count; ++k) {
+          if (p.op == ReduceOp::sum) sum += from[k * p.inner];
+          if (beats(p.op, from[k * p.inner], from[best * p.inner])) best = k;
+        }
+        y[to] = p.op == ReduceOp::sum ? sum : from[best * p.inner];
+        if (position) position[to] = static_cast<std::int32_t>(best);
+      }
     }
   });
 }
 
+void scatter(Stream, const ReduceProblem& p, ConstView dy_view, ConstView position_view,
+             View dx_view) {
+  with_float("reduce.scatter", p.dtype, [&]<class T>(T) {
+    const T* dy = dy_view.as<T>();
+    const auto* position = position_view.as<std::int32_t>();
+    T* dx = dx_view.as<T>();
+    std::fill_n(dx, p.x_size(), T{0});
+    for (std::int64_t o = 0; o < p.outer; ++o) {
+      for (std::int64_t i = 0; i < p.inner; ++i) {
+        const std::int64_t from = o * p.inner + i;
+        dx[(o * p.count + position[from]) * p.inner + i] = dy[from];
+      }
+    }
+  });
+}
+
+bool supports(const ReduceProblem& p) { return p.dtype == DType::f32 || p.dtype == DType::f64; }
+
 }  // namespace
 
-void install_reduce(Backend& b) { b.reduce.sum_rows = sum_rows; }
+void install_reduce(Backend& b) {
+  b.reduce.run.add({.name = "naive", .supports = supports, .run = run});
+  b.reduce.scatter = scatter;
+}
 
 }  // namespace tl::ref

@@ -36,7 +36,7 @@ TEST_CASE("device: a replaced kernel is used until the end of its scope") {
   const Tensor x = Tensor::full({3}, 2, DType::f64, Device::ref);
   {
     Backend swapped = backend(Device::ref);
-    swapped.elementwise.relu = [](Stream stream, ConstView, View y) {
+    swapped.elementwise.unary = [](Stream stream, const UnaryProblem&, ConstView, View y) {
       ref_backend().memory.fill(stream, 42, y);
     };
     ScopedBackend scoped(Device::ref, swapped);

@@ -1,4 +1,5 @@
-// elementwise: every result is one rounding of exact operands, so all comparisons are ==.
+// elementwise: unary functions and their gradients against the C library in f64, with bounds in
+// units in the last place; binary ones, which are one rounding of exact operands, by ==.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -10,72 +11,469 @@
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
 #include "tests/support/thread_counts.h"
+#include "tests/support/ulp.h"
 
 namespace tl::test {
 namespace {
 
 using Values = std::vector<double>;
 
-/// One kernel: how it is called with two inputs, and what it computes per element.
-struct Case {
-  const char* name;
-  bool (*present)(const Backend&);
-  void (*call)(const Backend&, ConstView a, ConstView b, View y);
-  double (*expected)(double a, double b);  // in f64; rounded to f32 afterwards
+const double kInf = std::numeric_limits<double>::infinity(), kNan = std::nan("");
+
+Values rounded(Values values) {
+  for (double& v : values) v = static_cast<double>(static_cast<float>(v));
+  return values;
+}
+
+// ---- unary
+
+/// One function, written a second time: y of x, dx of what is saved.
+struct Function {
+  UnaryProblem problem;
+  double (*y)(double x);
+  double (*dx)(double saved, double dy);
+  struct {
+    double low, high;
+  } x;  ///< drawn from here
+  struct {
+    double y, dx;
+  } ulp;  ///< bounds: what they are made of stands beside the list
 };
 
-const Case kCases[] = {
-    {"add", [](const Backend& b) { return static_cast<bool>(b.elementwise.add); },
-     [](const Backend& b, ConstView p, ConstView q, View y) { b.elementwise.add({}, p, q, y); },
-     [](double p, double q) { return p + q; }},
-    {"relu", [](const Backend& b) { return static_cast<bool>(b.elementwise.relu); },
-     [](const Backend& b, ConstView p, ConstView, View y) { b.elementwise.relu({}, p, y); },
-     [](double p, double) { return p > 0 ? p : 0; }},
-    {"relu_backward",
-     [](const Backend& b) { return static_cast<bool>(b.elementwise.relu_backward); },
-     [](const Backend& b, ConstView p, ConstView q, View y) {
-       b.elementwise.relu_backward({}, p, q, y);
-     },
-     [](double p, double q) { return p > 0 ? q : 0; }},
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+// Bounds: one rounding is at most 0.5 ulp off; a chain of them up to 1 ulp each, because the last
+// place of an intermediate result may be twice as large as that of the final one.
+// y: exp, log and tanh as math-inl.h says, plus 0.5, as the comparison is with exact numbers, not
+// with their roundings; sigmoid: e^-x, a sum, a quotient; pow: the C library's.
+// dx: the roundings of its formula; pow: x^(a - 1) and two products.
+const Function kFunctions[] = {
+    {{.op = UnaryOp::relu},
+     [](double x) { return x > 0 ? x : 0; },
+     [](double y, double dy) { return y > 0 ? dy : 0; },
+     {-2, 2},
+     {0, 0}},
+    {{.op = UnaryOp::leaky_relu, .a = 0.25},
+     [](double x) { return x > 0 ? x : 0.25 * x; },
+     [](double x, double dy) { return x > 0 ? dy : 0.25 * dy; },
+     {-2, 2},
+     {0, 0}},
+    {{.op = UnaryOp::exp},
+     [](double x) { return std::exp(x); },
+     [](double y, double dy) { return dy * y; },
+     {-80, 80},
+     {1.5, 0.5}},
+    {{.op = UnaryOp::log},
+     [](double x) { return std::log(x); },
+     [](double x, double dy) { return dy / x; },
+     {0.001, 20},
+     {4.5, 0.5}},
+    {{.op = UnaryOp::sqrt},
+     [](double x) { return std::sqrt(x); },
+     [](double y, double dy) { return dy / (2 * y); },
+     {0.01, 1000},
+     {0.5, 0.5}},
+    {{.op = UnaryOp::tanh},
+     [](double x) { return std::tanh(x); },
+     [](double y, double dy) { return dy * (1 - y * y); },
+     {-0.7, 0.7},
+     {4.5, 3}},
+    {{.op = UnaryOp::sigmoid},
+     sigmoid,
+     [](double y, double dy) { return dy * y * (1 - y); },
+     {0.1, 0.9},
+     {3, 3}},
+    {{.op = UnaryOp::clamp, .a = -0.5, .b = 0.75},
+     [](double x) { return std::min(std::max(x, -0.5), 0.75); },
+     [](double x, double dy) { return x < -0.5 || x > 0.75 ? 0 : dy; },
+     {-1, 1},
+     {0, 0}},
+    {{.op = UnaryOp::pow, .a = 2},
+     [](double x) { return x * x; },
+     [](double x, double dy) { return dy * 2 * x; },
+     {-3, 3},
+     {1, 1}},
+    {{.op = UnaryOp::pow, .a = -1.5},
+     [](double x) { return std::pow(x, -1.5); },
+     [](double x, double dy) { return dy * -1.5 * std::pow(x, -2.5); },
+     {0.1, 5},
+     {1, 3}},
+    {{.op = UnaryOp::pow, .a = 0},
+     [](double) { return 1.0; },
+     [](double, double) { return 0.0; },
+     {-1, 1},
+     {0, 0}},
+    {{.op = UnaryOp::scale, .a = 3, .b = 0.5},
+     [](double x) { return 3 * x + 0.5; },
+     [](double, double dy) { return 3 * dy; },
+     {0, 1},
+     {1.5, 0.5}},
 };
+
+std::string name_of(const Function& f) {
+  return concat(tl::name_of(f.problem.op), " a = ", f.problem.a);
+}
+
+void check_ulp(const Values& found, const Values& exact, double bound) {
+  REQUIRE(found.size() == exact.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    largest = std::max(largest, ulp_distance(found[i], exact[i]));
+  }
+  INFO("largest distance ", largest, " ulp");
+  CHECK(largest <= bound);
+}
 
 const std::int64_t kSizes[] = {0, 1, 3, 7, 16, 17, 33, 1009, 16384, 16385, 50000};
 
-Values expected_of(const Case& c, const Values& a, const Values& b) {
-  Values y;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    y.push_back(static_cast<double>(static_cast<float>(c.expected(a[i], b[i]))));
-  }
-  return y;
-}
-
-TEST_CASE("elementwise: values, for every size and alignment, aliased and not") {
-  for (const Backend& b : tested_backends()) {
-    for (const Case& c : kCases) {
-      if (!c.present(b)) continue;
-      CAPTURE(std::string(b.name));
-      CAPTURE(std::string(c.name));
+TEST_CASE(
+    "elementwise.unary: values, for every size and alignment, aliased "
+    "and not") {
+  for_each_backend([](const Backend& b) {
+    if (!b.elementwise.unary) return;
+    for (const Function& f : kFunctions) {
+      CAPTURE(name_of(f));
       for (std::int64_t size : kSizes) {
         CAPTURE(size);
-        Random random(static_cast<std::uint64_t>(size));
-        const Values p = random.uniform_vector(size), q = random.uniform_vector(size);
-        const Values expected = expected_of(c, p, q);
+        const Values in = Random(4).uniform_vector(size, f.x.low, f.x.high);
+        Values exact;
+        for (double x : in) exact.push_back(f.y(x));
+        if (size > 2) REQUIRE(norm(exact) > 0);
+        for (std::int64_t offset : {0, 1}) {
+          const DeviceBuffer x(b, DType::f32, in, offset), y(b, DType::f32, size, 2 * offset);
+          b.elementwise.unary({}, f.problem, x, y);
+          check_ulp(y.read(), exact, f.ulp.y);
+          CHECK((x.read() == in));
+          b.elementwise.unary({}, f.problem, x, x);  // in place
+          CHECK((x.read() == y.read()));
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE(
+    "elementwise.unary_backward: values, for every size and alignment, "
+    "aliased and not") {
+  for_each_backend([](const Backend& b) {
+    if (!b.elementwise.unary_backward) return;
+    for (const Function& f : kFunctions) {
+      CAPTURE(name_of(f));
+      for (std::int64_t size : kSizes) {
+        CAPTURE(size);
+        const bool nothing = saved_by(f.problem.op) == SavedBy::nothing;
+        const Values in = Random(5).uniform_vector(size, f.x.low, f.x.high);
+        const Values dy = Random(6).uniform_vector(size);
+        Values exact;
+        for (std::size_t i = 0; i < in.size(); ++i) exact.push_back(f.dx(in[i], dy[i]));
+        for (std::int64_t offset : {0, 1}) {
+          const DeviceBuffer x(b, DType::f32, in, offset), g(b, DType::f32, dy, 2 * offset);
+          const DeviceBuffer dx(b, DType::f32, size, offset);
+          const ConstView saved = nothing ? ConstView{} : ConstView(x);
+          b.elementwise.unary_backward({}, f.problem, saved, g, dx);
+          check_ulp(dx.read(), exact, f.ulp.dx);
+          CHECK((x.read() == in));
+          b.elementwise.unary_backward({}, f.problem, saved, g,
+                                       g);  // dx may be dy
+          CHECK((g.read() == dx.read()));
+        }
+      }
+    }
+  });
+}
+
+/// What the functions make of the numbers at the ends of their ranges.
+struct Limit {
+  UnaryProblem problem;
+  double x, y;
+};
+const Limit kLimits[] = {
+    {{.op = UnaryOp::relu}, kNan, kNan},
+    {{.op = UnaryOp::relu}, kInf, kInf},
+    {{.op = UnaryOp::relu}, -kInf, 0},
+    {{.op = UnaryOp::leaky_relu, .a = 0.5}, kNan, kNan},
+    {{.op = UnaryOp::leaky_relu, .a = 0.5}, -kInf, -kInf},
+    {{.op = UnaryOp::leaky_relu, .a = -0.5}, -2, 1},
+    {{.op = UnaryOp::exp}, kNan, kNan},
+    {{.op = UnaryOp::exp}, kInf, kInf},
+    {{.op = UnaryOp::exp}, -kInf, 0},
+    {{.op = UnaryOp::exp}, 0, 1},
+    {{.op = UnaryOp::exp}, 88.7f, std::exp(static_cast<double>(88.7f))},
+    {{.op = UnaryOp::exp}, 88.8f, kInf},
+    {{.op = UnaryOp::exp}, 1e9, kInf},
+    {{.op = UnaryOp::exp}, -1e9, 0},
+    {{.op = UnaryOp::log}, kNan, kNan},
+    {{.op = UnaryOp::log}, kInf, kInf},
+    {{.op = UnaryOp::log}, 0, -kInf},
+    {{.op = UnaryOp::log}, -0.0, -kInf},
+    {{.op = UnaryOp::log}, -1, kNan},
+    {{.op = UnaryOp::log}, -kInf, kNan},
+    {{.op = UnaryOp::log}, 1, 0},
+    {{.op = UnaryOp::log}, 0x1p-140, -140 * 0.69314718055994531},
+    {{.op = UnaryOp::sqrt}, kNan, kNan},
+    {{.op = UnaryOp::sqrt}, -1, kNan},
+    {{.op = UnaryOp::sqrt}, kInf, kInf},
+    {{.op = UnaryOp::sqrt}, 0, 0},
+    {{.op = UnaryOp::tanh}, kNan, kNan},
+    {{.op = UnaryOp::tanh}, kInf, 1},
+    {{.op = UnaryOp::tanh}, -kInf, -1},
+    {{.op = UnaryOp::tanh}, 100, 1},
+    {{.op = UnaryOp::tanh}, -12, -1},
+    {{.op = UnaryOp::tanh}, 0x1p-100, 0x1p-100},
+    {{.op = UnaryOp::tanh}, 0, 0},
+    {{.op = UnaryOp::sigmoid}, kNan, kNan},
+    {{.op = UnaryOp::sigmoid}, kInf, 1},
+    {{.op = UnaryOp::sigmoid}, -kInf, 0},
+    {{.op = UnaryOp::sigmoid}, 0, 0.5},
+    {{.op = UnaryOp::sigmoid}, 200, 1},
+    {{.op = UnaryOp::sigmoid}, -200, 0},
+    {{.op = UnaryOp::clamp, .a = -1, .b = 2}, kNan, kNan},
+    {{.op = UnaryOp::clamp, .a = -1, .b = 2}, kInf, 2},
+    {{.op = UnaryOp::clamp, .a = -1, .b = 2}, -kInf, -1},
+    {{.op = UnaryOp::clamp, .a = -kInf, .b = kInf}, 7, 7},
+    {{.op = UnaryOp::clamp, .a = 3, .b = 1}, 2, 1},  // both bounds cross: the upper one
+    {{.op = UnaryOp::pow, .a = 2}, kNan, kNan},
+    {{.op = UnaryOp::pow, .a = 0}, kNan, 1},
+    {{.op = UnaryOp::pow, .a = 0.5}, -1, kNan},
+    {{.op = UnaryOp::pow, .a = 3}, -2, -8},
+    {{.op = UnaryOp::pow, .a = -1}, 0, kInf},
+    {{.op = UnaryOp::pow, .a = 1}, -5, -5},
+    {{.op = UnaryOp::scale, .a = 2, .b = 1}, kNan, kNan},
+    {{.op = UnaryOp::scale, .a = 0, .b = 1}, kInf, kNan},
+};
+
+TEST_CASE(
+    "elementwise.unary: NaN, infinities and limits, in vectors and in "
+    "the remainder") {
+  for_each_backend([](const Backend& b) {
+    if (!b.elementwise.unary) return;
+    for (const Limit& limit : kLimits) {
+      CAPTURE(std::string(tl::name_of(limit.problem.op)));
+      CAPTURE(limit.problem.a);
+      CAPTURE(limit.x);
+      const DeviceBuffer x(b, DType::f32, Values(37, limit.x)), y(b, DType::f32, 37);
+      b.elementwise.unary({}, limit.problem, x, y);
+      check_ulp(y.read(), Values(37, limit.y), 1);
+    }
+  });
+}
+
+TEST_CASE(
+    "elementwise.unary_backward: at the kinks, at NaN, in vectors and in "
+    "the remainder") {
+  const struct {
+    UnaryProblem problem;
+    double saved, dx;  // of dy = 3
+  } cases[] = {
+      {{.op = UnaryOp::relu}, 0, 0},
+      {{.op = UnaryOp::relu}, kNan, 3},
+      {{.op = UnaryOp::leaky_relu, .a = 0.5}, 0, 1.5},
+      {{.op = UnaryOp::clamp, .a = -1, .b = 2}, -1, 3},
+      {{.op = UnaryOp::clamp, .a = -1, .b = 2}, 2, 3},
+      {{.op = UnaryOp::clamp, .a = -1, .b = 2}, 2.5, 0},
+      {{.op = UnaryOp::clamp, .a = -1, .b = 2}, kNan, 0},
+      {{.op = UnaryOp::sqrt}, 0, kInf},
+      {{.op = UnaryOp::log}, 0, kInf},
+      {{.op = UnaryOp::pow, .a = 0}, 0, 0},
+      {{.op = UnaryOp::pow, .a = 1}, 0, 3},
+      {{.op = UnaryOp::pow, .a = 2}, 0, 0},
+      {{.op = UnaryOp::tanh}, 1, 0},
+  };
+  for_each_backend([&](const Backend& b) {
+    if (!b.elementwise.unary_backward) return;
+    for (const auto& c : cases) {
+      CAPTURE(std::string(tl::name_of(c.problem.op)));
+      CAPTURE(c.saved);
+      const DeviceBuffer saved(b, DType::f32, Values(37, c.saved)), dx(b, DType::f32, 37);
+      const DeviceBuffer dy(b, DType::f32, Values(37, 3));
+      b.elementwise.unary_backward({}, c.problem, saved, dy, dx);
+      check_ulp(dx.read(), Values(37, c.dx), 0);
+    }
+  });
+}
+
+TEST_CASE("elementwise.unary: exp, log, tanh and sigmoid over their whole range") {
+  for_each_backend([](const Backend& b) {
+    if (!b.elementwise.unary) return;
+    const auto sweep = [&](UnaryOp op, double (*exact)(double), Values in, double bound) {
+      CAPTURE(std::string(tl::name_of(op)));
+      in = rounded(in);
+      Values expected;
+      for (double x : in) expected.push_back(exact(x));
+      const DeviceBuffer x(b, DType::f32, in);
+      const DeviceBuffer y(b, DType::f32, static_cast<std::int64_t>(in.size()));
+      b.elementwise.unary({}, {.op = op}, x, y);
+      check_ulp(y.read(), expected, bound);
+    };
+    Values linear, small, positive;
+    Random random(8);
+    for (int i = 0; i < 20000; ++i) {
+      linear.push_back(random.uniform(-87, 88));
+      small.push_back(std::exp2(random.uniform(-40, 6)) * (random.integer(0, 1) ? 1 : -1));
+      positive.push_back(std::exp2(random.uniform(-126, 127)));
+    }
+    const auto exp = [](double x) { return std::exp(x); };
+    const auto log = [](double x) { return std::log(x); };
+    const auto tanh = [](double x) { return std::tanh(x); };
+    sweep(UnaryOp::exp, exp, linear, 1.5);
+    sweep(UnaryOp::exp, exp, small, 1.5);
+    sweep(UnaryOp::log, log, positive, 4.5);
+    sweep(UnaryOp::tanh, tanh, small, 4.5);
+    sweep(UnaryOp::sigmoid, sigmoid, linear, 3);
+    sweep(UnaryOp::sigmoid, sigmoid, small, 3);
+  });
+}
+
+// ---- binary
+
+double value_of(BinaryOp op, double a, double b) {
+  switch (op) {
+    case BinaryOp::add:
+      return a + b;
+    case BinaryOp::sub:
+      return a - b;
+    case BinaryOp::mul:
+      return a * b;
+    case BinaryOp::div:
+      return a / b;
+  }
+  return kNan;
+}
+
+const BinaryOp kBinaryOps[] = {BinaryOp::add, BinaryOp::sub, BinaryOp::mul, BinaryOp::div};
+
+/// Which element of an input belongs to element i of y, by the definition.
+std::int64_t index_in(const BinaryProblem& p, const BinaryProblem::Dims& steps, std::int64_t i) {
+  std::int64_t index = 0, stride = p.size();
+  for (int k = 0; k < p.rank; ++k) {
+    const auto d = static_cast<std::size_t>(k);
+    stride /= p.extents[d];
+    index += i / stride % p.extents[d] * steps[d];
+  }
+  return index;
+}
+
+std::int64_t elements_of(const BinaryProblem& p, const BinaryProblem::Dims& steps) {
+  std::int64_t last = 0;
+  for (std::size_t k = 0; k < static_cast<std::size_t>(p.rank); ++k) {
+    last += (p.extents[k] - 1) * steps[k];
+  }
+  return last + 1;
+}
+
+Values expected_of(const BinaryProblem& p, const Values& a, const Values& b) {
+  Values y;
+  for (std::int64_t i = 0; i < p.size(); ++i) {
+    y.push_back(value_of(p.op, a[static_cast<std::size_t>(index_in(p, p.a_steps, i))],
+                         b[static_cast<std::size_t>(index_in(p, p.b_steps, i))]));
+  }
+  return rounded(y);
+}
+
+/// Of both signs, and none near 0: quotients stay finite.
+Values operands(std::uint64_t seed, std::int64_t size) {
+  Random random(seed);
+  Values values = random.uniform_vector(size, 0.5, 2);
+  for (double& v : values) v = random.integer(0, 1) ? v : -v;
+  return values;
+}
+
+TEST_CASE(
+    "elementwise.binary: equal shapes, every size and alignment, aliased "
+    "and not") {
+  for_each_backend([](const Backend& b) {
+    if (!b.elementwise.binary) return;
+    for (BinaryOp op : kBinaryOps) {
+      CAPTURE(std::string(tl::name_of(op)));
+      for (std::int64_t size : kSizes) {
+        CAPTURE(size);
+        const BinaryProblem p = BinaryProblem::plain(op, size);
+        const Values left = operands(1, size), right = operands(2, size);
+        const Values expected = expected_of(p, left, right);
         if (size > 2) REQUIRE(norm(expected) > 0);
         for (std::int64_t offset : {0, 1}) {
-          const DeviceBuffer x1(b, DType::f32, p, offset), x2(b, DType::f32, q, 2 * offset);
+          const DeviceBuffer x1(b, DType::f32, left, offset), x2(b, DType::f32, right, 2 * offset);
           const DeviceBuffer y(b, DType::f32, size, offset);
-          c.call(b, x1, x2, y);
+          b.elementwise.binary({}, p, x1, x2, y);
           CHECK((y.read() == expected));
-          CHECK((x1.read() == p));
-          c.call(b, x1, x2, x1);  // the output may be any input
+          CHECK((x1.read() == left));
+          b.elementwise.binary({}, p, x1, x2,
+                               x1);  // the output may be any input
           CHECK((x1.read() == expected));
-          const DeviceBuffer again(b, DType::f32, p, offset);
-          c.call(b, again, x2, x2);
+          const DeviceBuffer again(b, DType::f32, left, offset);
+          b.elementwise.binary({}, p, again, x2, x2);
           CHECK((x2.read() == expected));
         }
       }
     }
-  }
+  });
+}
+
+TEST_CASE("elementwise.binary: broadcasting") {
+  const auto problem = [](std::vector<std::int64_t> extents, std::vector<std::int64_t> a_steps,
+                          std::vector<std::int64_t> b_steps) {
+    BinaryProblem p{.rank = static_cast<int>(extents.size())};
+    std::copy(extents.begin(), extents.end(), p.extents.begin());
+    std::copy(a_steps.begin(), a_steps.end(), p.a_steps.begin());
+    std::copy(b_steps.begin(), b_steps.end(), p.b_steps.begin());
+    return p;
+  };
+  const BinaryProblem cases[] = {
+      problem({40}, {1}, {0}),                            // a number
+      problem({40}, {0}, {0}),                            // two of them
+      problem({7, 33}, {33, 1}, {0, 1}),                  // a row
+      problem({33, 7}, {0, 1}, {7, 1}),                   // on the left
+      problem({9, 31}, {1, 0}, {31, 1}),                  // a column
+      problem({5, 3}, {1, 0}, {0, 1}),                    // an outer product
+      problem({2, 3, 5}, {5, 0, 1}, {15, 5, 1}),          // the middle
+      problem({4, 1, 6}, {6, 6, 1}, {1, 0, 0}),           // an extent of 1
+      problem({3, 2, 5, 4}, {8, 4, 0, 1}, {0, 5, 1, 0}),  // both sides in turn
+      problem({2, 3, 2, 2, 3, 2, 2, 3}, {12, 0, 12, 0, 0, 6, 3, 1},
+              {0, 36, 0, 18, 6, 0, 3, 1}),           // as many dimensions as there may be
+      problem({300, 3, 65}, {3, 1, 0}, {0, 65, 1}),  // over several chunks
+      problem({20000, 3}, {3, 1}, {0, 1}),           // short rows over several chunks
+      problem({2, 20001}, {20001, 1}, {0, 1}),       // rows longer than a chunk
+      problem({0, 4}, {4, 1}, {0, 1}),
+      problem({4, 0}, {0, 1}, {0, 1}),
+  };
+  for_each_backend([&](const Backend& b) {
+    if (!b.elementwise.binary) return;
+    for (const BinaryProblem& c : cases) {
+      CAPTURE(c.rank);
+      CAPTURE(c.extents[0]);
+      CAPTURE(c.extents[1]);
+      for (BinaryOp op : kBinaryOps) {
+        CAPTURE(std::string(tl::name_of(op)));
+        BinaryProblem p = c;
+        p.op = op;
+        const Values left = operands(3, std::max<std::int64_t>(1, elements_of(p, p.a_steps))),
+                     right = operands(4, std::max<std::int64_t>(1, elements_of(p, p.b_steps)));
+        const DeviceBuffer x1(b, DType::f32, left, 1), x2(b, DType::f32, right);
+        const DeviceBuffer y(b, DType::f32, p.size(), 1);
+        b.elementwise.binary({}, p, x1, x2, y);
+        CHECK((y.read() == expected_of(p, left, right)));
+      }
+    }
+  });
+}
+
+TEST_CASE("elementwise.binary: division by 0, and NaN on either side") {
+  for_each_backend([](const Backend& b) {
+    if (!b.elementwise.binary) return;
+    const DeviceBuffer x1(b, DType::f32, Values{1, -1, 0, kNan, 1}),
+        x2(b, DType::f32, Values{0, 0, 0, 1, kNan});
+    for (BinaryOp op : kBinaryOps) {
+      const DeviceBuffer y(b, DType::f32, 5);
+      b.elementwise.binary({}, BinaryProblem::plain(op, 5), x1, x2, y);
+      const Values found = y.read();
+      CHECK(std::isnan(found[3]));
+      CHECK(std::isnan(found[4]));
+      if (op != BinaryOp::div) continue;
+      CHECK(found[0] == kInf);
+      CHECK(found[1] == -kInf);
+      CHECK(std::isnan(found[2]));
+    }
+  });
 }
 
 TEST_CASE("elementwise.accumulate adds to what is there") {
@@ -84,66 +482,58 @@ TEST_CASE("elementwise.accumulate adds to what is there") {
     CAPTURE(std::string(b.name));
     for (std::int64_t size : kSizes) {
       CAPTURE(size);
-      Random random(7);
-      const Values p = random.uniform_vector(size), q = random.uniform_vector(size);
+      const BinaryProblem sum = BinaryProblem::plain(BinaryOp::add, size);
+      const Values p = operands(7, size), q = operands(8, size);
       const DeviceBuffer x(b, DType::f32, p, 1), y(b, DType::f32, q, 1);
       b.elementwise.accumulate({}, x, y);
-      CHECK((y.read() == expected_of(kCases[0], p, q)));
+      CHECK((y.read() == expected_of(sum, p, q)));
       b.elementwise.accumulate({}, x, x);
-      CHECK((x.read() == expected_of(kCases[0], p, p)));
+      CHECK((x.read() == expected_of(sum, p, p)));
     }
   }
 }
 
-TEST_CASE("elementwise.relu keeps NaN and infinity, in vectors and in the remainder") {
-  const double inf = std::numeric_limits<double>::infinity();
-  for (const Backend& b : tested_backends()) {
-    if (!b.elementwise.relu) continue;
-    CAPTURE(std::string(b.name));
-    Values x(37, -1);
-    x[0] = x[5] = x[36] = std::nan("");
-    x[1] = inf, x[2] = -inf, x[35] = 2;
-    const DeviceBuffer in(b, DType::f32, x), out(b, DType::f32, 37);
-    b.elementwise.relu({}, in, out);
-    const Values y = out.read();
-    for (std::size_t i = 0; i < y.size(); ++i) {
-      CAPTURE(i);
-      CHECK(std::isnan(y[i]) == std::isnan(x[i]));
-      if (!std::isnan(y[i])) CHECK(y[i] == (x[i] > 0 ? x[i] : 0));
-    }
-  }
-}
-
-TEST_CASE("elementwise.relu_backward: where y is 0, dx is 0, in vectors and in the remainder") {
-  for_each_backend([](const Backend& b) {
-    if (!b.elementwise.relu_backward) return;
-    const Values y(37, 0), dy(37, 3);
-    const DeviceBuffer y_in(b, DType::f32, y), dy_in(b, DType::f32, dy), dx(b, DType::f32, 37);
-    b.elementwise.relu_backward({}, y_in, dy_in, dx);
-    CHECK((dx.read() == Values(37, 0)));
-  });
-}
+// ---- all of them
 
 TEST_CASE("elementwise: f64 on ref") {
   const Backend& b = reference();
-  const Values p = {1e-17, -2, 3}, q = {1, 2, -1e-300};
-  for (const Case& c : kCases) {
-    CAPTURE(std::string(c.name));
-    const DeviceBuffer x1(b, DType::f64, p), x2(b, DType::f64, q), y(b, DType::f64, 3);
-    c.call(b, x1, x2, y);
-    for (std::size_t i = 0; i < 3; ++i) CHECK(y.read()[i] == c.expected(p[i], q[i]));
+  const Values in = {0.3, 0.7, 0.11}, other = {1, 2, -1e-300};
+  const DeviceBuffer x(b, DType::f64, in), dy(b, DType::f64, other), y(b, DType::f64, 3);
+  for (const Function& f : kFunctions) {
+    CAPTURE(name_of(f));
+    b.elementwise.unary({}, f.problem, x, y);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(std::abs(y.read()[i] - f.y(in[i])) <= 1e-15 * 30);
+    b.elementwise.unary_backward({}, f.problem, x, dy, y);
+    for (std::size_t i = 0; i < 3; ++i) {
+      CHECK(std::abs(y.read()[i] - f.dx(in[i], other[i])) <= 1e-15 * std::abs(y.read()[i]));
+    }
+  }
+  for (BinaryOp op : kBinaryOps) {
+    b.elementwise.binary({}, BinaryProblem::plain(op, 3), x, dy, y);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(y.read()[i] == value_of(op, in[i], other[i]));
   }
 }
 
 TEST_CASE("elementwise: wrong dtypes are refused") {
   for (const Backend& b : tested_backends()) {
-    for (const Case& c : kCases) {
-      if (!c.present(b)) continue;
-      CAPTURE(std::string(b.name));
-      CAPTURE(std::string(c.name));
-      const DeviceBuffer f32(b, DType::f32, 4), i32(b, DType::i32, 4), u8(b, DType::u8, 4);
-      CHECK_THROWS_AS(c.call(b, i32, i32, i32), Error);
-      CHECK_THROWS_AS(c.call(b, u8, u8, f32), Error);
+    CAPTURE(std::string(b.name));
+    const DeviceBuffer f32(b, DType::f32, 4), i32(b, DType::i32, 4), u8(b, DType::u8, 4);
+    for (const Function& f : kFunctions) {
+      if (!b.elementwise.unary) continue;
+      CAPTURE(name_of(f));
+      CHECK_THROWS_AS(b.elementwise.unary({}, f.problem, i32, i32), Error);
+      CHECK_THROWS_AS(b.elementwise.unary({}, f.problem, u8, f32), Error);
+      CHECK_THROWS_AS(b.elementwise.unary_backward({}, f.problem, f32, u8, f32), Error);
+      CHECK_THROWS_AS(b.elementwise.unary_backward({}, f.problem, f32, f32, i32), Error);
+      if (saved_by(f.problem.op) == SavedBy::nothing) continue;
+      CHECK_THROWS_AS(b.elementwise.unary_backward({}, f.problem, u8, f32, f32), Error);
+    }
+    for (BinaryOp op : kBinaryOps) {
+      if (!b.elementwise.binary) continue;
+      const BinaryProblem p = BinaryProblem::plain(op, 4);
+      CHECK_THROWS_AS(b.elementwise.binary({}, p, i32, i32, i32), Error);
+      CHECK_THROWS_AS(b.elementwise.binary({}, p, u8, f32, f32), Error);
+      CHECK_THROWS_AS(b.elementwise.binary({}, p, f32, u8, f32), Error);
     }
   }
 }
@@ -151,21 +541,31 @@ TEST_CASE("elementwise: wrong dtypes are refused") {
 TEST_CASE("elementwise: cpu names what it needs") {
   const Backend b = cpu_backend();
   const DeviceBuffer x(b, DType::f64, 4);
-  CHECK_THROWS_WITH_AS(b.elementwise.relu({}, x, x),
-                       "elementwise.relu: cpu needs f32, got f64 (ref has f64)", Error);
+  CHECK_THROWS_WITH_AS(b.elementwise.unary({}, {.op = UnaryOp::relu}, x, x),
+                       "relu: cpu needs f32, got f64 (ref has f64)", Error);
+  CHECK_THROWS_WITH_AS(b.elementwise.binary({}, BinaryProblem::plain(BinaryOp::mul, 4), x, x, x),
+                       "mul: cpu needs f32, got f64 (ref has f64)", Error);
 }
 
 TEST_CASE("elementwise: same bits for every thread count") {
   const Backend b = cpu_backend();
-  Random random(3);
-  const DeviceBuffer x(b, DType::f32, random.uniform_vector(70001)),
-      other(b, DType::f32, random.uniform_vector(70001));
-  for (const Case& c : kCases) {
-    CAPTURE(std::string(c.name));
+  const DeviceBuffer x(b, DType::f32, Random(3).uniform_vector(70001, 0.1, 0.9)),
+      other(b, DType::f32, Random(4).uniform_vector(70001, 0.1, 0.9));
+  const auto same = [&](const auto& call) {
     check_same_for_all_thread_counts([&] {
       const DeviceBuffer y(b, DType::f32, 70001);
-      c.call(b, x, other, y);
+      call(y);
       return y.read();
+    });
+  };
+  for (const Function& f : kFunctions) {
+    CAPTURE(name_of(f));
+    same([&](const DeviceBuffer& y) { b.elementwise.unary({}, f.problem, x, y); });
+    same([&](const DeviceBuffer& y) { b.elementwise.unary_backward({}, f.problem, x, other, y); });
+  }
+  for (BinaryOp op : kBinaryOps) {
+    same([&](const DeviceBuffer& y) {
+      b.elementwise.binary({}, BinaryProblem::plain(op, 70001), x, other, y);
     });
   }
 }

@@ -1,13 +1,15 @@
-// reduce.sum_rows.
+// reduce: every variant against the definition in f64; integers exactly; positions, ties and NaN.
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "tests/support/backends.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
+#include "tests/support/run_variant.h"
 #include "tests/support/thread_counts.h"
 
 namespace tl::test {
@@ -15,49 +17,247 @@ namespace {
 
 using Values = std::vector<double>;
 
-Values column_sums(const Values& x, std::int64_t columns) {
-  Values y(static_cast<std::size_t>(columns), 0);
-  for (std::size_t i = 0; i < x.size(); ++i) y[i % static_cast<std::size_t>(columns)] += x[i];
-  return y;
+const double kInf = std::numeric_limits<double>::infinity(), kNan = std::nan("");
+
+struct Expected {
+  Values y, position;
+};
+
+/// The definition, in f64.
+Expected expected_of(const ReduceProblem& p, const Values& x) {
+  Expected e;
+  for (std::int64_t o = 0; o < p.outer; ++o) {
+    for (std::int64_t i = 0; i < p.inner; ++i) {
+      const auto at = [&](std::int64_t k) {
+        return x[static_cast<std::size_t>((o * p.count + k) * p.inner + i)];
+      };
+      double y = p.op == ReduceOp::sum ? 0 : at(0);
+      std::int64_t position = 0;
+      for (std::int64_t k = 0; k < p.count; ++k) {
+        if (p.op == ReduceOp::sum) y += at(k);
+        if (p.op == ReduceOp::sum || std::isnan(y)) continue;
+        if (std::isnan(at(k)) || (p.op == ReduceOp::max ? at(k) > y : at(k) < y)) {
+          y = at(k);
+          position = k;
+        }
+      }
+      e.y.push_back(y);
+      e.position.push_back(static_cast<double>(position));
+    }
+  }
+  return e;
 }
 
-TEST_CASE("reduce.sum_rows") {
-  const std::int64_t shapes[][2] = {{0, 5},  {1, 1},     {1, 17},    {17, 1},  {3, 3},
-                                    {7, 65}, {1025, 31}, {2500, 64}, {13, 131}};
-  for (const Backend& b : tested_backends()) {
-    if (!b.reduce.sum_rows) continue;
-    CAPTURE(std::string(b.name));
-    for (const auto& [rows, columns] : shapes) {
-      CAPTURE(rows);
-      CAPTURE(columns);
-      for (std::int64_t offset : {0, 1}) {
-        const Values whole = Random(1).integer_vector(rows * columns);
-        const DeviceBuffer integers(b, DType::f32, whole, offset),
-            y(b, DType::f32, columns, offset);
-        b.reduce.sum_rows({}, integers, y);
-        CHECK((y.read() == column_sums(whole, columns)));
+struct Dims {
+  std::int64_t outer, count, inner;
+};
 
-        if (rows == 0) continue;
-        const Values x = Random(2).uniform_vector(rows * columns, 0.5, 1.5);
-        const DeviceBuffer in(b, DType::f32, x, offset);
-        b.reduce.sum_rows({}, in, y);
-        check_close(y.read(), column_sums(x, columns), f32_sum_bound(static_cast<double>(rows)),
-                    "sum_rows");
+const Dims kDims[] = {
+    {1, 1, 1},     {1, 17, 1},     {17, 1, 1},    {1, 3, 17},    {3, 1, 5},      {2, 2, 2},
+    {5, 3, 7},     {1, 127, 1},    {1, 128, 1},   {3, 129, 1},   {2, 1009, 1},   {1, 64, 3},
+    {3, 85, 3},    {1, 43, 3},     {2, 31, 64},   {1, 9, 127},   {2, 5, 128},    {1, 70, 511},
+    {2, 66, 513},  {1, 33, 1030},  {1, 50001, 1}, {3, 40000, 1}, {1, 6007, 7},   {40, 700, 31},
+    {1, 3, 20000}, {300, 10, 1},   {2, 16385, 1}, {1, 1025, 64}, {33, 17000, 1}, {0, 4, 3},
+    {3, 4, 0},     {2, 1300, 130},
+};
+
+ReduceProblem problem_of(ReduceOp op, const Dims& d, bool positions) {
+  ReduceProblem p{.op = op, .outer = d.outer, .count = d.count, .inner = d.inner};
+  p.positions = positions;
+  return p;
+}
+
+/// Runs f(backend, variant) for every variant of every backend.
+template <class F>
+void for_each_variant(const F& f) {
+  for_each_backend([&](const Backend& b) {
+    for (const auto& variant : b.reduce.run.all()) {
+      INFO("variant ", std::string(variant.name));
+      f(b, variant);
+    }
+  });
+}
+
+/// y, and the positions if asked for, each in a buffer of its own.
+template <class V>
+Expected run(const Backend& b, const V& variant, const ReduceProblem& p, const Values& in,
+             std::int64_t offset = 0) {
+  const DeviceBuffer x(b, DType::f32, in, offset), y(b, DType::f32, p.y_size(), offset);
+  const DeviceBuffer position(b, DType::i32, p.y_size(), offset);
+  ReduceArgs args;
+  args.x = x;
+  args.y = y;
+  if (p.positions) args.position = position;
+  run_variant(b, variant, p, args);
+  CHECK((x.read() == in || p.x_size() == 0));
+  return {y.read(), position.read()};
+}
+
+TEST_CASE("reduce: sums") {
+  for_each_variant([](const Backend& b, const auto& variant) {
+    for (const Dims& d : kDims) {
+      CAPTURE(d.outer);
+      CAPTURE(d.count);
+      CAPTURE(d.inner);
+      const ReduceProblem p = problem_of(ReduceOp::sum, d, false);
+      for (std::int64_t offset : {0, 1}) {
+        const Values whole = Random(1).integer_vector(p.x_size());
+        CHECK((run(b, variant, p, whole, offset).y == expected_of(p, whole).y));
+        if (p.x_size() == 0) continue;
+        const Values x = Random(2).uniform_vector(p.x_size(), 0.5, 1.5);
+        check_close(run(b, variant, p, x, offset).y, expected_of(p, x).y,
+                    f32_sum_bound(static_cast<double>(p.count)), "sum");
       }
     }
-    const DeviceBuffer i32(b, DType::i32, 4);
-    CHECK_THROWS_AS(b.reduce.sum_rows({}, i32, i32), Error);
+  });
+}
+
+TEST_CASE(
+    "reduce: cpu sums in pieces, so that the error does not grow with "
+    "the length") {
+  // One chain of 2^22 additions of a number that f32 rounds would be off by some percent.
+  const Backend b = cpu_backend();
+  for (const Dims& d : {Dims{1, 1 << 22, 1}, Dims{1, 1 << 20, 4}}) {
+    const ReduceProblem p = problem_of(ReduceOp::sum, d, false);
+    const double tenth = static_cast<double>(0.1f);
+    const Values x(static_cast<std::size_t>(p.x_size()), tenth);
+    const Values exact(static_cast<std::size_t>(p.inner), tenth * static_cast<double>(p.count));
+    check_close(run(b, b.reduce.run.choose(p), p, x).y, exact, 4e-6, "sum");
   }
 }
 
-TEST_CASE("reduce.sum_rows: same bits for every thread count") {
-  const Backend b = cpu_backend();
-  const DeviceBuffer x(b, DType::f32, Random(3).uniform_vector(999 * 203));
-  check_same_for_all_thread_counts([&] {
-    const DeviceBuffer y(b, DType::f32, 203);
-    b.reduce.sum_rows({}, x, y);
-    return y.read();
+TEST_CASE("reduce: a sum of nothing is 0, a largest of nothing is refused") {
+  for_each_variant([](const Backend& b, const auto& variant) {
+    const ReduceProblem p = problem_of(ReduceOp::sum, {2, 0, 3}, false);
+    CHECK((run(b, variant, p, {}).y == Values(6, 0)));
+    CHECK_THROWS_WITH_AS(run(b, variant, problem_of(ReduceOp::max, {2, 0, 3}, false), {}),
+                         "reduce: max along the middle of x [2, 0, 3] f32: nothing has no "
+                         "largest "
+                         "or smallest element",
+                         Error);
   });
+}
+
+/// Few different numbers, hence many equals, and now and then a NaN or an infinity.
+Values with_ties(std::int64_t size) {
+  Random random(static_cast<std::uint64_t>(size));
+  Values x = random.integer_vector(size, -5, 5);
+  for (double& v : x) {
+    if (random.integer(0, 499) == 0)
+      v = random.integer(0, 1) ? kNan : random.integer(0, 1) ? kInf : -kInf;
+  }
+  return x;
+}
+
+bool same_numbers(const Values& a, const Values& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && !(std::isnan(a[i]) && std::isnan(b[i]))) return false;
+  }
+  return true;
+}
+
+TEST_CASE(
+    "reduce: largest and smallest, with positions and without, among "
+    "ties and NaN") {
+  for_each_variant([](const Backend& b, const auto& variant) {
+    for (const Dims& d : kDims) {
+      CAPTURE(d.outer);
+      CAPTURE(d.count);
+      CAPTURE(d.inner);
+      for (ReduceOp op : {ReduceOp::max, ReduceOp::min}) {
+        for (bool positions : {false, true}) {
+          const ReduceProblem p = problem_of(op, d, positions);
+          for (std::int64_t offset : {0, 1}) {
+            const Values x = with_ties(p.x_size());
+            const DeviceBuffer in(b, DType::f32, x, offset), y(b, DType::f32, p.y_size(), offset);
+            const DeviceBuffer position(b, DType::i32, p.y_size(), offset);
+            ReduceArgs args;
+            args.x = in;
+            args.y = y;
+            if (positions) args.position = position;
+            run_variant(b, variant, p, args);
+            const Expected expected = expected_of(p, x);
+            CHECK(same_numbers(y.read(), expected.y));
+            if (positions) CHECK((position.read() == expected.position));
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("reduce: one NaN, one largest, anywhere") {
+  // Every lane, every row of the narrow and the wide form, both ends of a piece.
+  for_each_variant([](const Backend& b, const auto& variant) {
+    for (const Dims& d : {Dims{1, 300, 1}, Dims{1, 90, 5}, Dims{1, 4, 140}}) {
+      const ReduceProblem p = problem_of(ReduceOp::max, d, true);
+      for (std::int64_t k = 0; k < d.count; ++k) {
+        CAPTURE(k);
+        for (double value : {kNan, 1.0}) {
+          Values x(static_cast<std::size_t>(p.x_size()), -kInf);
+          x[static_cast<std::size_t>(k * d.inner)] = value;
+          const DeviceBuffer in(b, DType::f32, x), y(b, DType::f32, p.y_size());
+          const DeviceBuffer position(b, DType::i32, p.y_size());
+          ReduceArgs args{.x = in, .y = y, .position = position, .workspace = {}};
+          run_variant(b, variant, p, args);
+          CHECK(position.read()[0] == static_cast<double>(k));
+          CHECK(std::isnan(y.read()[0]) == std::isnan(value));
+          if (d.inner > 1) CHECK(position.read()[1] == 0);  // all -infinity: the first
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("reduce.scatter") {
+  for_each_backend([](const Backend& b) {
+    if (!b.reduce.scatter) return;
+    for (const Dims& d : kDims) {
+      CAPTURE(d.outer);
+      CAPTURE(d.count);
+      CAPTURE(d.inner);
+      const ReduceProblem p = problem_of(ReduceOp::max, d, true);
+      const Values dy = Random(3).uniform_vector(p.y_size(), 0.5, 1);
+      const Values position = Random(4).integer_vector(p.y_size(), 0, p.count - 1);
+      Values expected(static_cast<std::size_t>(p.x_size()), 0);
+      for (std::int64_t j = 0; j < p.y_size(); ++j) {
+        const auto k = static_cast<std::int64_t>(position[static_cast<std::size_t>(j)]);
+        expected[static_cast<std::size_t>((j / p.inner * p.count + k) * p.inner + j % p.inner)] =
+            dy[static_cast<std::size_t>(j)];
+      }
+      const DeviceBuffer in(b, DType::f32, dy, 1), at(b, DType::i32, position, 1);
+      const DeviceBuffer dx(b, DType::f32, p.x_size(), 1);
+      b.reduce.scatter({}, p, in, at, dx);
+      CHECK((dx.read() == expected));
+    }
+  });
+}
+
+TEST_CASE("reduce: wrong dtypes are refused") {
+  for (const Backend& b : tested_backends()) {
+    if (b.reduce.run.all().empty()) continue;
+    ReduceProblem p{.count = 2};
+    p.dtype = DType::i32;
+    CHECK_THROWS_AS(b.reduce.run.choose(p), Error);
+  }
+  ReduceProblem p{.count = 2};
+  p.dtype = DType::f64;
+  CHECK_THROWS_WITH_AS(cpu_backend().reduce.run.choose(p),
+                       "reduce: none of pieces supports sum along the middle of x [1, 2, 1] f64",
+                       Error);
+}
+
+TEST_CASE("reduce: same bits for every thread count") {
+  const Backend b = cpu_backend();
+  for (const Dims& d :
+       {Dims{1, 999, 203}, Dims{1, 200000, 1}, Dims{3, 30011, 5}, Dims{70, 3001, 1}}) {
+    for (ReduceOp op : {ReduceOp::sum, ReduceOp::max}) {
+      const ReduceProblem p = problem_of(op, d, op == ReduceOp::max);
+      const Values x = Random(3).uniform_vector(p.x_size());
+      check_same_for_all_thread_counts([&] { return run(b, b.reduce.run.choose(p), p, x).y; });
+    }
+  }
 }
 
 }  // namespace

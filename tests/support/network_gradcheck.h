@@ -35,10 +35,10 @@ class KinkWatch {
   static Backend watched(const Hash& hash) {
     const Backend plain = backend(Device::ref);
     Backend b = plain;
-    b.elementwise.relu = [hash, plain](Stream stream, ConstView x, View y) {
+    b.elementwise.unary = [hash, plain](Stream stream, const UnaryProblem& p, ConstView x, View y) {
       const double* values = x.as<double>();
-      for (std::int64_t i = 0; i < x.size; ++i) mix(*hash, values[i] > 0);
-      plain.elementwise.relu(stream, x, y);
+      for (std::int64_t i = 0; p.op == UnaryOp::relu && i < x.size; ++i) mix(*hash, values[i] > 0);
+      plain.elementwise.unary(stream, p, x, y);
     };
     b.max_pool2d.forward = [hash, plain](Stream stream, const MaxPool2dProblem& p, ConstView x,
                                          View y, View position) {
