@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <memory>
-#include <numeric>
 
 #include "kernels/parallel_for.h"
 
@@ -74,20 +73,23 @@ class ShortHelp : public CLI::FormatterBase {
   }
 };
 
-/// Letters that have to be inserted, removed or changed to make b of a (Levenshtein's distance).
+/// How many letters have to be inserted, removed, changed, or exchanged with their neighbour to
+/// make b of a (Damerau and Levenshtein's distance, each place touched once).
 std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
+  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        d[i][j] = i + j;
+        continue;
+      }
+      const bool differ = a[i - 1] != b[j - 1];
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + differ});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
-  return row.back();
+  return d[a.size()][b.size()];
 }
 
 std::string with_suggestion(const std::string& what, const std::string& nearest) {
@@ -146,7 +148,10 @@ std::string nearest_word(const std::string& wrong, const std::vector<std::string
 std::string explain_wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& command = typed(app);
   const auto rest = app.remaining(true);
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || rest.empty()) return error.what();
+  // "--data is required" may be so because it was written "--dtaa".
+  const bool is_extra = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                        dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (!is_extra || rest.empty()) return error.what();
   const std::string wrong = rest[0].substr(0, rest[0].find('='));
   std::vector<std::string> words;
   if (wrong.starts_with("-")) {

@@ -26,7 +26,7 @@ void print_header(bool has_val) {
 void print_line(const Epoch& e) {
   std::printf("%5d  %10.4f  %7.2f %%", e.number, e.train.loss, 100 * e.train.accuracy);
   if (e.val) std::printf("  %10.4f  %7.2f %%", e.val->loss, 100 * e.val->accuracy);
-  std::printf("  %10.3g  %7.1f\n", e.learning_rate, e.seconds);
+  std::printf("  %10.3g  %7.3f\n", e.learning_rate, e.seconds);
   std::fflush(stdout);
 }
 

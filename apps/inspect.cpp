@@ -52,17 +52,18 @@ std::int64_t parameters_in(const WeightsFile& file) {
 
 void print_words(const fs::path& path, const WeightsFile& file) {
   const Recognised network = recognise(file);
-  std::printf("file          %s, %.1f MB\n", path.c_str(),
+  std::printf("file           %s, %.1f MB\n", path.c_str(),
               static_cast<double>(fs::file_size(path)) / 1e6);
-  std::printf("architecture  %s\n",
+  std::printf("architecture   %s\n",
               network.config ? concat(name_of(*network.config), ", ", network.config->in_channels,
                                       " channels to ", network.config->classes, " classes")
                                    .c_str()
                              : network.why_not.c_str());
-  for (const auto& [name, text] : file.attributes)
-    std::printf("%s  %s\n", padded(name, 12).c_str(), text.c_str());
-  std::printf("parameters    %lld, in %zu tensors\n\n", static_cast<long long>(parameters_in(file)),
-              file.arrays.size());
+  for (const auto& [name, text] : file.attributes) {
+    if (name != "architecture") std::printf("%s  %s\n", padded(name, 13).c_str(), text.c_str());
+  }
+  std::printf("parameters     %lld, in %zu tensors\n\n",
+              static_cast<long long>(parameters_in(file)), file.arrays.size());
 
   std::size_t name_width = 6, shape_width = 5;
   for (const auto& [name, array] : file.arrays) {

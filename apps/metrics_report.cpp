@@ -82,7 +82,8 @@ std::string confusion_table(const ConfusionMatrix& m, const std::vector<std::str
   text += std::string(row_width, ' ');
   for (const std::string& heading : headings) text += padded(heading, width, true);
   for (std::size_t i = 0; i < n; ++i) {
-    text += "\n" + padded(rows[i], row_width);
+    text += "\n";
+    text += padded(rows[i], row_width);
     for (std::size_t j = 0; j < n; ++j) {
       text += padded(
           std::to_string(m.count(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j))),

@@ -4,6 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "apps/array_tensor.h"
 #include "io/hdf5_weights.h"
 #include "tests/support/temporary_folder.h"
@@ -103,6 +106,150 @@ TEST_CASE("a plain weights file has no info") {
   const ModelFile model = read_model_file(path);
   CHECK(!model.info.has_value());
   CHECK(model.config() == kSmall);
+}
+
+TEST_CASE("a head file brings back the network with the backbone that it names") {
+  const TemporaryFolder folder;
+  const Placement where{DType::f32, Device::cpu};
+  write_small(folder / "backbone.h5");
+  const LoadedModel trained = load_model(folder / "backbone.h5", where);
+  const ResNet& network = *trained.network;
+  network.fc.weight.copy_from(Tensor::full({3, 32}, 0.5, DType::f32, Device::cpu));
+  const BackboneSource source{(folder / "backbone.h5").string(), 0, checksum_of_backbone(network)};
+  write_head_file(folder / "head.h5", network, info_of_three(), source);
+  CHECK(std::filesystem::file_size(folder / "head.h5") < 20000);
+
+  const LoadedModel back = load_model(folder / "head.h5", where);
+  CHECK(back.info.classes == info_of_three().classes);
+  CHECK(back.network->fc.weight.to_vector<float>() == std::vector<float>(96, 0.5f));
+  const auto expected = network.state(), found = back.network->state();
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    CHECK(found[i].tensor.to_vector<float>() == expected[i].tensor.to_vector<float>());
+
+  CHECK(error_of(folder / "head.h5") == "");
+  CHECK_THROWS_AS(read_model_file(folder / "head.h5"), Error);  // it is no whole model
+  Generator other(2);  // the backbone is replaced by another of the same form
+  write_model_file(folder / "backbone.h5", ResNet(kSmall, other, where), info_of_three());
+  CHECK(error_of(folder / "head.h5").find("is not the one that this head was trained on") !=
+        std::string::npos);
+  std::filesystem::remove(folder / "backbone.h5");
+  CHECK(error_of(folder / "head.h5").find("backbone.h5: ") != std::string::npos);
+}
+
+TEST_CASE("a head on a random backbone draws it again") {
+  const TemporaryFolder folder;
+  const Placement where{DType::f32, Device::cpu};
+  ResNetConfig config = resnet_config("resnet20");
+  config.classes = 3;
+  Generator random(7);
+  const ResNet network(config, random, where);
+  BackboneSource source{"", 7, checksum_of_backbone(network)};
+  write_head_file(folder / "head.h5", network, info_of_three(), source);
+  const LoadedModel back = load_model(folder / "head.h5", where);
+  CHECK(checksum_of_backbone(*back.network) == source.checksum);
+  CHECK(back.network->fc.weight.to_vector<float>() == network.fc.weight.to_vector<float>());
+  source.seed = 8;
+  write_head_file(folder / "head.h5", network, info_of_three(), source);
+  CHECK(error_of(folder / "head.h5").find("random weights, is not the one") != std::string::npos);
+}
+
+TEST_CASE("the version of a model file: a newer one is refused in words") {
+  const TemporaryFolder folder;
+  const auto path = folder / "m.h5";
+  write_small(path);
+  const WeightsFile whole = read_hdf5(path);
+  CHECK(whole.attributes.at("format") == "tlrun model 1");
+  const auto refusal = [&](const std::string& format) {
+    WeightsFile file = whole;
+    file.attributes["format"] = format;
+    write_hdf5(path, file);
+    const std::string error = error_of(path);
+    std::string plain;
+    try {
+      read_model_file(path);
+    } catch (const Error& e) {
+      plain = e.what();
+    }
+    CHECK(plain == error);
+    return error.substr(std::min(error.size(), path.string().size()));
+  };
+  CHECK(refusal("tlrun model 1") == "");
+  CHECK(refusal("tlrun model 2") ==
+        ": written by a newer tlrun: format 'tlrun model 2', this one reads up to version 1");
+  CHECK(refusal("tlrun model 10") ==
+        ": written by a newer tlrun: format 'tlrun model 10', this one reads up to version 1");
+  CHECK(refusal("tlrun head 2") ==
+        ": written by a newer tlrun: format 'tlrun head 2', this one reads up to version 1");
+  for (const std::string format :
+       {"keras", "tlrun model", "tlrun model ", "tlrun model 0", "tlrun model -1",
+        "tlrun model 1.5", "tlrun model 1 ", "tlrun model 99999999999", "tlrun models 1"}) {
+    CHECK(refusal(format) ==
+          concat(": attribute 'format' is '", format, "', expected 'tlrun model 1' or none"));
+  }
+}
+
+TEST_CASE("a model whose tensors lie in groups is the same model") {
+  const TemporaryFolder folder;
+  const auto path = folder / "m.h5";
+  write_small(path);
+  WeightsFile file = read_hdf5(path);
+  for (auto& [name, array] : file.arrays) std::replace(name.begin(), name.end(), '.', '/');
+  write_hdf5(folder / "nested.h5", file);
+  CHECK(read_hdf5(folder / "nested.h5").find("layer1/0/conv1/weight") != nullptr);
+  CHECK(read_model_file(folder / "nested.h5").config() == kSmall);
+  const LoadedModel flat = load_model(path, {DType::f32, Device::cpu});
+  const LoadedModel nested = load_model(folder / "nested.h5", {DType::f32, Device::cpu});
+  const auto expected = flat.network->state(), found = nested.network->state();
+  REQUIRE(expected.size() == found.size());
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    CHECK(found[i].tensor.to_vector<float>() == expected[i].tensor.to_vector<float>());
+}
+
+TEST_CASE("any tensor of a wrong shape or type, or without numbers, is named in one line") {
+  const TemporaryFolder folder;
+  const auto path = folder / "m.h5";
+  write_small(path);
+  const WeightsFile whole = read_hdf5(path);
+  const auto damaged = [](const Array& array, std::size_t how) {
+    const Tensor x = to_tensor(array);
+    Shape shape = x.shape();
+    std::vector<float> values = x.to_vector<float>();
+    switch (how) {
+      case 0:  // the right numbers in a wrong rank
+        shape = x.rank() == 1 ? Shape{1, x.size()} : Shape{x.size()};
+        return to_array(Tensor::from(values, shape, DType::f32, Device::ref));
+      case 1:
+        return to_array(Tensor::zeros(shape, DType::i32, Device::ref));
+      case 2:
+        return to_array(Tensor::zeros(shape, DType::u8, Device::ref));
+      case 3:
+        values[values.size() / 2] = std::numeric_limits<float>::quiet_NaN();
+        return to_array(Tensor::from(values, shape, DType::f32, Device::ref));
+      case 4:
+        values.back() = -std::numeric_limits<float>::infinity();
+        return to_array(Tensor::from(values, shape, DType::f32, Device::ref));
+      default:
+        return to_array(Tensor::zeros({0}, DType::f32, Device::ref));
+    }
+  };
+  int files = 0;
+  for (std::size_t i = 0; i < whole.arrays.size(); ++i) {
+    for (const std::size_t how : {i % 6, (i + 3) % 6}) {
+      WeightsFile file = whole;
+      auto& [name, array] = file.arrays[i];
+      array = damaged(array, how);
+      write_hdf5(path, file);
+      const std::string error = error_of(path);
+      CAPTURE(how);
+      CAPTURE(name);
+      CAPTURE(error);
+      CHECK(error.starts_with(path.string() + ": "));
+      CHECK(error.find(name) != std::string::npos);
+      CHECK(error.find('\n') == std::string::npos);
+      ++files;
+    }
+  }
+  CHECK(files > 100);
 }
 
 }  // namespace tl::test

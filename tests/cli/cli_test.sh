@@ -3,36 +3,9 @@
 #   cli_test.sh TLRUN TLBENCH
 set -u
 tlrun=$1 tlbench=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-
-fail() {
-  echo "FAILED: $1"
-  sed 's/^/    /' out.txt
-  failed=1
-}
-
-# expect CODE TEXT COMMAND...: runs the command; its exit code must be CODE, its output hold TEXT.
-expect() {
-  local code=$1 text=$2
-  shift 2
-  "$@" >out.txt 2>&1
-  local got=$?
-  if [ "$got" -ne "$code" ]; then
-    fail "$* exited with $got, not $code"
-  elif ! grep -qF -- "$text" out.txt; then
-    fail "$* did not print '$text'"
-  fi
-}
-
-"$tlrun" render . --task imbalanced --count 8 >/dev/null || exit 1
-for class in whole chipped; do
-  mkdir -p patterns/val/$class
-  mv imbalanced/$class/000[78].png patterns/val/$class
-done
-mv imbalanced patterns/train
+# shellcheck source=tests/cli/expect.sh
+source "$(dirname "$0")/expect.sh"
+render_pictures
 
 # Training writes a model; the same bits for every number of threads.
 for threads in 1 2 3; do
@@ -81,5 +54,4 @@ expect 0 '"images_per_second"' "$tlbench" model resnet18 --mode train --batch 2 
 expect 0 "images/s" "$tlbench" model resnet18 --batch 1 --size 64 --runs 1 --variant conv2d=implicit_gemm
 expect 1 "conv2d.forward implicit_gemm" "$tlbench" model resnet18 --variant conv2d=fastest
 
-[ $failed -eq 0 ] && echo "cli: all as expected"
-exit $failed
+finish cli

@@ -1,0 +1,144 @@
+// A run as a whole: what its folder holds agrees with itself.
+#include "apps/train.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "apps/model_file.h"
+#include "apps/picture_files.h"
+#include "apps/run_config.h"
+#include "apps/score.h"
+#include "io/png_write.h"
+#include "nn/frozen.h"
+#include "tests/support/random.h"
+#include "tests/support/temporary_folder.h"
+
+namespace tl::test {
+namespace {
+
+/// Noise of two classes, a little brighter in the left or in the right half: hard enough that
+/// accuracy goes up and down from epoch to epoch.
+void write_pictures(const TemporaryFolder& folder, const std::string& set, int count) {
+  Random random(static_cast<std::uint64_t>(count));
+  for (int i = 0; i < count; ++i) {
+    Image x{16, 16, {}};
+    for (int p = 0; p < 16 * 16 * 3; ++p) {
+      const bool is_left = p / 3 % 16 < 8;
+      x.rgb.push_back(
+          static_cast<std::uint8_t>(random.integer(0, 150) + (is_left == (i % 2 == 0) ? 40 : 0)));
+    }
+    const auto path = folder / set / (i % 2 ? "right" : "left");
+    std::filesystem::create_directories(path);
+    write_png(path / (std::to_string(i) + ".png"), x);
+  }
+}
+
+std::vector<nlohmann::json> metrics_of(const std::filesystem::path& run) {
+  std::vector<nlohmann::json> lines;
+  std::ifstream file(run / "metrics.jsonl");
+  for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+Score score_of(const std::filesystem::path& model, const std::filesystem::path& data) {
+  const LoadedModel loaded = load_model(model, {DType::f32, Device::cpu});
+  FrozenNetwork network(*loaded.network);
+  BrokenPictures broken(true);
+  const Dataset pictures = open_dataset(data, {});
+  const auto side = loaded.info.preprocessing.crop;
+  return *predict_all(network, {side, side, 3}, Device::cpu,
+                      batches_of(pictures.val, loaded.info.preprocessing, broken))
+              .score();
+}
+
+TrainOptions options_for(const TemporaryFolder& folder, const std::string& run) {
+  TrainOptions o;
+  o.data = (folder / "data").string();
+  o.out = (folder / run).string();
+  o.arch = "resnet20";
+  o.size = 16;
+  o.recipe.learning_rate = 0;
+  o.recipe.batch_size = 8;
+  o.recipe.epochs = 6;
+  return o;
+}
+
+/// best.h5 and last.h5 are the states that metrics.jsonl says they are.
+void check_run(const TemporaryFolder& folder, const std::string& run, int epochs) {
+  const auto lines = metrics_of(folder / run);
+  REQUIRE(std::ssize(lines) == epochs);
+  const auto val_loss = [&](const nlohmann::json& l) { return l["val_loss"].get<double>(); };
+  const auto quality = [&](const nlohmann::json& l) {
+    return std::pair(l["val_accuracy"].get<double>(), -val_loss(l));
+  };
+  const auto best = std::max_element(lines.begin(), lines.end(),
+                                     [&](auto& a, auto& b) { return quality(a) < quality(b); });
+  const Score best_score = score_of(folder / run / "best.h5", folder / "data");
+  CHECK(best_score.accuracy == doctest::Approx((*best)["val_accuracy"].get<double>()));
+  CHECK(best_score.loss == doctest::Approx(val_loss(*best)).epsilon(1e-4));
+  const Score last = score_of(folder / run / "last.h5", folder / "data");
+  CHECK(last.loss == doctest::Approx(val_loss(lines.back())).epsilon(1e-4));
+  CHECK(lines[1]["epoch"] == 2);
+  CHECK(!std::filesystem::exists(folder / run / "best_head.h5"));
+  CHECK(!std::filesystem::exists(folder / run / "last_head.h5"));
+}
+
+struct WithPictures {
+  TemporaryFolder folder;
+  WithPictures() {
+    write_pictures(folder, "data/train", 24);
+    write_pictures(folder, "data/val", 10);
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(WithPictures, "best.h5 is the best epoch, last.h5 the last: a whole network") {
+  TrainOptions o = options_for(folder, "run");
+  o.scratch = o.augment = true;
+  train(o);
+  check_run(folder, "run", 6);
+  std::ifstream file(folder / "run/config.json");
+  const auto config = nlohmann::json::parse(file);
+  CHECK(config["options"]["augment"] == true);
+  CHECK(config["options"]["recipe"]["learning_rate"] == 1e-3);  // what was used
+  CHECK(config["pictures"]["train"]["left"] == 12);
+  CHECK(config["classes"] == nlohmann::json({"left", "right"}));
+}
+
+TEST_CASE_FIXTURE(WithPictures, "best.h5 is the best epoch, last.h5 the last: a head") {
+  TrainOptions o = options_for(folder, "run");
+  o.recipe.learning_rate = 0.3;  // so large that later epochs are not the best
+  train(o);
+  check_run(folder, "run", 6);
+}
+
+TEST_CASE_FIXTURE(WithPictures, "the split of a run is found beside its model") {
+  TrainOptions o = options_for(folder, "run");
+  o.recipe.epochs = 1;
+  o.recipe.seed = 12;
+  o.val_fraction = 0.4;
+  train(o);
+  CHECK(split_of_run(folder / "run/best.h5").seed == 12);
+  CHECK(split_of_run(folder / "run/best.h5").val_fraction == 0.4);
+  CHECK(split_of_run(folder / "elsewhere.h5").seed == 0);
+}
+
+TEST_CASE("rates that are usual") {
+  TrainOptions o;
+  CHECK(usual_rate(o) == 1e-3);
+  o.weights = "w.h5";
+  CHECK(usual_rate(o) == 1e-3);  // the head alone
+  o.unfreeze = "layer4";
+  CHECK(usual_rate(o) == 1e-4);
+  o.recipe.optimizer = "sgd";
+  CHECK(usual_rate(o) == doctest::Approx(1e-3));
+  o.weights = "";
+  o.scratch = true;
+  CHECK(usual_rate(o) == doctest::Approx(1e-2));
+}
+
+}  // namespace tl::test
