@@ -23,11 +23,9 @@ void explain(const std::string& file, const ResNetConfig& own, std::int64_t clas
   check(problems.empty(), file, ": does not fit ", name_of(own), ": ", joined(problems, 4));
   std::printf("weights   %s: %s, %zu tensors matched\n", file.c_str(), name_of(own).c_str(),
               report.matched.size());
-  std::printf(
-      "          kept: the whole network below the head; fresh: the head (fc), for %lld "
-      "classes%s\n",
-      static_cast<long long>(own.classes),
-      classes_in_file ? concat(" instead of the file's ", classes_in_file).c_str() : "");
+  std::printf("          kept: all below the head; fresh: the head (fc), for %lld classes%s\n",
+              static_cast<long long>(own.classes),
+              classes_in_file ? concat(" (the file's had ", classes_in_file, ")").c_str() : "");
   if (!report.unexpected.empty())
     std::printf("          in the file, not used: %s\n", joined(report.unexpected, 4).c_str());
 }

@@ -40,7 +40,7 @@ void print_summary(const TrainingJob& job, const BestEpoch& best, double seconds
   if (job.data.classes.size() <= kMostClassesInSummary)
     std::printf("%s", class_table(matrix, job.data.classes, "          ").c_str());
   if (job.broken.count() > 0)
-    std::printf("skipped   %zu pictures that could not be read, named above\n", job.broken.count());
+    std::printf("skipped   %zu of the pictures, named above\n", job.broken.count());
   const std::string model = job.folder.best().string();
   std::printf("saved     %s after %.1f s (and last.h5, metrics.jsonl, config.json)\n",
               model.c_str(), seconds);
