@@ -73,7 +73,7 @@ foreach(op ${ops})
   endif()
 endforeach()
 
-foreach(folder . kernels kernels/ref kernels/cpu kernels/cuda kernels/simt engine nn models io apps
+foreach(folder . kernels kernels/ref kernels/cpu kernels/cuda kernels/simt engine nn models io apps apps/demo
         tests tests/peers tests/golden)
   if(NOT EXISTS ${ROOT}/${folder}/README.md)
     fail("${folder}: no README.md")

@@ -10,7 +10,7 @@ namespace tl {
 
 struct PretrainOptions {
   std::filesystem::path out;  ///< a model file, which train and predict take as well
-  std::int64_t steps = 8000;
+  std::int64_t steps = 4000;
   Device device = Device::cpu;
 };
 
