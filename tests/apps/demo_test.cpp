@@ -103,9 +103,9 @@ TEST_CASE("demo: the weights inside the program know their own task") {
   CHECK(answers.score()->accuracy > 0.85);
 }
 
-TEST_CASE("demo: a pretrained network has the file's backbone and a new head") {
+TEST_CASE("demo: a pretrained network has the file's backbone, and a new head even of its shape") {
   Generator a(1), b(2);
-  const auto first = pretrained_network(5, a, {}), second = pretrained_network(5, b, {});
+  const auto first = pretrained_network(32, a, {}), second = pretrained_network(32, b, {});
   const auto x = first->state(), y = second->state();
   REQUIRE(x.size() == y.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
