@@ -113,7 +113,7 @@ TEST_CASE("read_image: sizes are checked before pixels are allocated") {
   CHECK(error_of([] { check_picture_size(16384, 10923); }).find("over the limit") !=
         std::string::npos);
   CHECK(error_of([] { check_picture_size(0, 5); }) == "a picture of 0 x 5 pixels");
-  CHECK(refusal(png_of({0x7f7f7f7f, 1, 8, 0}, {5})).find("over the limit") != std::string::npos);
+  CHECK(refusal(png_of({1, 0x7f7f7f7f, 8, 0}, {5})).find("over the limit") != std::string::npos);
 
   auto jpeg = jpeg_of(noise(16, 16));
   for (size_t i = 0; i + 8 < jpeg.size(); ++i) {

@@ -27,8 +27,8 @@ inline void append_text(Bytes& bytes, std::string_view text) {
 
 /// `count` bytes, the most or the least significant one first.
 inline Bytes big(uint32_t value, int count = 4) {
-  Bytes bytes;
-  while (count-- > 0) bytes.push_back(static_cast<uint8_t>(value >> (8 * count)));
+  Bytes bytes(static_cast<size_t>(count));
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(value >> (8 * --count));
   return bytes;
 }
 inline Bytes little(uint32_t value, int count = 4) {

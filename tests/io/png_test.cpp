@@ -49,6 +49,19 @@ TEST_CASE("PNG: filters by hand, the first pixel and the first row among them") 
   CHECK(refusal(png_with_stream({1, 1, 8, 0}, stored_zlib({5, 0}))) == "broken PNG (filter 5)");
 }
 
+TEST_CASE("PNG: Paeth's filter decides ties for the left, then for the one above") {
+  struct Case {
+    uint8_t corner, above, left, foretold;
+  };
+  for (const Case& c : {Case{10, 8, 11, 8}, {10, 11, 8, 8}, {10, 12, 8, 10}, {10, 10, 3, 3}}) {
+    CAPTURE(int{c.foretold});
+    const Bytes raw{0, c.corner, c.above, 4, static_cast<uint8_t>(c.left - c.corner), 0};
+    const Image image = decode_image(png_with_stream({2, 2, 8, 0}, stored_zlib(raw)));
+    CHECK(image.rgb[2 * 3] == c.left);
+    CHECK(image.rgb[3 * 3] == c.foretold);
+  }
+}
+
 TEST_CASE("PNG: Adam7's passes put each pixel in its place") {
   // 5 x 3 grey pixels of values 10 y + x, in the order in which the seven passes take them.
   const Bytes raw{0, 0,           // pass 1: (0, 0)

@@ -1,4 +1,4 @@
-"""Our decoding, resizing and cropping against Pillow and torchvision's rules, on every JPEG of a folder.
+"""Our decoding, resizing and cropping against Pillow and torchvision's rules, on every picture of a folder.
 
     python preprocess.py DUMP_PIXELS FOLDER [--time]
 
@@ -13,9 +13,10 @@ import sys
 import time
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 RESIZE, CROP = 256, 224
+ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp")
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 
@@ -55,7 +56,7 @@ def compare(program, files):
     compared = refused = 0
     for file in files:
         try:
-            image = Image.open(file).convert("RGB")
+            image = ImageOps.exif_transpose(Image.open(file)).convert("RGB")
         except Exception as error:  # noqa: BLE001: whatever Pillow refuses, we should refuse
             image = None
         line = stream.readline().decode()
@@ -103,7 +104,7 @@ def measure(program, files):
 
 def main():
     program, folder = sys.argv[1], pathlib.Path(sys.argv[2])
-    files = sorted(str(p) for p in folder.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    files = sorted(str(p) for p in folder.rglob("*") if p.suffix.lower() in ENDINGS)
     equal = compare(program, files)
     if "--time" in sys.argv:
         measure(program, files)
