@@ -33,6 +33,9 @@ struct Side {
   std::int64_t size = 1, x_step = 0, y_step = 0;
 };
 
+/// Side of the squares that are transposed at a time: a cache line of elements of 4 bytes.
+constexpr std::int64_t kBlock = 16;
+
 /// Side of the square that transpose_tile() moves: a vector of 16 bytes. Bytes go one by one, and
 /// so does everything where there are no such vectors.
 template <class T>
@@ -40,17 +43,10 @@ constexpr std::int64_t kTile = HWY_TARGET == HWY_SCALAR || sizeof(T) == 1
                                    ? 1
                                    : 16 / static_cast<std::int64_t>(sizeof(T));
 
-template <class T>
-requires(kTile<T> == 1) HWY_INLINE
-    void transpose_tile(const T* x, std::int64_t, T* y, std::int64_t) {
-  *y = *x;
-}
-
 #if HWY_TARGET != HWY_SCALAR
-/// A tile of 4 x 4 elements of 4 bytes: y[i * y_step + j] = x[j * x_step + i].
+/// 4 x 4 elements of 4 bytes.
 template <class T>
-requires(kTile<T> == 4) HWY_INLINE
-    void transpose_tile(const T* x, std::int64_t x_step, T* y, std::int64_t y_step) {
+HWY_INLINE void transpose_4x4(const T* x, std::int64_t x_step, T* y, std::int64_t y_step) {
   const hn::Full128<T> d;
   const hn::Repartition<std::uint64_t, decltype(d)> pairs;
   const auto x0 = hn::LoadU(d, x), x1 = hn::LoadU(d, x + x_step);
@@ -67,41 +63,66 @@ requires(kTile<T> == 4) HWY_INLINE
 }
 
 /// 2 x 2 elements of 8 bytes.
-HWY_INLINE void transpose_tile(const double* x, std::int64_t x_step, double* y,
-                               std::int64_t y_step) {
-  const hn::Full128<double> d;
+template <class T>
+HWY_INLINE void transpose_2x2(const T* x, std::int64_t x_step, T* y, std::int64_t y_step) {
+  const hn::Full128<T> d;
   const auto x0 = hn::LoadU(d, x), x1 = hn::LoadU(d, x + x_step);
   hn::StoreU(hn::InterleaveLower(d, x0, x1), d, y);
   hn::StoreU(hn::InterleaveUpper(d, x0, x1), d, y + y_step);
 }
 #endif
 
-/// y[i * a.y_step + j] = x[j * b.x_step + i] for i < a.size, j < b.size.
+/// y[i * y_step + j] = x[j * x_step + i] for i, j < kTile.
 template <class T>
-void transpose_block(Side a, Side b, const T* x, T* y) {
-  const std::int64_t whole_a = a.size / kTile<T> * kTile<T>, whole_b = b.size / kTile<T> * kTile<T>;
-  for (std::int64_t i = 0; i < whole_a; i += kTile<T>) {
-    for (std::int64_t j = 0; j < whole_b; j += kTile<T>) {
-      transpose_tile(x + j * b.x_step + i, b.x_step, y + i * a.y_step + j, a.y_step);
-    }
+HWY_INLINE void transpose_tile(const T* x, std::int64_t x_step, T* y, std::int64_t y_step) {
+  if constexpr (kTile<T> == 4) {
+    transpose_4x4(x, x_step, y, y_step);
+  } else if constexpr (kTile<T> == 2) {
+    transpose_2x2(x, x_step, y, y_step);
+  } else {
+    *y = *x;
   }
+}
+
+/// y[i * a.y_step + j * b.y_step] = x[i * a.x_step + j * b.x_step], one by one.
+template <class T>
+void copy_each(Side a, Side b, const T* x, T* y) {
   for (std::int64_t i = 0; i < a.size; ++i) {
-    for (std::int64_t j = i < whole_a ? whole_b : 0; j < b.size; ++j) {
-      y[i * a.y_step + j] = x[j * b.x_step + i];
+    for (std::int64_t j = 0; j < b.size; ++j) {
+      y[i * a.y_step + j * b.y_step] = x[i * a.x_step + j * b.x_step];
     }
   }
 }
 
+/// A whole block, by way of a buffer: every cache line of x is read once and every one of y written
+/// once, however unluckily their steps map to the sets of a cache.
 template <class T>
-void transpose_plane(Side a, Side b, const T* x, T* y) {
-  constexpr std::int64_t kBlock = 16;
-  for (std::int64_t i = 0; i < a.size; i += kBlock) {
-    for (std::int64_t j = 0; j < b.size; j += kBlock) {
-      transpose_block<T>({std::min(kBlock, a.size - i), 1, a.y_step},
-                         {std::min(kBlock, b.size - j), b.x_step, 1}, x + i + j * b.x_step,
-                         y + i * a.y_step + j);
+void transpose_block(std::int64_t x_step, std::int64_t y_step, const T* x, T* y) {
+  HWY_ALIGN T block[kBlock * kBlock];
+  for (std::int64_t j = 0; j < kBlock; j += kTile<T>) {
+    for (std::int64_t i = 0; i < kBlock; i += kTile<T>) {
+      transpose_tile(x + j * x_step + i, x_step, block + i * kBlock + j, kBlock);
     }
   }
+  for (std::int64_t i = 0; i < kBlock; ++i) {
+    std::memcpy(y + i * y_step, block + i * kBlock, kBlock * sizeof(T));
+  }
+}
+
+/// x steps by one along a, y along b.
+template <class T>
+void transpose_plane(Side a, Side b, const T* x, T* y) {
+  const std::int64_t whole_a = a.size / kBlock * kBlock, whole_b = b.size / kBlock * kBlock;
+  for (std::int64_t i = 0; i < whole_a; i += kBlock) {
+    for (std::int64_t j = 0; j < whole_b; j += kBlock) {
+      transpose_block(b.x_step, a.y_step, x + i + j * b.x_step, y + i * a.y_step + j);
+    }
+  }
+  // What is left is narrow on one side. That side goes outside, so that the inner loop is long.
+  copy_each<T>({b.size - whole_b, b.x_step, 1}, {a.size, 1, a.y_step}, x + whole_b * b.x_step,
+               y + whole_b);
+  copy_each<T>({a.size - whole_a, 1, a.y_step}, {whole_b, b.x_step, 1}, x + whole_a,
+               y + whole_a * a.y_step);
 }
 
 /// The elements of one piece; `b` is the inner side.
@@ -119,11 +140,7 @@ void copy_plane(Side a, Side b, const T* x, T* y) {
   } else if (a.x_step == 1 && b.y_step == 1) {
     transpose_plane(a, b, x, y);
   } else {
-    for (std::int64_t i = 0; i < a.size; ++i) {
-      for (std::int64_t j = 0; j < b.size; ++j) {
-        y[i * a.y_step + j * b.y_step] = x[i * a.x_step + j * b.x_step];
-      }
-    }
+    copy_each(a, b, x, y);
   }
 }
 
