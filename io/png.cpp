@@ -207,6 +207,11 @@ uint8_t sample(const uint8_t* row, int depth, size_t i) {
 void put_row(const Chunks& chunks, const uint8_t* row, size_t pixels, uint8_t* to, size_t step) {
   const Header& header = chunks.header;
   const int depth = header.depth;
+  if (header.colour == rgb && depth == 8 &&
+      step == 3) {  // the common case needs no look at samples
+    std::copy_n(row, 3 * pixels, to);
+    return;
+  }
   if (header.colour == palette) {
     for (size_t x = 0; x < pixels; ++x) {
       std::copy_n(chunks.palette.data() + 3 * size_t{sample(row, depth, x)}, 3, to + x * step);
