@@ -97,6 +97,15 @@ TEST_CASE("stratified_split: the seed decides, on every platform; a class depend
         Names{"0/0", "1/1", "0/3", "0/6", "0/19"});  // as a program of its own in Python has it
 }
 
+TEST_CASE("stratified_split: classes of one size do not give the same places") {
+  Names first, second;
+  for (const Sample& sample : split(samples_of({30, 30}), 0.3, 3).val)
+    (sample.label == 0 ? first : second).push_back(sample.path.filename().string());
+  CHECK(first.size() == 9);
+  CHECK(second.size() == 9);
+  CHECK(first != second);
+}
+
 TEST_CASE("stratified_split: every picture is as likely as any other") {
   const auto samples = samples_of({10});
   std::map<std::string, int> drawn;
