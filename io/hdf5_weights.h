@@ -19,9 +19,9 @@ namespace tl {
 ///
 /// The file is not trusted. The HDF5 library runs in a child process with limits on memory and
 /// time, which hands the arrays over in shared memory; sizes are checked against the size of the
-/// file before anything is allocated; links to other files, data in other files and filters from
-/// plugins are refused. Throws Error("path: cause") in one line: missing, a folder, not HDF5,
-/// truncated, damaged, or a dataset named with what cannot be read.
+/// file before anything is allocated; links to other files, data in other files, filters from
+/// plugins and names with control characters are refused. Throws Error("path: cause") in one line:
+/// missing, a folder, not HDF5, truncated, damaged, or a dataset named with what cannot be read.
 WeightsFile read_hdf5(const std::filesystem::path& path);
 
 /// The same of a file that is in memory already; throws Error with the cause alone.

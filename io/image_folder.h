@@ -27,11 +27,4 @@ namespace tl {
 /// options.classes see DatasetOptions.
 Dataset scan_image_folder(const std::filesystem::path& dir, const DatasetOptions& options);
 
-/// The result of scan_image_folder under its former name.
-using ImageFolder = Dataset;
-inline ImageFolder scan_image_folder(const std::filesystem::path& dir, double val_fraction,
-                                     uint64_t seed) {
-  return scan_image_folder(dir, DatasetOptions{val_fraction, seed});
-}
-
 }  // namespace tl

@@ -19,7 +19,7 @@ void add(WeightsFile& file, const std::string& name, const std::vector<T>& value
 
 void write_features(const std::string& weights, const std::string& data, Device device,
                     const std::string& out) {
-  const ImageFolder folder = scan_image_folder(data, 0.2, 0);
+  const Dataset folder = open_dataset(data, {});
   const ModelFile model = read_model_file(weights);
   ResNetConfig config = model.config();
   config.classes = 2;  // the head is not used
