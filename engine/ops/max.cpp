@@ -30,8 +30,9 @@ Tensor extreme_of_run(ReduceOp reduce_op, const Tensor& x, int begin, int end) {
   const Shape shape(std::move(dims));
   Tensor position;
   if (p.positions) position = Tensor::empty(shape, DType::i32, x.device());
+  const Tensor y = reduced(p, x, shape, position);
   return record(
-      op, reduced(p, x, shape, position), {x},
+      op, y, {x},
       [p, shape = x.shape(), position = Saved(op, position)](const Tensor& dy, const Needs&) {
         Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
         dx.backend().reduce.scatter(dx.stream(), p, dy.readable(), position.get().readable(),

@@ -15,7 +15,9 @@ Tensor divided_sum(const char* op, const Tensor& x, const std::vector<int>& axes
   const std::vector<bool> along = checked_axes(op, x.shape(), axes);
   const Shape kept = reduced_shape(x.shape(), along, true);
   double n = 1;
-  for (int k = 0; k < x.rank(); ++k) n *= static_cast<double>(x.shape()[k] / kept[k]);
+  for (int k = 0; k < x.rank(); ++k) {
+    if (along[static_cast<std::size_t>(k)]) n *= static_cast<double>(x.shape()[k]);
+  }
   const double by = divisor(n);
   Tensor y = sum_along(x.detached(), along);
   if (by != 1) y = expanded(y, kept, by);

@@ -15,7 +15,8 @@ using Axes = std::vector<int>;
 Values without_ties(std::int64_t size) {
   Random random(static_cast<std::uint64_t>(size));
   Values values;
-  for (std::int64_t i = 0; i < size; ++i) values.push_back(static_cast<double>(i - size / 2) / 64);
+  for (std::int64_t i = 0; i < size; ++i)
+    values.push_back((static_cast<double>(i - size / 2) + 0.5) / 64);
   for (std::int64_t i = size; i > 1; --i) {
     std::swap(values[static_cast<std::size_t>(i - 1)],
               values[static_cast<std::size_t>(random.integer(0, i - 1))]);
@@ -72,32 +73,44 @@ Values gradient_of(Device device, const Shape& shape, const Values& values,
 }
 
 TEST_CASE("max, min: of equals the first in row-major order gets the gradient, and NaN wins") {
+  const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
+  const Values ties = {1, 5, 5, 5, 1, 1};
+  const auto whole_max = [](const Tensor& x) { return max(x); };
+  const auto whole_min = [](const Tensor& x) { return min(x); };
+  const auto row_max = [](const Tensor& x) { return max(x, {1}); };
+  const auto outer_max = [](const Tensor& x) { return max(x, {0, 2}); };
+  const struct {
+    Shape shape;
+    Values x;
+    std::function<Tensor(const Tensor&)> op;
+    Values dx;
+  } cases[] = {
+      {{2, 3}, ties, whole_max, {0, 1, 0, 0, 0, 0}},
+      {{2, 3}, ties, whole_min, {1, 0, 0, 0, 0, 0}},
+      {{2, 3}, ties, row_max, {0, 1, 0, 2, 0, 0}},
+      // Axes that are not adjacent: of the equals 7 at (0, 1, 1) and (1, 1, 0) the first.
+      {{2, 2, 2}, {3, 3, 0, 7, 3, 3, 7, 0}, outer_max, {1, 0, 0, 2, 0, 0, 0, 0}},
+      {{4}, {inf, 2, nan, nan}, whole_max, {0, 0, 1, 0}},
+      {{4}, {-inf, 2, nan, nan}, whole_min, {0, 0, 1, 0}},
+      {{3}, {-inf, -inf, -inf}, whole_max, {1, 0, 0}},
+  };
   EveryDevice every("max");
-  every.run([](Device device) {
-    const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
-    const Values ties = {1, 5, 5, 5, 1, 1};
-    const auto whole_max = [](const Tensor& x) { return max(x); };
-    const auto whole_min = [](const Tensor& x) { return min(x); };
-    CHECK(gradient_of(device, {2, 3}, ties, whole_max) == Values{0, 1, 0, 0, 0, 0});
-    CHECK(gradient_of(device, {2, 3}, ties, whole_min) == Values{1, 0, 0, 0, 0, 0});
-    CHECK(gradient_of(device, {2, 3}, ties, [](const Tensor& x) { return max(x, {1}); }) ==
-          Values{0, 1, 0, 2, 0, 0});
-    // Axes 0 and 2 of [2, 2, 2], not adjacent: of the equals 7 at (0, 1, 1) and (1, 1, 0) the
-    // first.
-    CHECK(gradient_of(device, {2, 2, 2}, {3, 3, 0, 7, 3, 3, 7, 0}, [](const Tensor& x) {
-            return max(x, {0, 2});
-          }) == Values{1, 0, 0, 2, 0, 0, 0, 0});
-    CHECK(gradient_of(device, {4}, {inf, 2, nan, nan}, whole_max) == Values{0, 0, 1, 0});
-    CHECK(gradient_of(device, {4}, {-inf, 2, nan, nan}, whole_min) == Values{0, 0, 1, 0});
-    CHECK(gradient_of(device, {3}, {-inf, -inf, -inf}, whole_max) == Values{1, 0, 0});
-
-    const auto tensor = [&](const Values& values) {
-      return Tensor::from(values, {static_cast<std::int64_t>(values.size())}, DType::f32, device);
+  every.run([&](Device device) {
+    for (const auto& c : cases) {
+      const Values dx = gradient_of(device, c.shape, c.x, c.op);
+      CHECK(dx == c.dx);
+    }
+    const auto of = [&](const auto& op, const Values& values) {
+      const auto size = static_cast<std::int64_t>(values.size());
+      return op(Tensor::from(values, {size}, DType::f32, device)).item();
     };
-    CHECK(std::isnan(max(tensor({inf, nan, 2})).item()));
-    CHECK(std::isnan(min(tensor({-inf, nan, 2})).item()));
-    CHECK(max(tensor({-inf, -3})).item() == -3);
-    CHECK(min(tensor({inf, inf})).item() == inf);
+    const double of_nan = of(whole_max, {inf, nan, 2}),
+                 least_of_nan = of(whole_min, {-inf, nan, 2});
+    const double negative = of(whole_max, {-inf, -3}), infinite = of(whole_min, {inf, inf});
+    CHECK(std::isnan(of_nan));
+    CHECK(std::isnan(least_of_nan));
+    CHECK(negative == -3);
+    CHECK(infinite == inf);
   });
 }
 
