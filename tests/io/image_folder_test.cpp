@@ -54,18 +54,19 @@ Dataset scan(const TemporaryFolder& folder, double fraction = 0, const Names& cl
 
 TEST_CASE("scan_image_folder: train and val folders, torchvision's order") {
   const TemporaryFolder folder;
-  // Sub-folders come in order of their whole path: "a", "a b", "a/c"; names bytewise, capitals
-  // first.
-  touch(folder,
-        {"train/cat/b.jpg", "train/cat/B.JPG", "train/cat/a.PnG", "train/cat/sub/0.jpeg",
-         "train/cat/.hidden.jpg", "train/cat/note.txt", "train/ant/x.jpg", "train/.git/x.jpg",
-         "train/cat/s b/9.jpg", "train/loose.jpg", "val/cat/1.jpg", "val/ant/2.jpg", "README"});
+  // Sub-folders come in order of their whole path: "sub", "sub b", "sub/deep"; names bytewise,
+  // capitals first.
+  touch(folder, {"train/cat/b.jpg", "train/cat/B.JPG", "train/cat/a.PnG", "train/cat/sub/0.jpeg",
+                 "train/cat/sub b/8.jpg", "train/cat/sub/deep/7.jpg", "train/cat/.hidden.jpg",
+                 "train/cat/note.txt", "train/ant/x.jpg", "train/.git/x.jpg", "train/cat/s b/9.jpg",
+                 "train/loose.jpg", "val/cat/1.jpg", "val/ant/2.jpg", "README"});
   const Dataset scanned = scan(folder, 0.5);
   CHECK(scanned.layout == "folders of pictures");
   CHECK(scanned.classes == Names{"ant", "cat"});
   CHECK(names_of(folder, scanned.train) ==
         Names{"train/ant/x.jpg 0", "train/cat/B.JPG 1", "train/cat/a.PnG 1", "train/cat/b.jpg 1",
-              "train/cat/s b/9.jpg 1", "train/cat/sub/0.jpeg 1"});
+              "train/cat/s b/9.jpg 1", "train/cat/sub/0.jpeg 1", "train/cat/sub b/8.jpg 1",
+              "train/cat/sub/deep/7.jpg 1"});
   CHECK(names_of(folder, scanned.val) == Names{"val/ant/2.jpg 0", "val/cat/1.jpg 1"});
   CHECK(scanned.test.empty());
   CHECK(scanned.skipped == 2);  // note.txt and the loose picture
