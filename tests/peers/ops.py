@@ -8,7 +8,8 @@ the cotangent dy too, kept away from kinks and ties. Result and all gradients (o
   ref, f64   against PyTorch in float64: within 1e-12 (relative L2 distance per tensor);
   cpu, f32   against PyTorch in float64 on the same float32 inputs: at most 4 times the distance of
              PyTorch in float32, or 4 times what changes when every input is moved by half a unit in
-             its last place at random (a sum that cancels has no digits to lose), or 1e-6.
+             its last place at random, the worst of 8 times (a sum that cancels has no digits to
+             lose), or 1e-6.
 
 Images are NHWC and filters [c_out, kh, kw, c_in] on our side; the PyTorch functions below permute.
 The program peer_ops computes our side: a JSON array of cases in, one of results out.
@@ -441,9 +442,9 @@ def run_torch(c, dtype):
     return results
 
 
-def nudged(c):
+def nudged(c, seed):
     """The case with every float input moved by half a unit in its last place, up or down."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
 
     def nudge(a):
         return a if a.dtype == np.int32 else a * (1 + 2.0**-24 * random.choice([-1.0, 1.0], np.shape(a)))
@@ -499,10 +500,10 @@ def compare(verdict, program, op, cases):
     ref_worst = cpu_worst = ratio_worst = 0.0
     problem = ""
     for c, want, ref, cpu in zip(cases, expected, *ours):
-        single, moved = run_torch(c, torch.float32), run_torch(nudged(c), torch.float64)
+        others = [run_torch(c, torch.float32)] + [run_torch(nudged(c, i), torch.float64) for i in range(8)]
         for name, w in want.items():
             r, s = distance(ref[name], w), distance(cpu[name], w)
-            bound = max(CPU_FACTOR * distance(single[name], w), CPU_FACTOR * distance(moved[name], w), CPU_FLOOR)
+            bound = max(CPU_FACTOR * max(distance(o[name], w) for o in others), CPU_FLOOR)
             if not (r <= REF_BOUND and s <= bound):
                 problem = problem or f"; {name}: ref {r:.1e}, cpu {s:.1e}, bound {bound:.1e}: {c['attributes']} {[np.shape(a) for a in c['inputs']]}"
             ref_worst, cpu_worst = max(ref_worst, r), max(cpu_worst, s)
