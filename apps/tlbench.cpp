@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/force_variant.h"
+#include "apps/process_memory.h"
 #include "apps/profile_report.h"
+#include "engine/allocator.h"
 #include "kernels/parallel_for.h"
 #include "models/resnet.h"
 #include "nn/frozen.h"
@@ -65,15 +67,28 @@ Times time_infer(const Options& o, ResNet& network, const Tensor& x) {
   return times;
 }
 
+/// What training adds at its peak to the memory that pictures, parameters and the optimizer's state
+/// have taken before the first step.
+struct PeakMemory {
+  std::int64_t process = 0, tensors = 0;  // bytes; tensors: as the allocator rounds them
+};
+
 /// A step of full fine-tuning: forward, backward, SGD with momentum.
-Times time_train(const Options& o, ResNet& network, const Tensor& x, const Tensor& labels) {
+Times time_train(const Options& o, ResNet& network, const Tensor& x, const Tensor& labels,
+                 PeakMemory& peak) {
   Sgd optimizer(network.parameters(), 1e-3, {.momentum = 0.9});
+  const MemorySpace space = memory_space(x.device());
+  const std::int64_t resident = process_memory().resident;
+  const std::int64_t in_tensors = memory_stats(space).current;
+  reset_peak(space);
   const auto step = [&] {
     optimizer.clear_gradients();
     backward(cross_entropy(network(x), labels));
     optimizer.step();
   };
   const Times times = time_of(o.runs, step);
+  peak = {.process = process_memory().peak - resident,
+          .tensors = memory_stats(space).peak - in_tensors};
   profile_run(o, network, step);
   return times;
 }
@@ -89,26 +104,37 @@ void run_model(const Options& o) {
   const Shape shape{o.batch, o.size, o.size, 3};
   const Tensor x = Tensor::from(random.normal(shape.size()), shape, where.dtype, where.device);
   const Tensor labels = Tensor::zeros({o.batch}, DType::i32, where.device);
-  const Times t = o.mode == "train" ? time_train(o, network, x, labels) : time_infer(o, network, x);
+  const bool training = o.mode == "train";
+  PeakMemory peak;
+  const Times t = training ? time_train(o, network, x, labels, peak) : time_infer(o, network, x);
   const double rate = static_cast<double>(o.batch) / t.median;
   if (o.json) {
-    const nlohmann::json result = {{"arch", o.arch},
-                                   {"mode", o.mode},
-                                   {"device", o.device},
-                                   {"batch", o.batch},
-                                   {"threads", thread_count()},
-                                   {"runs", o.runs},
-                                   {"variants", o.variants},
-                                   {"seconds_min", t.minimum},
-                                   {"seconds_median", t.median},
-                                   {"seconds_max", t.maximum},
-                                   {"images_per_second", rate}};
+    nlohmann::json result = {{"arch", o.arch},
+                             {"mode", o.mode},
+                             {"device", o.device},
+                             {"batch", o.batch},
+                             {"threads", thread_count()},
+                             {"runs", o.runs},
+                             {"variants", o.variants},
+                             {"seconds_min", t.minimum},
+                             {"seconds_median", t.median},
+                             {"seconds_max", t.maximum},
+                             {"images_per_second", rate}};
+    if (training) {
+      result["peak_process_bytes"] = peak.process;
+      result["peak_tensor_bytes"] = peak.tensors;
+    }
     std::printf("%s\n", result.dump().c_str());
   } else {
     std::printf(
         "%s %s on %s, batch %lld, %d threads: %.1f images/s; %.2f ms median, %.2f to %.2f\n",
         o.arch.c_str(), o.mode.c_str(), o.device.c_str(), static_cast<long long>(o.batch),
         thread_count(), rate, 1e3 * t.median, 1e3 * t.minimum, 1e3 * t.maximum);
+    if (training) {
+      std::printf("peak memory of a step: %.1f MB of the process, %.1f MB of tensors\n",
+                  1e-6 * static_cast<double>(peak.process),
+                  1e-6 * static_cast<double>(peak.tensors));
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -16,11 +17,12 @@ constexpr bool kExact = false;
 #endif
 
 // Eight sizes per doubling: a block wastes at most an eighth, and a block that comes back fits the
-// next request of about its size.
+// next request of about its size. From a megabyte on 64: there an eighth would be felt.
 std::int64_t size_class(std::int64_t bytes) {
   if (kExact) return bytes;
   const auto wanted = static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 64));
-  const std::uint64_t step = std::max<std::uint64_t>(std::bit_floor(wanted) / 8, 64);
+  const std::uint64_t sizes = wanted < (1 << 20) ? 8 : 64;
+  const std::uint64_t step = std::max<std::uint64_t>(std::bit_floor(wanted) / sizes, 64);
   return static_cast<std::int64_t>((wanted + step - 1) / step * step);
 }
 
@@ -28,6 +30,7 @@ struct Space {
   std::mutex mutex;
   std::map<std::int64_t, std::vector<void*>> kept;  // by size class
   MemoryStats stats;
+  std::int64_t most = 0;  // bytes in use at once since the start
 };
 
 // Never destroyed: tensors with static lifetime may come back after any destructor of ours.
@@ -46,6 +49,23 @@ void* fresh_block(Device device, std::int64_t bytes) {
   return data;
 }
 
+// Blocks of sizes that are no longer asked for must not pile up: what is in use and what is kept
+// together stay below what was once needed at the same time. On the host a block of its own size is
+// cheap to have again, so the largest kept ones go until that holds. (On a GPU they stay: giving
+// memory back there waits for all its work.)
+void keep_within_peak(MemorySpace which, Space& space) {
+  if (which != MemorySpace::host) return;
+  while (space.stats.cached > 0 && space.stats.current + space.stats.cached > space.most) {
+    auto& [size, blocks] = *std::prev(space.kept.end());
+    if (!blocks.empty()) {
+      backend(any_device_of(which)).memory.release(blocks.back());
+      blocks.pop_back();
+      space.stats.cached -= size;
+    }
+    if (blocks.empty()) space.kept.erase(std::prev(space.kept.end()));
+  }
+}
+
 // All bits set is a NaN in f32 and f64 alike.
 void poison(Device device, void* data, std::int64_t bytes) {
   if (bytes > 0) backend(device).memory.fill({}, 255, {data, DType::u8, bytes});
@@ -61,10 +81,13 @@ void* allocate(Device device, std::int64_t bytes) {
     std::lock_guard lock(space.mutex);
     space.stats.current += size;
     space.stats.peak = std::max(space.stats.peak, space.stats.current);
+    space.most = std::max(space.most, space.stats.current);
     if (auto it = space.kept.find(size); it != space.kept.end() && !it->second.empty()) {
       data = it->second.back();
       it->second.pop_back();
       space.stats.cached -= size;
+    } else {
+      keep_within_peak(memory_space(device), space);
     }
   }
   if (data) return data;

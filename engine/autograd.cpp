@@ -170,6 +170,21 @@ Tensor no_gradient(const char* op, Tensor y, std::initializer_list<Tensor> input
 void register_hook(const Tensor& x, GradientHook hook) { hooks_of(x).push_back(std::move(hook)); }
 void clear_hooks(const Tensor& x) { hooks_of(x).clear(); }
 
+const Tensor& RemadeTensor::get() {
+  if (!made_) {
+    check(static_cast<bool>(make_),
+          "backward: the op that could make a tensor again was already passed; run the forward "
+          "pass again");
+    made_ = make_();
+  }
+  return made_;
+}
+
+void RemadeTensor::finish() {
+  made_ = {};
+  make_ = nullptr;
+}
+
 const Tensor& Saved::get() const {
   if (recipe_) return recipe_->get();
   check(x_.version() == version_, op_,

@@ -61,15 +61,13 @@ bool will_record(std::initializer_list<Tensor> inputs);
 bool will_record(std::span<const Tensor> inputs);
 
 /// How a tensor is made again in backward, from tensors that are kept anyway: less memory for more
-/// work. What is made must be what was, to the bit. Made at the first get(), then kept until drop().
-class Recipe {
+/// work. What is made must be what was, to the bit. It is made at the first get() and kept until the
+/// op whose result it is, the last to need it, calls finish().
+class RemadeTensor {
  public:
-  explicit Recipe(std::function<Tensor()> make) : make_(std::move(make)) {}
-  const Tensor& get() {
-    if (!made_) made_ = make_();
-    return made_;
-  }
-  void drop() { made_ = {}; }
+  explicit RemadeTensor(std::function<Tensor()> make) : make_(std::move(make)) {}
+  const Tensor& get();
+  void finish();
 
  private:
   std::function<Tensor()> make_;
@@ -91,7 +89,7 @@ class Saved {
 
  private:
   const char* op_;
-  std::shared_ptr<Recipe> recipe_;
+  std::shared_ptr<RemadeTensor> recipe_;
   Tensor x_;
   std::uint64_t version_;
 };

@@ -16,7 +16,7 @@
 namespace tl {
 
 class Node;
-class Recipe;
+class RemadeTensor;
 class Storage;
 struct TensorImpl;
 
@@ -115,7 +115,7 @@ struct TensorImpl {
   Tensor grad;
   std::shared_ptr<Node> node;       ///< the op that made it, if recorded
   std::vector<GradientHook> hooks;  ///< of a leaf
-  std::shared_ptr<Recipe> recipe;   ///< how backward has it made again, if it is not to be kept
+  std::shared_ptr<RemadeTensor> recipe;   ///< how backward has it made again, if it is not to be kept
 };
 
 }  // namespace tl

@@ -59,7 +59,7 @@ BasicBlock::BasicBlock(const BlockOptions& block, Generator& random, Placement w
 }
 
 Tensor BasicBlock::forward(const Tensor& x) {
-  Tensor y = relu(bn1_(conv1_(x)));
+  Tensor y = bn1_.forward_relu(conv1_(x));
   y = bn2_(conv2_(y));
   return relu(add(y, shortcut_.forward(x)));
 }
@@ -89,8 +89,8 @@ Bottleneck::Bottleneck(const BlockOptions& block, Generator& random, Placement w
 }
 
 Tensor Bottleneck::forward(const Tensor& x) {
-  Tensor y = relu(bn1_(conv1_(x)));
-  y = relu(bn2_(conv2_(y)));
+  Tensor y = bn1_.forward_relu(conv1_(x));
+  y = bn2_.forward_relu(conv2_(y));
   y = bn3_(conv3_(y));
   return relu(add(y, shortcut_.forward(x)));
 }

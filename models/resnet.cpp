@@ -57,7 +57,7 @@ ResNet::ResNet(const ResNetConfig& c, Generator& random, Placement where)
 }
 
 Tensor ResNet::features(const Tensor& x) {
-  Tensor y = relu(bn1_(conv1_(x)));
+  Tensor y = bn1_.forward_relu(conv1_(x));
   if (config.stem == ResNetStem::conv7_pool) y = max_pool2d(y, kStemPool);
   for (Sequential& stage : stages_) y = stage(y);
   return global_average_pool(y);

@@ -65,8 +65,14 @@ bool BatchNorm2d::is_frozen() const {
 }
 
 Tensor BatchNorm2d::forward(const Tensor& x) {
-  return is_training() && !is_frozen() ? batch_norm_train(x, tensors, options)
-                                       : batch_norm_eval(x, tensors, options);
+  return uses_batch() ? batch_norm_train(x, tensors, options)
+                      : batch_norm_eval(x, tensors, options);
+}
+
+Tensor BatchNorm2d::forward_relu(const Tensor& x) {
+  const LayerScope scope(this);
+  return uses_batch() ? batch_norm_relu_train(x, tensors, options)
+                      : relu(batch_norm_eval(x, tensors, options));
 }
 
 Dropout::Dropout(double r, Generator& random) : rate(r), random_(drawn_seed(random)) {}

@@ -49,7 +49,11 @@ class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(std::int64_t channels, Placement where = {}, BatchNormOptions options = {});
   Tensor forward(const Tensor& x) override;
+  /// relu(forward(x)), of which training keeps x alone.
+  Tensor forward_relu(const Tensor& x);
   bool is_frozen() const;
+  /// Whether it normalises by the batch.
+  bool uses_batch() const { return is_training() && !is_frozen(); }
 
   const BatchNormOptions options;
   const BatchNormTensors tensors;

@@ -2,13 +2,13 @@
 // saved: training: x, gamma, the batch's mean and 1/std; evaluation: x, gamma, running statistics
 #include "engine/ops.h"
 #include "engine/ops/checks.h"
+#include "engine/ops/problems.h"
 #include "engine/run_variant.h"
 
 namespace tl {
-namespace {
 
-BatchNormProblem problem_of(const char* op, const Tensor& x, const BatchNormTensors& t,
-                            const BatchNormOptions& o) {
+BatchNormProblem batch_norm_problem(const char* op, const Tensor& x, const BatchNormTensors& t,
+                                    const BatchNormOptions& o) {
   check_float(op, x);
   check(x.rank() >= 2, op, ": needs [..., channels], got ", x.shape());
   const std::int64_t channels = x.shape()[-1];
@@ -27,10 +27,8 @@ BatchNormProblem problem_of(const char* op, const Tensor& x, const BatchNormTens
           .momentum = o.momentum};
 }
 
-}  // namespace
-
 Tensor batch_norm_train(const Tensor& x, const BatchNormTensors& t, const BatchNormOptions& o) {
-  const BatchNormProblem p = problem_of("batch_norm_train", x, t, o);
+  const BatchNormProblem p = batch_norm_problem("batch_norm_train", x, t, o);
   check(p.rows > 1, "batch_norm_train: needs more than one value per channel, got ", x.shape());
   Tensor y = Tensor::empty_like(x);
   const Tensor mean = Tensor::empty_like(t.gamma), inv_std = Tensor::empty_like(t.gamma);
@@ -70,7 +68,7 @@ Tensor batch_norm_train(const Tensor& x, const BatchNormTensors& t, const BatchN
 }
 
 Tensor batch_norm_eval(const Tensor& x, const BatchNormTensors& t, const BatchNormOptions& o) {
-  const BatchNormProblem p = problem_of("batch_norm_eval", x, t, o);
+  const BatchNormProblem p = batch_norm_problem("batch_norm_eval", x, t, o);
   Tensor y = Tensor::empty_like(x);
   BatchNormEvalArgs args;
   args.x = x.readable();

@@ -4,6 +4,10 @@
 #include <cstring>
 #include <new>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "kernels/convert.h"
 #include "kernels/ref/install.h"
 
@@ -47,6 +51,11 @@ void cast(Stream, ConstView x_view, View y_view) {
 }  // namespace
 
 void install_memory(Backend& b) {
+#ifdef __GLIBC__
+  // Large blocks are mapped on their own, so that a released one gives its memory back to the
+  // system. Left alone, glibc stops that once it has seen such blocks freed.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
   b.memory.allocate = allocate;
   b.memory.release = release;
   b.memory.copy = copy;

@@ -58,6 +58,21 @@ TEST_CASE("allocator: current, peak and kept bytes are counted") {
   }
 }
 
+TEST_CASE("allocator: on the host, kept blocks of other sizes make room for new ones") {
+  if (kExact) return;
+  // One after the other, never two at once: what was needed at once is the largest of them. They
+  // are not touched, so they take no memory.
+  release_cached_memory(MemorySpace::host);
+  constexpr std::int64_t kMega = 1 << 20;
+  for (std::int64_t size = 128; size <= 240; size += 16) {
+    release(Device::cpu, allocate(Device::cpu, size * kMega), size * kMega);
+  }
+  const MemoryStats stats = memory_stats(MemorySpace::host);
+  CHECK(stats.cached >= 240 * kMega);
+  CHECK(stats.current + stats.cached <= 2 * 240 * kMega);  // all of them: 1472
+  release_cached_memory(MemorySpace::host);
+}
+
 TEST_CASE("allocator: no block wastes more than an eighth") {
   if (kExact) return;
   for (std::int64_t bytes = 1; bytes < (1 << 20); bytes += 1 + bytes / 7) {

@@ -1,4 +1,5 @@
 // conv2d: gradients, devices, which gradients are computed, errors.
+#include "engine/ops/problems.h"
 #include "tests/support/op_case.h"
 #include "tests/support/op_errors.h"
 
@@ -20,8 +21,8 @@ OpCase conv_case(const Sizes& s, bool integers = false) {
   // A sum in y and dx runs over a filter's taps; one in dw over all positions of all pictures.
   const double taps = static_cast<double>(s.w.size() / s.w[0]);
   const double dx_taps = static_cast<double>(s.w.size() / s.w[3] / s.options.groups);
-  const double positions =
-      static_cast<double>(s.x.size() / s.x[3] / (s.options.stride.h * s.options.stride.w) + 1);
+  const Conv2dProblem p = conv2d_problem("conv2d", s.x, s.w, s.options, DType::f32);
+  const double positions = static_cast<double>(p.n * p.out_h() * p.out_w());
   OpCase c{.name = concat("x ", s.x, ", filter ", s.w, ", stride ", s.options.stride, ", pad ",
                           s.options.pad, ", dilation ", s.options.dilation, ", groups ",
                           s.options.groups, s.bias ? ", bias" : ""),
@@ -86,7 +87,8 @@ std::vector<Sizes> random_sizes(int count) {
     list.push_back({{random.integer(1, 2), size.h, size.w, groups * group_in},
                     {groups * group_out, kernel.h, kernel.w, group_in},
                     o,
-                    random.integer(0, 1) == 1});
+                    // The relative error of a sum is bounded only over several of them.
+                    groups * group_out >= 4 && random.integer(0, 1) == 1});
   }
   return list;
 }

@@ -1,0 +1,109 @@
+// batch_norm_relu_train: the same bits as the chain of simple ops, which is its definition; what is
+// kept; errors. Its gradient is that of the chain, which its own tests hold against numeric ones.
+#include "tests/support/op_case.h"
+#include "tests/support/op_errors.h"
+
+namespace tl::test {
+namespace {
+
+using Values = std::vector<double>;
+
+BatchNormTensors norm_on(std::int64_t channels, DType dtype, Device device) {
+  Random random(5);
+  const auto tensor = [&](double low, double high) {
+    return Tensor::from(random.uniform_vector(channels, low, high), {channels}, dtype, device);
+  };
+  const Tensor gamma = tensor(0.5, 2), beta = tensor(-0.5, 0.5);
+  return {gamma.set_requires_grad(), beta.set_requires_grad(), tensor(-1, 1), tensor(0.5, 1)};
+}
+
+/// Everything that conv2d(relu(batch_norm(x))) computes, fused or not.
+std::vector<Values> step(bool fused, DType dtype, Device device) {
+  const Shape shape{2, 5, 7, 19};
+  Random random(3);
+  const auto tensor = [&](const Shape& s) {
+    return Tensor::from(random.uniform_vector(s.size()), s, dtype, device);
+  };
+  const Tensor x = tensor(shape).set_requires_grad();
+  const Tensor w = tensor({6, 3, 3, 19}).set_requires_grad();
+  const BatchNormTensors t = norm_on(19, dtype, device);
+  const Tensor y = fused ? batch_norm_relu_train(x, t, {}) : relu(batch_norm_train(x, t, {}));
+  // Two readers, of which one needs y itself in backward.
+  const Tensor out = conv2d(y, w, {}, {.pad = 1});
+  const Tensor loss = add(global_average_pool(out), slice(global_average_pool(y), 1, 0, 6));
+  backward(loss, tensor(loss.shape()));
+  std::vector<Values> all;
+  for (const Tensor& result : {y, loss, x.grad(), w.grad(), t.gamma.grad(), t.beta.grad(),
+                               t.running_mean, t.running_var}) {
+    all.push_back(result.to_vector<double>());
+    CHECK(norm(all.back()) > 0);
+  }
+  return all;
+}
+
+TEST_CASE("batch_norm_relu_train: the bits of the chain of simple ops, every device") {
+  CHECK(step(true, DType::f64, Device::ref) == step(false, DType::f64, Device::ref));
+  EveryDevice every("batch_norm_relu_train");
+  every.run([](Device device) {
+    const auto fused = step(true, DType::f32, device);  // a kernel may be missing: not in CHECK
+    CHECK(fused == step(false, DType::f32, device));
+  });
+}
+
+TEST_CASE("batch_norm_relu_train: gradient") {
+  // x[0] is far from the kinks: its rows lie on both sides of where y turns 0.
+  const Shape shape{6, 3};
+  const Values x = {-3, 2, 1, 2, -2, 3, 4, 1, -3, -2, -1, 2, 1, 3, -2, -4, -3, -1};
+  check_gradients({{shape, x}, {{3}, {0.5, 1, 2}}, {{3}, {0.25, -0.125, 0.25}}},
+                  [](const std::vector<Tensor>& in) {
+                    const Tensor mean = zeros({3}),
+                                 var = Tensor::full({3}, 1, DType::f64, Device::ref);
+                    return batch_norm_relu_train(in[0], {in[1], in[2], mean, var}, {});
+                  });
+}
+
+TEST_CASE("batch_norm_relu_train: y is kept by nobody, x is") {
+  const BatchNormTensors t = norm_on(4, DType::f64, Device::ref);
+  const Tensor w = zeros({2, 1, 1, 4}).set_requires_grad();
+  const Tensor x0 = zeros({1, 2, 2, 4}).set_requires_grad(), x = add(x0, x0);
+  const Tensor y = batch_norm_relu_train(x, t, {});
+  const Tensor out = conv2d(y, w, {}, {});
+  CHECK(x.shares_storage());
+  CHECK(!y.shares_storage());
+  backward(out, zeros(out.shape()));
+  CHECK(!x.shares_storage());
+}
+
+TEST_CASE("batch_norm_relu_train: without a gradient there is no recipe") {
+  BatchNormTensors t = norm_on(4, DType::f64, Device::ref);
+  t.gamma = t.gamma.detached();
+  t.beta = t.beta.detached();
+  const Tensor x = zeros({1, 2, 2, 4});
+  const Tensor y = batch_norm_relu_train(x, t, {});
+  CHECK(!y.requires_grad());
+  CHECK(!x.shares_storage());
+}
+
+TEST_CASE("batch_norm_relu_train: an overwritten x is noticed, by whoever needs y") {
+  const BatchNormTensors t = norm_on(4, DType::f64, Device::ref);
+  const Tensor w = zeros({2, 1, 1, 4}).set_requires_grad();
+  const Tensor x = Tensor::full({1, 2, 2, 4}, 1, DType::f64, Device::ref);
+  const Tensor y = conv2d(batch_norm_relu_train(x, t, {}), w, {}, {});
+  x.copy_from(zeros(x.shape()));
+  CHECK_ERROR(backward(y, zeros(y.shape())),
+              "batch_norm_relu_train: a tensor that backward needs was overwritten after the "
+              "forward pass");
+}
+
+TEST_CASE("batch_norm_relu_train: errors") {
+  const BatchNormTensors t = norm_on(4, DType::f64, Device::ref);
+  CHECK_ERROR(batch_norm_relu_train(zeros({4}), t, {}),
+              "batch_norm_relu_train: needs [..., channels], got [4]");
+  CHECK_ERROR(batch_norm_relu_train(zeros({1, 4}), t, {}),
+              "batch_norm_relu_train: needs more than one value per channel, got [1, 4]");
+  CHECK_ERROR(batch_norm_relu_train(zeros({2, 3}), t, {}),
+              "batch_norm_relu_train: gamma must have shape [3], got [4]");
+}
+
+}  // namespace
+}  // namespace tl::test
