@@ -39,7 +39,7 @@ build_tests() {
 run_tests() {
   local folder
   for folder; do
-    timeout 300 "$build/tests/${folder}_tests" >"$log" 2>&1 || return 1
+    timeout 300 "$build/tests/${folder}_tests" --abort-after=1 >"$log" 2>&1 || return 1
   done
 }
 
