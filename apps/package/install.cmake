@@ -18,7 +18,8 @@ foreach(folder kernels engine nn models io apps)
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tlrun COMPONENT development
           FILES_MATCHING PATTERN "*.h"
           PATTERN ref EXCLUDE PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN simt EXCLUDE
-          PATTERN demo EXCLUDE PATTERN package EXCLUDE PATTERN "command*.h" EXCLUDE)
+          PATTERN demo EXCLUDE PATTERN example EXCLUDE PATTERN package EXCLUDE
+          PATTERN "command*.h" EXCLUDE)
 endforeach()
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/tlrun)
