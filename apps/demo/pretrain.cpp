@@ -29,6 +29,16 @@ BatchSource series(const SceneTask& task, std::int64_t begin, std::int64_t end) 
   };
 }
 
+/// How many pictures that it did not see it gets right.
+void print_test(const NetworkTrainer& trainer, const SceneTask& task) {
+  const PictureSet test = draw_part(task, Part::test, 0);
+  std::vector<std::int64_t> order(test.labels.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+  const Predictions answers = trainer.evaluate(batches_of(test.pixels, test.labels, order, kBatch));
+  std::printf("new pictures: %.1f %% of %lld right\n", 100 * answers.score()->accuracy,
+              static_cast<long long>(answers.rows()));
+}
+
 }  // namespace
 
 void pretrain(const PretrainOptions& options) {
@@ -49,17 +59,13 @@ void pretrain(const PretrainOptions& options) {
   for (int epoch = 0; epoch < kEpochs; ++epoch) {
     const auto score =
         trainer.run_epoch(series(task, epoch * epoch_pictures, (epoch + 1) * epoch_pictures));
+    if (options.quiet) continue;
     std::printf("%8lld pictures  loss %.4f  accuracy %5.1f %%\n",
                 static_cast<long long>((epoch + 1) * epoch_pictures), score->loss,
                 100 * score->accuracy);
     std::fflush(stdout);
   }
-  const PictureSet test = draw_part(task, Part::test, 0);
-  std::vector<std::int64_t> order(test.labels.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-  const Predictions answers = trainer.evaluate(batches_of(test.pixels, test.labels, order, kBatch));
-  std::printf("new pictures: %.1f %% of %lld right\n", 100 * answers.score()->accuracy,
-              static_cast<long long>(answers.rows()));
+  if (!options.quiet) print_test(trainer, task);
   write_model_file(options.out, *network, {task.class_names(), scene_preprocessing()});
 }
 

@@ -136,7 +136,7 @@ TEST_CASE("demo: every method repeats itself, for any number of threads, and tra
 TEST_CASE("demo: pretraining writes the same file for any number of threads") {
   const TemporaryFolder folder;
   check_same_for_all_thread_counts([&] {
-    pretrain({.out = folder / "w.h5", .steps = 40});
+    pretrain({.out = folder / "w.h5", .steps = 40, .quiet = true});
     const std::string bytes = bytes_of(folder / "w.h5");
     CHECK(bytes.size() > 1'000'000);
     return bytes;

@@ -38,8 +38,11 @@ expect 1 "--out/none: cannot be created" "$tlrun" --data patterns --out /dev/nul
 expect 1 "run1/best.h5: exists already" "$tlrun" --data patterns --out run1
 expect 1 "no epoch ended with a finite loss" "$tlrun" --data patterns --lr 1e300 --out none
 [ ! -e none ] || fail "a failed run left a folder behind"
+expect 1 "/dev/null/x/balanced/arrow: cannot be created" "$tlrun" render /dev/null/x --task balanced
 
 # Wrong usage: exit 2.
+expect 2 "--steps requires --pretrain" "$tlrun" demo --steps 40
+expect 2 "cats" "$tlrun" render pictures --task cats
 expect 2 "--data is required" "$tlrun" --weights run1/best.h5
 expect 2 "--epochs" "$tlrun" --data patterns --epochs 0
 expect 2 "resnet19" "$tlrun" --data patterns --arch resnet19
