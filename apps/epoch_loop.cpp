@@ -89,9 +89,7 @@ class Loop {
 
   void offer(int epoch, Predictions found, const Score& score) {
     const double its = found.rows() ? quality(found, score, job_.options.recipe) : score.accuracy;
-    const bool is_better =
-        its > best_quality_ || (its == best_quality_ && score.loss < best_.score.loss);
-    if (best_.epoch > 0 && !is_better) return;
+    if (best_.epoch > 0 && !is_better(its, score.loss, best_quality_, best_.score.loss)) return;
     best_quality_ = its;
     best_ = {epoch, score, std::move(found)};
     method_.save_best();
@@ -106,6 +104,10 @@ class Loop {
 };
 
 }  // namespace
+
+bool is_better(double quality, double loss, double best_quality, double best_loss) {
+  return quality > best_quality || (quality == best_quality && loss < best_loss);
+}
 
 BestEpoch run_epochs(const TrainingJob& job, TrainingMethod& method, const StopSignal& stop) {
   return Loop(job, method, stop).run();

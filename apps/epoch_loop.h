@@ -11,6 +11,9 @@ struct BestEpoch {
   Predictions predictions;  ///< of the validation pictures, or without any of the training pictures
 };
 
+/// Whether an epoch replaces the best so far: by its quality, of equal ones by the smaller loss.
+bool is_better(double quality, double loss, double best_quality, double best_loss);
+
 /// Trains until the epochs are over, the signal comes, or the loss is no longer finite. After every
 /// epoch: a line on standard output, one in metrics.jsonl, and the state saved as the last, and as
 /// the best where it is: by accuracy (with balanced class weights: by balanced accuracy), of equal

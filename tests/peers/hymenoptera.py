@@ -7,7 +7,7 @@ the weights come from convert_imgsim.py. Both stages run on equal inputs, so tha
 one possible place:
 
 (a) Features: torchvision's frozen ResNet-50 (Resize 256, CenterCrop 224, ImageNet's mean and
-    deviation, pictures ending in .jpg .jpeg .png, classes and files sorted) against `peer_features`
+    deviation, pictures with our endings, classes and files sorted) against `peer_features`
     on the same files: same pictures in the same order, same labels, and the [N, 2048] features of
     each split within 1e-3 (they differ by JPEG decoding and resampling, then by float32).
 (b) Head: `peer_head` trains a linear layer on our features (Adam 1e-3, batch 32, the last batch of
@@ -31,7 +31,7 @@ from torchvision import transforms
 
 from common import Verdict, distance, find_program, read_h5, run_program
 
-ENDINGS = (".jpg", ".jpeg", ".png")
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 BATCH, LEARNING_RATE = 32, 1e-3
 
 
