@@ -4,6 +4,7 @@
 //   last.h5        the model as it was at the end
 //   metrics.jsonl  a line per epoch
 //   config.json    what was asked for, and what it ran on
+//   trace.json     with --profile: every kernel over time
 //
 // A run with a frozen backbone writes best_head.h5 and last_head.h5 while it is under way and
 // replaces them by best.h5 and last.h5 when it ends: an epoch then costs kilobytes. Each file is
@@ -34,6 +35,7 @@ class RunFolder {
   std::filesystem::path last_head() const { return path_ / "last_head.h5"; }
   std::filesystem::path config() const { return path_ / "config.json"; }
   std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
+  std::filesystem::path trace() const { return path_ / "trace.json"; }
 
   /// Appends `line` and its end to metrics.jsonl in one write. Throws Error("path: cause").
   void append_metrics(const std::string& line) const;

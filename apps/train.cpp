@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstdio>
+#include <optional>
 
 #include "apps/epoch_loop.h"
 #include "apps/metrics_report.h"
+#include "apps/profile_report.h"
 #include "apps/run_config.h"
 #include "io/atomic_file.h"
 
@@ -49,6 +51,13 @@ void print_summary(const TrainingJob& job, const BestEpoch& best, double seconds
               job.options.data.c_str());
 }
 
+void report_profile(const TrainingJob& job, const Profile& profile) {
+  std::printf("\n%s", profile_report(profile, job.network()).c_str());
+  write_profile_trace(job.folder.trace(), profile, job.network());
+  std::printf("trace     %s, for Perfetto or chrome://tracing\n",
+              job.folder.trace().string().c_str());
+}
+
 }  // namespace
 
 void train(const TrainOptions& options) {
@@ -57,12 +66,15 @@ void train(const TrainOptions& options) {
   TrainingJob job(options);
   print_recipe(job.options.recipe);
   write_file_atomically(job.folder.config(), config_json(job));
+  std::optional<Profile> profile;
+  if (options.profile) profile.emplace();
   const auto method =
       options.trains_head_alone() ? make_head_method(job, stop) : make_network_method(job, stop);
   const BestEpoch best = run_epochs(job, *method, stop);
   method->finish();
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   print_summary(job, best, time.count());
+  if (profile) report_profile(job, *profile);
 }
 
 }  // namespace tl

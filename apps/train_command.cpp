@@ -10,8 +10,7 @@ namespace {
 
 constexpr const char* kAbout = R"(Fits a pretrained ResNet to a folder of pictures.
   tlrun --weights resnet18.h5 --data imgs/               a new head on the frozen network
-  tlrun --weights resnet18.h5 --data imgs/ --unfreeze layer4 --augment --schedule cosine
-  tlrun --scratch --arch resnet20 --data cifar-10/ --optimizer sgd --epochs 30)";
+  tlrun --weights resnet18.h5 --data imgs/ --unfreeze layer4 --augment --schedule cosine)";
 
 std::string check_arch(const std::string& name) {
   try {
@@ -110,6 +109,7 @@ Command add_train(CLI::App& tlrun) {
   add_network_options(c, *o);
   add_recipe_options(c, o->recipe, o->class_weights);
   c.add_option("--out", o->out, "folder for the run's files [runs/N]")->type_name("DIR");
+  c.add_flag("--profile", o->profile, "print time by kernel and layer; writes trace.json");
   add_machine_options(c, o->machine);
   o->recipe.learning_rate = 0;  // usual_rate()
   return {&c, [o] {

@@ -74,6 +74,12 @@ expect 0 "skipped   1 of the pictures, named above" \
   "$tlrun" --data patterns --scratch --arch resnet20 --size 32 --epochs 2 --out skips
 [ "$(grep -c 'broken.png: ' out.txt)" -eq 1 ] || fail "a broken picture is not named once"
 
+# The profile names kernels and layers, of the frozen network too.
+expect 0 "conv2d.forward" \
+  "$tlrun" --data patterns --arch resnet20 --size 32 --epochs 1 --profile --out profiled
+also "layer3.2.conv2" "trace     profiled/trace.json"
+[ -s profiled/trace.json ] || fail "no trace"
+
 # inspect: files, runs, pictures, the tape.
 expect 0 "architecture   resnet20, 3 channels to 2 classes" "$tlrun" inspect partial
 also "conv1.weight" "[16, 3, 3, 3]" "f32" "NaN" "parameters     269202, in" '["chipped","whole"]'
