@@ -1,14 +1,17 @@
-// BMP: Windows' bitmaps of 1 to 32 bits per pixel and OS/2's older ones.
-// Source: "Bitmap Storage" of the Windows documentation.
+// BMP by stb_image: Windows' bitmaps of 1 to 32 bits per pixel and OS/2's older ones, but not their
+// run lengths. Source: "Bitmap Storage" of the Windows documentation.
 //
-// Reading order: Header and read_header, colour masks, the three ways in which pixels are stored
-// (palette indices, packed colours, run lengths), decode_bmp.
+// The header is read here: of OS/2's, stb_image miscounts the palette; of any, it takes what lies
+// before the pixels for the palette, and nothing else may lie there.
+//
+// Reading order: Header and read_header, check_masks, plain_file, decode_bmp.
 #include <algorithm>
 #include <array>
 #include <bit>
 
 #include "io/byte_order.h"
 #include "io/picture_format.h"
+#include "io/stb_decode.h"
 #include "kernels/error.h"
 
 namespace tl {
@@ -16,16 +19,16 @@ namespace {
 
 constexpr uint32_t stored_plain = 0, stored_rle8 = 1, stored_rle4 = 2, stored_masks = 3;
 
-using Palette = std::array<uint8_t, 256 * 3>;  // beyond its last entry: black
+using Masks = std::array<uint32_t, 3>;  // red, green, blue: their bits in a pixel
+constexpr Masks masks_of_bytes{0xff0000, 0xff00, 0xff};
 
 struct Header {
   int64_t width = 0, height = 0;
   bool from_below = true;  // the first stored row is the lowest
   int bits = 0;
-  uint32_t compression = stored_plain;
-  std::array<uint32_t, 3> masks{};  // red, green, blue; of packed colours only
-  Palette palette{};
-  size_t pixels = 0;  // where they begin
+  Masks masks{};                           // of 16 bits and more
+  std::array<uint8_t, 256 * 4> palette{};  // blue, green, red, 0; beyond its last entry: black
+  size_t pixels = 0;                       // where they begin
 };
 
 Header read_header(std::span<const uint8_t> file) {
@@ -37,7 +40,7 @@ Header read_header(std::span<const uint8_t> file) {
   };
   Header header;
   const uint32_t info_bytes = number(info, 4);
-  uint32_t colours = 0;
+  uint32_t compression = stored_plain, colours = 0;
   const bool os2 = info_bytes == 12;
   if (os2) {
     header.width = number(info + 4, 2);
@@ -51,24 +54,23 @@ Header read_header(std::span<const uint8_t> file) {
     header.height = height < 0 ? -int64_t{height} : height;
     header.from_below = height >= 0;
     header.bits = static_cast<int>(number(info + 14, 2));
-    header.compression = number(info + 16, 4);
+    compression = number(info + 16, 4);
     colours = number(info + 32, 4);
   }
   check_picture_size(header.width, header.height);
   const int bits = header.bits;
   check(bits == 1 || bits == 4 || bits == 8 || bits == 16 || bits == 24 || bits == 32, "BMP of ",
         bits, " bits per pixel, expected 1, 4, 8, 16, 24 or 32");
-  const uint32_t compression = header.compression;
-  check(compression == stored_plain || (compression == stored_masks && bits >= 16) ||
-            (compression == stored_rle8 && bits == 8) || (compression == stored_rle4 && bits == 4),
-        "BMP of ", bits, " bits per pixel with compression ", compression, ", which is not read");
+  check(compression != stored_rle8 && compression != stored_rle4,
+        "BMP in run lengths, which are not read");
+  check(compression == stored_plain || (compression == stored_masks && bits >= 16), "BMP of ", bits,
+        " bits per pixel with compression ", compression, ", which is not read");
 
   size_t end = info + info_bytes;
   if (bits >= 16) {
-    header.masks = bits == 16 ? std::array<uint32_t, 3>{0x7c00, 0x3e0, 0x1f}
-                              : std::array<uint32_t, 3>{0xff0000, 0xff00, 0xff};
+    header.masks = bits == 16 ? Masks{0x7c00, 0x3e0, 0x1f} : masks_of_bytes;
     if (compression == stored_masks) {
-      std::array<uint32_t, 3> masks;
+      Masks masks;
       for (size_t i = 0; i < 3; ++i) masks[i] = number(info + 40 + 4 * i, 4);
       if (masks[0] | masks[1] | masks[2]) header.masks = masks;
       if (info_bytes == 40) end += 12;
@@ -79,10 +81,7 @@ Header read_header(std::span<const uint8_t> file) {
     check(colours <= 65536, "BMP with a palette of ", colours, " colours");
     for (size_t i = 0; i < std::min<size_t>(colours, 256); ++i) {
       const uint32_t bgr = number(end + i * entry_bytes, 3);
-      for (int channel = 0; channel < 3; ++channel) {
-        header.palette[3 * i + static_cast<size_t>(channel)] =
-            static_cast<uint8_t>(bgr >> (16 - 8 * channel));
-      }
+      for (size_t k = 0; k < 3; ++k) header.palette[4 * i + k] = static_cast<uint8_t>(bgr >> 8 * k);
     }
     end += colours * entry_bytes;
   }
@@ -93,113 +92,61 @@ Header read_header(std::span<const uint8_t> file) {
   return header;
 }
 
-/// A colour's part of a pixel, stretched to 0 to 255; division rounds down, as Pillow's does.
-struct Channel {
-  explicit Channel(uint32_t mask_of_it) : mask(mask_of_it) {
-    shift = mask ? std::countr_zero(mask) : 0;
-    largest = mask >> shift;
-    check((largest & (uint64_t{largest} + 1)) == 0, "broken BMP (a colour's bits are apart)");
-  }
-  uint8_t of(uint32_t pixel) const {
-    const uint32_t value = (pixel & mask) >> shift;
-    if (largest == 0 || largest == 255) return static_cast<uint8_t>(value);
-    return static_cast<uint8_t>(uint64_t{value} * 255 / largest);
-  }
-  uint32_t mask, largest;
-  int shift;
-};
-
-void put_colour(const Palette& palette, uint32_t index, uint8_t* rgb) {
-  std::copy_n(palette.data() + 3 * index, 3, rgb);
-}
-
-void decode_plain(const Header& header, std::span<const uint8_t> stored, Image& image) {
-  const auto width = static_cast<size_t>(header.width);
-  const auto height = static_cast<size_t>(header.height);
-  const auto bits = static_cast<size_t>(header.bits);
-  const size_t stride = (width * bits + 31) / 32 * 4;
-  check(stored.size() / stride >= height ||
-            stored.size() >= (height - 1) * stride + (width * bits + 7) / 8,
-        "truncated BMP");
-  const Channel red(header.masks[0]), green(header.masks[1]), blue(header.masks[2]);
-  for (size_t y = 0; y < height; ++y) {
-    const uint8_t* row = stored.data() + y * stride;
-    uint8_t* rgb = image.rgb.data() + (header.from_below ? height - 1 - y : y) * width * 3;
-    for (size_t x = 0; x < width; ++x, rgb += 3) {
-      if (bits <= 8) {
-        const size_t bit = x * bits;
-        const uint32_t index = row[bit / 8] >> (8 - bits - bit % 8) & ((1u << bits) - 1);
-        put_colour(header.palette, index, rgb);
-      } else {
-        const uint32_t pixel = little_endian(row + x * bits / 8, header.bits / 8);
-        rgb[0] = red.of(pixel);
-        rgb[1] = green.of(pixel);
-        rgb[2] = blue.of(pixel);
-      }
-    }
+/// stb_image reads masks of up to 8 bits, wrongly where these are apart.
+void check_masks(const Masks& masks, int bits) {
+  check(bits != 24 || masks == masks_of_bytes,
+        "BMP of 24 bits per pixel with other masks than bytes");
+  for (const uint32_t mask : masks) {
+    const uint32_t largest = mask ? mask >> std::countr_zero(mask) : 0;
+    check(largest > 0 && largest <= 255 && std::has_single_bit(largest + 1),
+          "BMP with a colour mask of ", mask, ", expected 1 to 8 bits side by side");
   }
 }
 
-/// Pairs of bytes (n, value): value n times; (0, 0) end of the row, (0, 1) of the picture, (0, 2)
-/// followed by steps right and down, (0, n) followed by n pixels, padded to an even number of
-/// bytes. In RLE4 a byte holds two pixels. What is passed over has colour 0; a run does not leave
-/// its row.
-void decode_runs(const Header& header, std::span<const uint8_t> stored, Image& image) {
-  const bool half_bytes = header.compression == stored_rle4;
-  for (int64_t i = 0; i < header.width * header.height; ++i)
-    put_colour(header.palette, 0, image.rgb.data() + 3 * i);
-  int64_t x = 0, y = 0;
-  const auto put = [&](uint32_t index) {
-    if (x >= header.width) return;
-    const int64_t row = header.from_below ? header.height - 1 - y : y;
-    put_colour(header.palette, index, image.rgb.data() + (row * header.width + x) * 3);
-    ++x;
+/// A header of 40 bytes, then masks or a palette of all colours, then the rows.
+std::vector<uint8_t> plain_file(const Header& header, std::span<const uint8_t> rows) {
+  const bool packed = header.bits == 16 || header.bits == 32, indexed = header.bits <= 8;
+  const uint32_t colours = indexed ? 1u << header.bits : 0;
+  const uint32_t start = 14 + 40 + (packed ? 12 : 4 * colours);
+  const auto height = static_cast<uint32_t>(header.height);
+  std::vector<uint8_t> plain{'B', 'M'};
+  plain.reserve(start + rows.size());
+  const auto append = [&](uint32_t number, int bytes = 4) {
+    append_little_endian(plain, number, bytes);
   };
-  const auto half = [](uint8_t byte, int i) -> uint32_t { return i % 2 ? byte & 15 : byte >> 4; };
-  size_t at = 0;
-  while (y < header.height && !(y == header.height - 1 && x == header.width)) {
-    check(stored.size() - at >= 2, "truncated BMP");
-    const int count = stored[at];
-    const uint8_t value = stored[at + 1];
-    at += 2;
-    if (count > 0) {
-      for (int i = 0; i < count; ++i) put(half_bytes ? half(value, i) : value);
-    } else if (value == 0) {
-      x = 0;
-      ++y;
-    } else if (value == 1) {
-      return;
-    } else if (value == 2) {
-      check(stored.size() - at >= 2, "truncated BMP");
-      x = std::min(x + stored[at], header.width);
-      y += stored[at + 1];
-      at += 2;
-    } else {
-      const size_t bytes = half_bytes ? (size_t{value} + 1) / 2 : value;
-      check(stored.size() - at >= bytes, "truncated BMP");
-      for (int i = 0; i < value; ++i)
-        put(half_bytes ? half(stored[at + static_cast<size_t>(i) / 2], i)
-                       : stored[at + static_cast<size_t>(i)]);
-      at = std::min(at + bytes + bytes % 2, stored.size());
-    }
+  append(start + static_cast<uint32_t>(rows.size()));
+  append(0);
+  append(start);
+  append(40);
+  append(static_cast<uint32_t>(header.width));
+  append(header.from_below ? height : -height);
+  append(1, 2);  // planes
+  append(static_cast<uint32_t>(header.bits), 2);
+  append(packed ? stored_masks : stored_plain);
+  for (const uint32_t number : {0u, 0u, 0u, colours, 0u}) append(number);
+  if (packed) {
+    for (const uint32_t mask : header.masks) append(mask);
   }
+  plain.insert(plain.end(), header.palette.begin(), header.palette.begin() + 4 * colours);
+  plain.insert(plain.end(), rows.begin(), rows.end());
+  return plain;
 }
 
 }  // namespace
 
 Image decode_bmp(std::span<const uint8_t> file) {
   const Header header = read_header(file);
+  if (header.bits >= 16) check_masks(header.masks, header.bits);
+  // Whole rows of whole words, of which the last may lack what fills its last word.
+  const auto height = static_cast<size_t>(header.height);
+  const size_t row_bits = static_cast<size_t>(header.width) * static_cast<size_t>(header.bits);
+  const size_t stride = (row_bits + 31) / 32 * 4;
+  const size_t whole = stride * height;
   const std::span<const uint8_t> stored = file.subspan(header.pixels);
-  const bool runs = header.compression == stored_rle8 || header.compression == stored_rle4;
-  const auto pixels = static_cast<size_t>(header.width * header.height);
-  check(runs || pixels / 8 <= stored.size(), "truncated BMP");  // before memory is taken
-  Image image{header.height, header.width, std::vector<uint8_t>(pixels * 3)};
-  if (runs) {
-    decode_runs(header, stored, image);
-  } else {
-    decode_plain(header, stored, image);
-  }
-  return image;
+  check(stored.size() >= whole - stride + (row_bits + 7) / 8, "truncated BMP");
+  std::vector<uint8_t> plain = plain_file(header, stored.first(std::min(stored.size(), whole)));
+  if (stored.size() < whole) plain.resize(plain.size() + whole - stored.size());
+  return {header.height, header.width, decode_by_stb(plain, "BMP", header.width, header.height, 3)};
 }
 
 }  // namespace tl

@@ -30,9 +30,11 @@ std::span<const std::string_view> picture_endings();
 ///
 /// The pixels are those of Pillow's `ImageOps.exif_transpose(Image.open(path)).convert("RGB")`, to
 /// the bit: JPEG by libjpeg's accurate integer transform and smooth chroma upsampling, CMYK by
-/// Adobe's inverted convention, alpha dropped (not composed), palettes looked up. Two differences:
+/// Adobe's inverted convention, alpha dropped (not composed), palettes looked up. The differences:
 /// 16-bit grey PNG keeps the high byte of each sample, as 16-bit colour does, where Pillow clips it
-/// to white; and an orientation that only XMP states is ignored.
+/// to white; BMP samples of fewer than 8 bits are stretched by repeating their bits, off by one at
+/// times; and an orientation that only XMP states is ignored. Not read are BMP in run lengths or
+/// with samples of more than 8 bits, and GIF that uses a full table of codes for long.
 ///
 /// EXIF orientation (1 to 8; JPEG, PNG, WebP) is applied, so that a picture is what its owner sees.
 /// torchvision's own loader for folders does not apply it: a network trained there on photographs

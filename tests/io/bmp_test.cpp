@@ -24,23 +24,45 @@ TEST_CASE("BMP: every depth gives its exact RGB") {
   CHECK(decode_image(bmp_of({1, 1, 32}, {3, 2, 1, 99})).rgb == Bytes{1, 2, 3});
 }
 
-TEST_CASE("BMP: packed colours are stretched to 255, rounded down") {
-  const auto pixel = [](uint32_t value) { return little(value); };
-  CHECK(decode_image(bmp_of({1, 1, 16}, pixel(0x7fff))).rgb == Bytes{255, 255, 255});
-  CHECK(decode_image(bmp_of({1, 1, 16}, pixel(12 << 10 | 1 << 5 | 30))).rgb == Bytes{98, 8, 246});
-  Bytes masks = little(0xf800);
-  append(masks, little(0x7e0));
-  append(masks, little(0x1f));
-  CHECK(decode_image(bmp_of({1, 1, 16, 3, {}, masks}, pixel(12 << 11 | 33 << 5 | 30))).rgb ==
-        Bytes{98, 133, 246});
-  masks = little(0x3ff);  // ten bits, none, two bits
-  append(masks, little(0));
-  append(masks, little(0xc0000000));
-  CHECK(decode_image(bmp_of({1, 1, 32, 3, {}, masks}, pixel(0x80000200))).rgb ==
-        Bytes{127, 0, 170});
-  masks[0] = 0xf5;
-  CHECK(refusal(bmp_of({1, 1, 32, 3, {}, masks}, pixel(0))) ==
-        "broken BMP (a colour's bits are apart)");
+/// A mask for each of red, green, blue.
+Bytes masks_of(uint32_t red, uint32_t green, uint32_t blue) {
+  Bytes masks;
+  for (const uint32_t mask : {red, green, blue}) append(masks, little(mask));
+  return masks;
+}
+
+TEST_CASE("BMP: packed colours are stretched to 255 by repeating their bits") {
+  const auto rgb_of = [](uint16_t bits, const Bytes& masks, uint32_t pixel) {
+    return decode_image(bmp_of({1, 1, bits, masks.empty() ? 0u : 3u, {}, masks}, little(pixel)))
+        .rgb;
+  };
+  CHECK(rgb_of(16, {}, 0x7fff) == Bytes{255, 255, 255});
+  // 01100 011, 00001 000, 11110 111: Pillow has 98, 8 and 246, value * 255 / 31.
+  CHECK(rgb_of(16, {}, 12 << 10 | 1 << 5 | 30) == Bytes{99, 8, 247});
+  // Green: 100001 10; Pillow has 133.
+  CHECK(rgb_of(16, masks_of(0xf800, 0x7e0, 0x1f), 12 << 11 | 33 << 5 | 30) == Bytes{99, 134, 247});
+  // Eight bits at any place are themselves; one, two and four bits come out even.
+  CHECK(rgb_of(32, masks_of(0xff000000, 0x1fe000, 0xff0), 0x12000000 | 0x34 << 13 | 0x56 << 4) ==
+        Bytes{0x12, 0x34, 0x56});
+  CHECK(rgb_of(32, masks_of(0x80000000, 0xc, 0xf0), 0x80000008 | 0x30) == Bytes{255, 170, 51});
+  // Masks of zeros stand for the usual ones; 24 bits have no others.
+  CHECK(rgb_of(32, masks_of(0, 0, 0), 0x010203) == Bytes{1, 2, 3});
+  CHECK(rgb_of(24, masks_of(0xff0000, 0xff00, 0xff), 0x010203) == Bytes{1, 2, 3});
+}
+
+TEST_CASE("BMP: masks that are not read are refused") {
+  const auto refusal_of = [](uint16_t bits, const Bytes& masks) {
+    return refusal(bmp_of({1, 1, bits, 3, {}, masks}, little(0)));
+  };
+  CHECK(refusal_of(32, masks_of(0x3ff, 0xff0000, 0xff000000)) ==
+        "BMP with a colour mask of 1023, expected 1 to 8 bits side by side");
+  CHECK(refusal_of(32, masks_of(0xff, 0, 0xff000000)) ==
+        "BMP with a colour mask of 0, expected 1 to 8 bits side by side");
+  CHECK(refusal_of(16, masks_of(0xff, 0xf00, 0x5000)) ==
+        "BMP with a colour mask of 20480, expected 1 to 8 bits side by side");
+  CHECK(refusal_of(24, masks_of(0xff, 0xff00, 0xff0000)) ==
+        "BMP of 24 bits per pixel with other masks than bytes");
+  CHECK(refusal_of(32, masks_of(0xff, 0xff, 0xff)) == "broken BMP (bad BMP)");
 }
 
 TEST_CASE("BMP: rows come from below, or from above where the height is negative") {
@@ -51,25 +73,26 @@ TEST_CASE("BMP: rows come from below, or from above where the height is negative
   CHECK(from_above.height == 2);
 }
 
-TEST_CASE("BMP: run lengths, steps, and ends of rows and of the picture") {
-  const auto indices = [](const Bmp& bmp, const Bytes& stored) {
-    const Image image = decode_image(bmp_of(bmp, stored));
-    std::string text;  // a digit per pixel
-    for (size_t i = 0; i < image.rgb.size(); i += 3) text += image.rgb[i] == 9 ? '0' : '1';
-    return text;
-  };
-  const Bmp rle8{4, 2, 8, 1, two_colours}, rle4{5, 1, 4, 2, two_colours};
-  CHECK(indices(rle8, {4, 1, 0, 0, 4, 0, 0, 1}) == "00001111");
-  CHECK(indices(rle8, {1, 1, 0, 0, 0, 3, 1, 0, 1, 0, 1, 0, 0, 1}) == "10101000");
-  CHECK(indices(rle8, {1, 1, 0, 2, 1, 1, 2, 1, 0, 1}) == "00111000");  // a step right and up
-  CHECK(indices(rle8, {9, 1, 0, 0, 4, 0}) == "00001111");  // a run does not leave its row
-  CHECK(indices(rle8, {4, 1, 0, 1}) == "00001111");        // ended early
-  CHECK(indices({4, -2, 8, 1, two_colours}, {4, 1, 0, 1}) == "11110000");
-  CHECK(indices(rle4, {5, 0x10, 0, 1}) == "10101");
-  CHECK(indices(rle4, {0, 5, 0x01, 0x10, 0x10, 0, 0, 1}) == "01101");
-  for (const Bytes& cut : {Bytes{}, Bytes{4}, Bytes{4, 1}, Bytes{4, 1, 0}, Bytes{4, 1, 0, 0},
-                           Bytes{0, 2}, Bytes{0, 2, 1}, Bytes{0, 3, 1, 1}}) {
-    CHECK(refusal(bmp_of(rle8, cut)) == "truncated BMP");
+TEST_CASE(
+    "BMP: bytes between the header and the pixels, or before a shorter palette, are skipped") {
+  Bytes file = bmp_of({2, 1, 24}, {3, 2, 1, 6, 5, 4, 0, 0});
+  file.insert(file.begin() + 54, {9, 9, 9, 9, 9});
+  file[10] = 59;
+  CHECK(decode_image(file).rgb == Bytes{1, 2, 3, 4, 5, 6});
+  file = bmp_of({2, 1, 8, 0, two_colours}, {1, 2, 0, 0});
+  file.insert(file.begin() + 54 + 8, {9, 9, 9, 9});  // not a third colour
+  file[10] = 54 + 12;
+  CHECK(decode_image(file).rgb == Bytes{6, 5, 4, 0, 0, 0});
+}
+
+TEST_CASE("BMP: Windows' later headers hold the masks themselves") {
+  for (const uint8_t info_bytes : {52, 56, 108, 124}) {
+    CAPTURE(int{info_bytes});
+    Bytes file = bmp_of({1, 1, 32, 3, {}, masks_of(0xff, 0xff00, 0xff0000)}, {1, 2, 3, 9});
+    file.insert(file.begin() + 66, info_bytes - 52u, 0);
+    file[10] = static_cast<uint8_t>(14 + info_bytes);
+    file[14] = info_bytes;
+    CHECK(decode_image(file).rgb == Bytes{1, 2, 3});
   }
 }
 
@@ -89,8 +112,14 @@ TEST_CASE("BMP: refusals name the cause") {
         "BMP of 2 bits per pixel, expected 1, 4, 8, 16, 24 or 32");
   CHECK(refusal(bmp_of({1, 1, 24, 4}, Bytes(4))) ==
         "BMP of 24 bits per pixel with compression 4, which is not read");
-  CHECK(refusal(bmp_of({1, 1, 8, 2, two_colours}, Bytes(4))) ==
-        "BMP of 8 bits per pixel with compression 2, which is not read");
+  CHECK(refusal(bmp_of({1, 1, 8, 3, two_colours}, Bytes(4))) ==
+        "BMP of 8 bits per pixel with compression 3, which is not read");
+  CHECK(refusal(bmp_of({1, 1, 8, 1, two_colours}, {1, 1, 0, 1})) ==
+        "BMP in run lengths, which are not read");
+  CHECK(refusal(bmp_of({1, 1, 4, 2, two_colours}, {1, 1, 0, 1})) ==
+        "BMP in run lengths, which are not read");
+  CHECK(refusal(bmp_of({20'000'000, 1, 1, 0, two_colours}, Bytes(2'500'000))) ==
+        "BMP of 20000000 x 1 pixels, over the limit of 16777216 on a side");
   CHECK(refusal(bmp_of({0, 1, 24}, {})) == "a picture of 0 x 1 pixels");
   CHECK(refusal(bmp_of({-1, 1, 24}, {})) == "a picture of -1 x 1 pixels");
   CHECK(refusal(bmp_of({1, INT32_MIN, 24}, {})).find("over the limit") != std::string::npos);

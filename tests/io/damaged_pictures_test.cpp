@@ -28,13 +28,6 @@ std::vector<Whole> whole_pictures() {
   Bytes indices = part_of(noise(20, 13).rgb, 0, 20 * 13);
   for (uint8_t& index : indices) index %= 64;
   const Bytes colours = part_of(image.rgb, 0, 64 * 3), bgrx = part_of(image.rgb, 0, 64 * 4);
-  const auto codes = [](int n) {  // RLE: runs of n and n pixels as they are
-    Bytes stored;
-    for (int y = 0; y < 20; ++y)
-      append(stored, {uint8_t(13 - n), 5, 0, uint8_t(n), 1, 2, 3, 4, 0, 0});
-    append(stored, {0, 1});
-    return stored;
-  };
   const auto rows = [](size_t bytes) { return Bytes(bytes, 0x35); };
   Png interlaced{.height = 20, .width = 13, .depth = 8, .colour = 2, .interlaced = true};
   const Bytes interlaced_rows(13 * 20 * 3 + 64, 0);  // no filter, black, and some more than needed
@@ -55,8 +48,8 @@ std::vector<Whole> whole_pictures() {
       {"PNG, interlaced", png_with_stream(interlaced, stored_zlib(interlaced_rows)), 41},
       {"BMP", bmp_of(image), 54},
       {"BMP, palette", bmp_of({13, 20, 8, 0, bgrx}, rows(20 * 16)), 60},
-      {"BMP, RLE8", bmp_of({13, 20, 8, 1, bgrx}, codes(4)), 60},
-      {"BMP, RLE4", bmp_of({13, -20, 4, 2, part_of(bgrx, 0, 64)}, codes(8)), 60},
+      {"BMP, 4 bits, from above", bmp_of({13, -20, 4, 0, part_of(bgrx, 0, 40)}, rows(20 * 8)), 60},
+      {"BMP, 1 bit", bmp_of({13, 20, 1, 0, part_of(bgrx, 0, 8)}, rows(20 * 4)), 60},
       {"BMP, masks", bmp_of({13, 20, 16, 3, {}, masks}, rows(20 * 28)), 66},
       {"GIF", gif_of({.width = 13, .height = 20, .palette = colours}, indices), 13},
       {"GIF, interlaced, local palette",

@@ -86,6 +86,47 @@ TEST_CASE("GIF: indices beyond the palette are black, with no palette they are g
   CHECK(decode_image(file).rgb == Bytes{1, 1, 1, 3, 3, 3});
 }
 
+TEST_CASE("GIF: a table that stays full is refused after 4,096 codes, which Pillow reads") {
+  // Clear, then 0 and 1 in turn as codes of one index each: every one of them completes a string.
+  const auto never_cleared = [](int codes) {
+    Bytes packed;
+    uint64_t bits = 4;
+    int used = 3, code_bits = 3, next = 6;
+    for (int i = 0; i <= codes; ++i) {
+      bits |= static_cast<uint64_t>(i < codes ? i % 2 : 5) << used;
+      for (used += code_bits; used >= 8; used -= 8, bits >>= 8)
+        packed.push_back(static_cast<uint8_t>(bits));
+      if (i > 0 && next < 4096 && ++next == 1 << code_bits && code_bits < 12) ++code_bits;
+    }
+    packed.push_back(static_cast<uint8_t>(bits));
+    Bytes file = gif_of({static_cast<uint32_t>(codes), 1, palette_of(4)}, {0});
+    file.resize(13 + 12 + 6 + 10 + 1);  // up to the first block
+    for (size_t at = 0; at < packed.size(); at += 255) {
+      const size_t n = std::min<size_t>(255, packed.size() - at);
+      file.push_back(static_cast<uint8_t>(n));
+      append(file, part_of(packed, at, at + n));
+    }
+    append(file, {0, ';'});
+    return file;
+  };
+  const int most = 8192 - 6 + 1;
+  Bytes indices;
+  for (int i = 0; i < most; ++i) indices.push_back(i % 2);
+  CHECK(decode_image(never_cleared(most)).rgb == rgb_of(indices));
+  CHECK(refusal(never_cleared(most + 1)) == "broken GIF (too many codes)");
+}
+
+TEST_CASE("GIF: an early end mark leaves pixels out, later frames are passed over") {
+  Bytes file = gif_of({3, 1, palette_of(4)}, {1, 1, 1});
+  const Bytes whole = file;
+  file[13 + 12 + 6 + 5] = 4;  // wider than its codes are
+  file[6] = 4;
+  CHECK(refusal(file) == "truncated GIF");
+  Bytes two = part_of(whole, 0, whole.size() - 1);
+  append(two, part_of(gif_of({3, 1, palette_of(4)}, {2, 2, 2}), 13 + 12, whole.size()));
+  CHECK(decode_image(two).rgb == rgb_of({1, 1, 1}));
+}
+
 TEST_CASE("GIF: truncation is noticed while pixels are missing") {
   const auto whole = gif_of({31, 17, palette_of(64)}, noise_indices(31 * 17, 64));
   const size_t end = whole.size() - 4;  // the last bits, the end mark, the end of blocks, ';'
@@ -108,11 +149,12 @@ TEST_CASE("GIF: refusals name the cause") {
   };
   CHECK(changed(comment, ';') == "GIF without a picture");
   CHECK(changed(comment, 9) == "broken GIF (a block of kind 9)");
+  CHECK(changed(size + 2, 0b00111000) == "broken GIF (no clear code)");  // 0, then 7
   CHECK(changed(size, 0) == "broken GIF (indices of 0 bits)");
   CHECK(changed(size, 9) == "broken GIF (indices of 9 bits)");
   CHECK(changed(frame + 5, 0) == "a GIF frame of 0 x 1 pixels");
   CHECK(changed(frame + 6, 0xff) == "truncated GIF");  // 65,281 wide: one code cannot fill it
-  CHECK(changed(size + 2, 0b00111100) == "broken GIF (code 7 of 6)");  // clear, then 7
+  CHECK(changed(size + 2, 0b00111100) == "broken GIF (illegal code in raster)");  // clear, then 7
 }
 
 }  // namespace

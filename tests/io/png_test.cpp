@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "io/picture_format.h"
+#include "io/stb_decode.h"
 #include "tests/io/picture_files.h"
 
 namespace tl {
@@ -35,6 +36,16 @@ TEST_CASE("PNG: every colour type and depth gives its exact RGB") {
   CHECK(decode_image(png_of({1, 2, 4, 0}, {0x3f})).rgb == Bytes{51, 51, 51, 255, 255, 255});
 }
 
+TEST_CASE("PNG: transparency changes no colour, whatever it holds") {
+  for (const Bytes& transparency : {Bytes{0, 10}, Bytes{1}, Bytes(7)}) {
+    CHECK(decode_image(png_of({1, 2, 8, 0, {}, transparency}, {10, 200})).rgb ==
+          Bytes{10, 10, 10, 200, 200, 200});
+    CHECK(decode_image(png_of({1, 1, 8, 4, {}, transparency}, {10, 77})).rgb == Bytes{10, 10, 10});
+    CHECK(decode_image(png_of({1, 2, 8, 3, {9, 8, 7}, transparency}, {0, 255})).rgb ==
+          Bytes{9, 8, 7, 0, 0, 0});
+  }
+}
+
 TEST_CASE("PNG: filters by hand, the first pixel and the first row among them") {
   // Rows of two RGB pixels; what each filter foretells is worked out beside it.
   const Bytes raw{
@@ -46,7 +57,8 @@ TEST_CASE("PNG: filters by hand, the first pixel and the first row among them") 
   CHECK(decode_image(png_with_stream({4, 2, 8, 2}, stored_zlib(raw))).rgb ==
         Bytes{10, 20, 30, 11, 22, 33, 11, 21, 31, 5, 22, 34,
               6,  10, 15, 5,  16, 24, 6,  11, 17, 5, 26, 224});
-  CHECK(refusal(png_with_stream({1, 1, 8, 0}, stored_zlib({5, 0}))) == "broken PNG (filter 5)");
+  CHECK(refusal(png_with_stream({1, 1, 8, 0}, stored_zlib({5, 0}))) ==
+        "broken PNG (invalid filter)");
 }
 
 TEST_CASE("PNG: Paeth's filter decides ties for the left, then for the one above") {
@@ -176,6 +188,11 @@ TEST_CASE("PNG: a stream that unpacks to more than its picture is stopped") {
   CHECK(refusal(with_stream(254)) == "truncated PNG");
   CHECK(refusal(with_stream(400'000)) ==
         "broken PNG (the pixel stream is longer than the picture)");
+  // And by the limit on stb_image's blocks, were nobody to look at the stream before.
+  CHECK(error_of([] {
+          decode_by_stb(png_with_stream({128, 128, 8, 6}, zlib_of_zeros(400'000)), "PNG", 128, 128,
+                        3);
+        }) == "no memory to decode a PNG");
 }
 
 }  // namespace
