@@ -50,15 +50,16 @@ void* fresh_block(Device device, std::int64_t bytes) {
 }
 
 // Blocks of sizes that are no longer asked for must not pile up: what is in use and what is kept
-// together stay below what was once needed at the same time. On the host a block of its own size is
-// cheap to have again, so the largest kept ones go until that holds. (On a GPU they stay: giving
-// memory back there waits for all its work.)
+// together stay below what was once needed at the same time. On the host the largest kept ones go
+// until that holds. The price is that the system clears their pages when they are asked for again:
+// in a step of ResNet-18 on 16 x 160 x 160 a sixth of the CPU time, for 310 MB instead of 560. (On
+// a GPU they stay: giving memory back there waits for all its work.)
 void keep_within_peak(MemorySpace which, Space& space) {
   if (which != MemorySpace::host) return;
   while (space.stats.cached > 0 && space.stats.current + space.stats.cached > space.most) {
     auto& [size, blocks] = *std::prev(space.kept.end());
     if (!blocks.empty()) {
-      backend(any_device_of(which)).memory.release(blocks.back());
+      backend(any_device_of(which)).memory.release(size, blocks.back());
       blocks.pop_back();
       space.stats.cached -= size;
     }
@@ -114,7 +115,7 @@ void release(Device device, void* data, std::int64_t bytes) {
   space.stats.current -= size;
   if (kExact) {
     poison(device, data, size);
-    backend(device).memory.release(data);
+    backend(device).memory.release(size, data);
     return;
   }
   space.kept[size].push_back(data);
@@ -137,7 +138,7 @@ void release_cached_memory(MemorySpace which) {
   Space& space = space_of(which);
   std::lock_guard lock(space.mutex);
   for (auto& [size, blocks] : space.kept) {
-    for (void* block : blocks) backend(any_device_of(which)).memory.release(block);
+    for (void* block : blocks) backend(any_device_of(which)).memory.release(size, block);
   }
   space.kept.clear();
   space.stats.cached = 0;

@@ -13,7 +13,8 @@ namespace tl {
 struct MemoryKernels {
   /// *data = `bytes` bytes, aligned to 64; throws when the device has no such block.
   Slot<void(std::int64_t bytes, void** data)> allocate{"memory.allocate"};
-  Slot<void(void* data)> release{"memory.release"};
+  /// Gives back a block; `bytes` as it was allocated.
+  Slot<void(std::int64_t bytes, void* data)> release{"memory.release"};
 
   /// Equal size and dtype, no overlap. `copy` stays on the device; the other two have finished when
   /// they return.

@@ -1,11 +1,14 @@
-// Host memory: what `ref` and `cpu` compute in. Blocks have exactly the size asked for, so that an
-// address sanitizer sees the first byte past the end.
+// Host memory: what `ref` and `cpu` compute in. Small blocks are the C++ library's. Large ones are
+// mapped on their own: the library may keep what it is given back, the system takes it at once.
+// In builds with TL_EXACT_ALLOCATION all are the library's, of exactly the size asked for, so that
+// an address sanitizer sees the first byte past the end.
 #include <algorithm>
 #include <cstring>
 #include <new>
 
-#ifdef __GLIBC__
-#include <malloc.h>
+#if defined(__linux__) && !defined(TL_EXACT_ALLOCATION)
+#define TL_MAPS_LARGE_BLOCKS
+#include <sys/mman.h>
 #endif
 
 #include "kernels/convert.h"
@@ -16,13 +19,39 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 
+#ifdef TL_MAPS_LARGE_BLOCKS
+bool is_mapped(std::int64_t bytes) { return bytes >= 1 << 20; }
+
+/// Null where the system has no such block. Huge pages, where there are any: touching a new block
+/// for the first time costs a page fault per page.
+void* map(std::size_t bytes) {
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) return nullptr;
+  madvise(data, bytes, MADV_HUGEPAGE);
+  return data;
+}
+
+void unmap(void* data, std::size_t bytes) { munmap(data, bytes); }
+#else
+bool is_mapped(std::int64_t) { return false; }
+void* map(std::size_t) { return nullptr; }
+void unmap(void*, std::size_t) {}
+#endif
+
 void allocate(std::int64_t bytes, void** data) {
   check(bytes >= 0, "memory.allocate: needs a size of 0 or more, got ", bytes);
-  *data = ::operator new(static_cast<std::size_t>(bytes), kAlignment, std::nothrow);
+  const auto size = static_cast<std::size_t>(bytes);
+  *data = is_mapped(bytes) ? map(size) : ::operator new(size, kAlignment, std::nothrow);
   check(*data, "memory.allocate: no block of ", bytes, " bytes on the host");
 }
 
-void release(void* data) { ::operator delete(data, kAlignment); }
+void release(std::int64_t bytes, void* data) {
+  if (is_mapped(bytes)) {
+    unmap(data, static_cast<std::size_t>(bytes));
+  } else {
+    ::operator delete(data, kAlignment);
+  }
+}
 
 void copy(Stream, ConstView x, View y) {
   check(x.dtype == y.dtype && x.size == y.size, "memory.copy: needs equal size and dtype, got ",
@@ -51,11 +80,6 @@ void cast(Stream, ConstView x_view, View y_view) {
 }  // namespace
 
 void install_memory(Backend& b) {
-#ifdef __GLIBC__
-  // Large blocks are mapped on their own, so that a released one gives its memory back to the
-  // system. Left alone, glibc stops that once it has seen such blocks freed.
-  mallopt(M_MMAP_THRESHOLD, 1 << 20);
-#endif
   b.memory.allocate = allocate;
   b.memory.release = release;
   b.memory.copy = copy;

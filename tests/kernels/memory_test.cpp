@@ -3,8 +3,13 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include "tests/support/backends.h"
 #include "tests/support/device_buffer.h"
@@ -17,15 +22,34 @@ namespace {
 TEST_CASE("memory.allocate aligns to 64 and takes 0 bytes") {
   for (const Backend& b : tested_backends()) {
     CAPTURE(std::string(b.name));
-    for (std::int64_t bytes : {0, 1, 63, 64, 65, 1000}) {
+    for (std::int64_t bytes : {0, 1, 63, 64, 65, 1000, (1 << 20) - 1, 1 << 20, (1 << 20) + 1}) {
       void* data = nullptr;
       b.memory.allocate(bytes, &data);
       CHECK(data != nullptr);
       CHECK(reinterpret_cast<std::uintptr_t>(data) % 64 == 0);
-      b.memory.release(data);
+      b.memory.release(bytes, data);
     }
   }
 }
+
+#if defined(__linux__) && !defined(TL_EXACT_ALLOCATION)
+TEST_CASE("memory.release gives a large block back to the system") {
+  for (const Backend& b : {ref_backend(), cpu_backend()}) {
+    CAPTURE(std::string(b.name));
+    for (int i = 0; i < 2; ++i) {  // a library that keeps blocks keeps them from the second on
+      constexpr std::int64_t kBytes = 8 << 20;
+      void* data = nullptr;
+      b.memory.allocate(kBytes, &data);
+      std::memset(data, 1, kBytes);
+      void* page = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(data) & ~0xFFFul);
+      unsigned char resident = 0;
+      CHECK(mincore(page, 1, &resident) == 0);
+      b.memory.release(kBytes, data);
+      CHECK(mincore(page, 1, &resident) != 0);  // nothing is mapped there
+    }
+  }
+}
+#endif
 
 TEST_CASE("memory.allocate refuses what cannot be") {
   for (const Backend& b : tested_backends()) {

@@ -17,7 +17,8 @@ class DeviceBuffer {
   DeviceBuffer(const Backend& backend, DType dtype, std::int64_t size, std::int64_t offset = 0)
       : backend_(&backend), view_{nullptr, dtype, size} {
     const std::int64_t element = static_cast<std::int64_t>(size_of(dtype));
-    backend.memory.allocate((offset + size) * element, &block_);
+    bytes_ = (offset + size) * element;
+    backend.memory.allocate(bytes_, &block_);
     view_.data = static_cast<char*>(block_) + offset * element;
     const bool is_float = dtype == DType::f32 || dtype == DType::f64;
     write(std::vector<double>(static_cast<std::size_t>(size),
@@ -29,12 +30,12 @@ class DeviceBuffer {
     write(values);
   }
   DeviceBuffer(DeviceBuffer&& other) noexcept
-      : backend_(other.backend_), block_(other.block_), view_(other.view_) {
+      : backend_(other.backend_), bytes_(other.bytes_), block_(other.block_), view_(other.view_) {
     other.block_ = nullptr;
   }
   DeviceBuffer& operator=(DeviceBuffer&&) = delete;
   ~DeviceBuffer() {
-    if (block_) backend_->memory.release(block_);
+    if (block_) backend_->memory.release(bytes_, block_);
   }
 
   View view() const { return view_; }
@@ -82,6 +83,7 @@ class DeviceBuffer {
   }
 
   const Backend* backend_;
+  std::int64_t bytes_ = 0;
   void* block_ = nullptr;
   View view_;
 };
