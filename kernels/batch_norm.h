@@ -61,7 +61,8 @@ struct BatchNormEvalArgs {
 };
 
 struct BatchNormEvalBackwardArgs {
-  ConstView x, dy, gamma, running_mean, running_var;
+  ConstView x;  ///< may be absent where neither dgamma nor dbeta is wanted
+  ConstView dy, gamma, running_mean, running_var;
   View dx, dgamma, dbeta;  ///< each may be absent: not computed
   View workspace;
 };

@@ -1,5 +1,6 @@
 // batch_norm: formulas, forward and backward, in kernels/batch_norm.h.
-// saved: training: x, gamma, the batch's mean and 1/std; evaluation: x, gamma, running statistics
+// saved: training: x, gamma, the batch's mean and 1/std; evaluation: gamma, the running statistics,
+// and x if gamma or beta wants a gradient
 #include "engine/ops.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/problems.h"
@@ -80,27 +81,30 @@ Tensor batch_norm_eval(const Tensor& x, const BatchNormTensors& t, const BatchNo
   run_variant(y, y.backend().batch_norm.eval, p, args);
 
   const char* op = "batch_norm_eval";
-  return record(op, y, {x, t.gamma, t.beta},
-                [p, x = Saved(op, x), gamma = Saved(op, t.gamma), mean = Saved(op, t.running_mean),
-                 var = Saved(op, t.running_var)](const Tensor& dy, const Needs& needs) {
-                  Gradients g(3);
-                  BatchNormEvalBackwardArgs a;
-                  a.x = x.get().readable();
-                  a.dy = dy.readable();
-                  a.gamma = gamma.get().readable();
-                  a.running_mean = mean.get().readable();
-                  a.running_var = var.get().readable();
-                  const auto wanted = [&](int i, const Tensor& like) {
-                    if (!needs[i]) return View{};
-                    g[i] = Tensor::empty_like(like);
-                    return g[i].writable();
-                  };
-                  a.dx = wanted(0, dy);
-                  a.dgamma = wanted(1, gamma.get());
-                  a.dbeta = wanted(2, gamma.get());
-                  run_variant(dy, dy.backend().batch_norm.eval_backward, p, a);
-                  return g;
-                });
+  const bool is_frozen = !t.gamma.requires_grad() && !t.beta.requires_grad();
+  const Saved saved_x(op, is_frozen ? Tensor{} : x);
+  return record(
+      op, y, {x, t.gamma, t.beta},
+      [p, is_frozen, x = saved_x, gamma = Saved(op, t.gamma), mean = Saved(op, t.running_mean),
+       var = Saved(op, t.running_var)](const Tensor& dy, const Needs& needs) {
+        Gradients g(3);
+        BatchNormEvalBackwardArgs a;
+        if (!is_frozen) a.x = x.get().readable();
+        a.dy = dy.readable();
+        a.gamma = gamma.get().readable();
+        a.running_mean = mean.get().readable();
+        a.running_var = var.get().readable();
+        const auto wanted = [&](int i, const Tensor& like) {
+          if (!needs[i]) return View{};
+          g[i] = Tensor::empty_like(like);
+          return g[i].writable();
+        };
+        a.dx = wanted(0, dy);
+        a.dgamma = wanted(1, gamma.get());
+        a.dbeta = wanted(2, gamma.get());
+        run_variant(dy, dy.backend().batch_norm.eval_backward, p, a);
+        return g;
+      });
 }
 
 }  // namespace tl

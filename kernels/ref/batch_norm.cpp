@@ -95,7 +95,7 @@ void eval(Stream, const BatchNormProblem& p, const BatchNormEvalArgs& args) {
 
 void eval_backward(Stream, const BatchNormProblem& p, const BatchNormEvalBackwardArgs& args) {
   with_float("batch_norm.eval_backward", p.x_dtype, [&]<class T>(T) {
-    const T* x = args.x.as<T>();
+    const T* x = args.x ? args.x.as<T>() : nullptr;
     const T* dy = args.dy.as<T>();
     const T* gamma = args.gamma.as<T>();
     const T* running_mean = args.running_mean.as<T>();
@@ -109,7 +109,7 @@ void eval_backward(Stream, const BatchNormProblem& p, const BatchNormEvalBackwar
       for (std::int64_t i = 0; i < p.rows; ++i) {
         const std::int64_t k = i * p.channels + c;
         sum_dy += dy[k];
-        sum_dy_x_hat += dy[k] * (x[k] - running_mean[c]) * inv_std;
+        if (dgamma) sum_dy_x_hat += dy[k] * (x[k] - running_mean[c]) * inv_std;
         if (dx) dx[k] = gamma[c] * inv_std * dy[k];
       }
       if (dbeta) dbeta[c] = sum_dy;

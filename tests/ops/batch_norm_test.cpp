@@ -108,6 +108,19 @@ TEST_CASE("batch_norm: evaluation computes only the gradients that are wanted") 
   }
 }
 
+TEST_CASE("batch_norm: evaluation keeps x only for the gradients of gamma and beta") {
+  for (int wanted = 0; wanted < 4; ++wanted) {
+    const Tensor x0 = zeros({2, 3}).set_requires_grad(), x = add(x0, x0);
+    const BatchNormTensors t{zeros({3}).set_requires_grad(wanted & 1),
+                             zeros({3}).set_requires_grad(wanted & 2), zeros({3}), zeros({3})};
+    const Tensor y = batch_norm_eval(x, t, kOptions);
+    INFO("gamma ", (wanted & 1) != 0, ", beta ", (wanted & 2) != 0);
+    CHECK(x.shares_storage() == (wanted != 0));
+    backward(y, zeros(y.shape()));
+    CHECK(static_cast<bool>(x0.grad()));
+  }
+}
+
 TEST_CASE("batch_norm: training with frozen x computes no dx, with frozen affine keeps none") {
   static bool asked_dx;
   Backend watched = backend(Device::ref);
