@@ -109,7 +109,6 @@ Tensor passed_to(const std::vector<GradientHook> hooks, const char* of, Tensor g
 }
 
 std::vector<GradientHook>& hooks_of(const Tensor& x) {
-  check(x.requires_grad(), "hook: the tensor needs no gradient");
   return x.impl()->node ? x.impl()->node->hooks : x.impl()->hooks;
 }
 
@@ -167,8 +166,14 @@ Tensor no_gradient(const char* op, Tensor y, std::initializer_list<Tensor> input
   return y;
 }
 
-void register_hook(const Tensor& x, GradientHook hook) { hooks_of(x).push_back(std::move(hook)); }
-void clear_hooks(const Tensor& x) { hooks_of(x).clear(); }
+void register_hook(const Tensor& x, GradientHook hook) {
+  check(x.requires_grad(), "hook: the tensor needs no gradient");
+  hooks_of(x).push_back(std::move(hook));
+}
+
+void clear_hooks(const Tensor& x) {
+  if (x) hooks_of(x).clear();
+}
 
 const Tensor& RemadeTensor::get() {
   if (!made_) {

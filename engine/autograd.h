@@ -6,8 +6,8 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
-#include <utility>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/layer_scope.h"
@@ -61,27 +61,33 @@ bool will_record(std::initializer_list<Tensor> inputs);
 bool will_record(std::span<const Tensor> inputs);
 
 /// How a tensor is made again in backward, from tensors that are kept anyway: less memory for more
-/// work. What is made must be what was, to the bit. It is made at the first get() and kept until the
-/// op whose result it is, the last to need it, calls finish().
+/// work. What is made must be what was, to the bit. It is made at the first get() and kept until
+/// the op whose result it is, the last to need it, calls finish().
 class RemadeTensor {
  public:
-  explicit RemadeTensor(std::function<Tensor()> make) : make_(std::move(make)) {}
+  /// make() makes what `original` holds now.
+  RemadeTensor(const Tensor& original, std::function<Tensor()> make)
+      : version_(original.version()), make_(std::move(make)) {}
+  /// Whether the numbers of x, a tensor with this recipe, are still those that it makes.
+  bool makes(const Tensor& x) const { return x.version() == version_; }
   const Tensor& get();
   void finish();
 
  private:
+  std::uint64_t version_;
   std::function<Tensor()> make_;
   Tensor made_;
 };
 
 /// A tensor that a closure keeps for backward. It shares the numbers, not the tape, and notices if
-/// they were overwritten in the meantime. Of a tensor with a recipe it keeps that. An absent tensor
-/// is kept as absent: for what no wanted gradient needs.
+/// they were overwritten in the meantime. Of a tensor with a recipe it keeps that, unless the
+/// tensor has been overwritten since. An absent tensor is kept as absent: for what no wanted
+/// gradient needs.
 class Saved {
  public:
   Saved(const char* op, const Tensor& x)
       : op_(op),
-        recipe_(x ? x.impl()->recipe : nullptr),
+        recipe_(x && x.impl()->recipe && x.impl()->recipe->makes(x) ? x.impl()->recipe : nullptr),
         x_(x && !recipe_ ? x.detached() : Tensor{}),
         version_(x_ ? x_.version() : 0) {}
   /// The tensor; throws if it is absent or its numbers are not the ones that were saved.

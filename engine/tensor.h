@@ -113,9 +113,9 @@ struct TensorImpl {
   std::int64_t offset = 0;  ///< first element, in elements
   bool leaf_requires_grad = false;
   Tensor grad;
-  std::shared_ptr<Node> node;       ///< the op that made it, if recorded
-  std::vector<GradientHook> hooks;  ///< of a leaf
-  std::shared_ptr<RemadeTensor> recipe;   ///< how backward has it made again, if it is not to be kept
+  std::shared_ptr<Node> node;            ///< the op that made it, if recorded
+  std::vector<GradientHook> hooks;       ///< of a leaf
+  std::shared_ptr<RemadeTensor> recipe;  ///< how backward has it made again, if not kept
 };
 
 }  // namespace tl

@@ -43,7 +43,7 @@ Tensor batch_norm_relu_train(const Tensor& x, const BatchNormTensors& t,
 
   const Saved saved_x(kOp, x), gamma(kOp, t.gamma), beta(kOp, t.beta);
   // The same kernel on the same x gives the same bits; the running statistics it leaves alone.
-  const auto recipe = std::make_shared<RemadeTensor>([p, x = saved_x, gamma, beta] {
+  const auto recipe = std::make_shared<RemadeTensor>(y, [p, x = saved_x, gamma, beta] {
     const Tensor mean_again = Tensor::empty_like(gamma.get());
     const Tensor inv_std_again = Tensor::empty_like(gamma.get());
     BatchNormTrainArgs again;

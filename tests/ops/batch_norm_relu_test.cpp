@@ -95,6 +95,17 @@ TEST_CASE("batch_norm_relu_train: an overwritten x is noticed, by whoever needs 
               "forward pass");
 }
 
+TEST_CASE("batch_norm_relu_train: who reads an overwritten y keeps what it read") {
+  const BatchNormTensors t = norm_on(4, DType::f64, Device::ref);
+  const Tensor w = zeros({2, 1, 1, 4}).set_requires_grad();
+  const Tensor x = Tensor::full({1, 2, 2, 4}, 1, DType::f64, Device::ref);
+  const Tensor y = batch_norm_relu_train(x, t, {});
+  y.detached().copy_from(Tensor::full(y.shape(), 7, DType::f64, Device::ref));
+  const Tensor out = conv2d(y, w, {}, {});
+  backward(out, Tensor::full(out.shape(), 1, DType::f64, Device::ref));
+  CHECK(w.grad().to_vector<double>() == Values(8, 28));  // the sum of four sevens
+}
+
 TEST_CASE("batch_norm_relu_train: errors") {
   const BatchNormTensors t = norm_on(4, DType::f64, Device::ref);
   CHECK_ERROR(batch_norm_relu_train(zeros({4}), t, {}),
