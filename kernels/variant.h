@@ -102,8 +102,8 @@ class VariantSlot {
         best_cost = cost;
       }
     }
-    check(best, name_, ": ", variants_.empty() ? "this backend has no kernel for it" : "none of ",
-          forced_.empty() ? names() : forced_, variants_.empty() ? "" : " supports ", problem);
+    check(!variants_.empty(), name_, ": this backend has no kernel for it: ", problem);
+    check(best, name_, ": none of ", forced_.empty() ? names() : forced_, " supports ", problem);
     return *best;
   }
 
