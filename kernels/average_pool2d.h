@@ -6,7 +6,7 @@
 //                        dy[n, oh, ow, c] / (rows.window(oh).count * columns.window(ow).count)
 //
 // x, dx [n, h, w, c] with h = rows.size, w = columns.size; y, dy [n, oh, ow, c]; one float dtype.
-// No window is empty: sliding, 2 pad <= kernel; adaptive, size >= 1. Outputs are overwritten and
+// No window is empty: size >= 1; sliding, 2 pad <= kernel. Outputs are overwritten and
 // alias nothing. Deterministic.
 #pragma once
 

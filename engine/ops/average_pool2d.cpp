@@ -10,7 +10,7 @@ namespace tl {
 
 AveragePool2dProblem average_pool2d_problem(const char* op, const Shape& x,
                                             const AveragePool2dOptions& o) {
-  check(x.rank() == 4, op, ": needs x [n, h, w, c], got ", x);
+  check(x.rank() == 4 && x[1] > 0 && x[2] > 0, op, ": needs x [n, h > 0, w > 0, c], got ", x);
   check_extents(op, {x[1], x[2], o.kernel.h, o.kernel.w, o.stride.h, o.stride.w, o.pad.h, o.pad.w});
   check(o.kernel.least() >= 1 && o.stride.least() >= 1 && o.pad.least() >= 0 &&
             2 * o.pad.h <= o.kernel.h && 2 * o.pad.w <= o.kernel.w,

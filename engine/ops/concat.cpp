@@ -1,5 +1,7 @@
 // concat: y = the tensors behind each other along one axis
 // dx_i = the part of dy that x_i went to        saved: nothing
+#include <limits>
+
 #include "engine/ops.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/strided_copy.h"
@@ -17,6 +19,8 @@ Shape concat_shape(const std::vector<Tensor>& tensors, std::size_t axis) {
     std::vector<std::int64_t> extents = x.shape().dims();
     const bool alike = extents.size() == whole.size();
     if (alike) {
+      check(extents[axis] <= std::numeric_limits<std::int64_t>::max() - whole[axis],
+            "concat: more positions along axis ", axis, " than can be counted");
       whole[axis] += extents[axis];
       extents[axis] = first.shape().dims()[axis];
     }

@@ -7,12 +7,15 @@
 namespace tl {
 
 MaxPool2dProblem max_pool2d_problem(const char* op, const Shape& x, const MaxPool2dOptions& o) {
-  check(x.rank() == 4, op, ": needs x [n, h, w, c], got ", x);
+  check(x.rank() == 4 && x[1] > 0 && x[2] > 0, op, ": needs x [n, h > 0, w > 0, c], got ", x);
   check_extents(op, {x[1], x[2], o.kernel.h, o.kernel.w, o.stride.h, o.stride.w, o.pad.h, o.pad.w,
                      o.dilation.h, o.dilation.w});
-  const Extent2 span = {o.dilation.h * (o.kernel.h - 1) + 1, o.dilation.w * (o.kernel.w - 1) + 1};
+  const auto fits = [](std::int64_t pad, std::int64_t dilation, std::int64_t kernel) {
+    return 2 * pad <= dilation * (kernel - 1) + 1;
+  };
   check(o.kernel.least() >= 1 && o.stride.least() >= 1 && o.dilation.least() >= 1 &&
-            o.pad.least() >= 0 && 2 * o.pad.h <= span.h && 2 * o.pad.w <= span.w,
+            o.pad.least() >= 0 && fits(o.pad.h, o.dilation.h, o.kernel.h) &&
+            fits(o.pad.w, o.dilation.w, o.kernel.w),
         op, ": kernel ", o.kernel, ", stride ", o.stride, ", pad ", o.pad, ", dilation ",
         o.dilation, ": must be at least 1 (pad: 0 to half of what a window spans)");
   const MaxPool2dProblem p{.n = x[0],

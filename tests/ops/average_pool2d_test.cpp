@@ -46,7 +46,9 @@ TEST_CASE("average_pool2d: every device") {
 TEST_CASE("average_pool2d: empty, errors") {
   CHECK(average_pool2d(zeros({0, 4, 4, 2}), {}).shape() == Shape{0, 2, 2, 2});
   CHECK_ERROR(average_pool2d(zeros({4, 4, 2}), {}),
-              "average_pool2d: needs x [n, h, w, c], got [4, 4, 2]");
+              "average_pool2d: needs x [n, h > 0, w > 0, c], got [4, 4, 2]");
+  CHECK_ERROR(average_pool2d(zeros({1, 4, 0, 2}), {.pad = 1, .count_include_pad = false}),
+              "average_pool2d: needs x [n, h > 0, w > 0, c], got [1, 4, 0, 2]");
   CHECK_ERROR(average_pool2d(zeros({1, 4, 4, 2}), {.kernel = {3, 2}, .stride = 1, .pad = {1, 2}}),
               "average_pool2d: kernel 3x2, stride 1, pad 1x2: must be at least 1 (pad: 0 to half "
               "the kernel)");

@@ -70,6 +70,9 @@ TEST_CASE("concat: empty parts, errors") {
   backward(y, zeros({2, 3}));
   CHECK(x.grad().shape() == Shape{2, 0});
   CHECK(concat({zeros({0, 3}), zeros({0, 3})}, 0).shape() == Shape{0, 3});
+  const Tensor endless = zeros({0, std::int64_t{1} << 62});
+  CHECK_ERROR(concat({endless, endless, endless}, 1),
+              "concat: more positions along axis 1 than can be counted");
   CHECK_ERROR(concat(std::vector<Tensor>{}, 0), "concat: needs a tensor");
   CHECK_ERROR(concat({zeros({2, 3}), zeros({2, 3})}, 2), "concat: [2, 3] has no axis 2");
   CHECK_ERROR(concat({zeros({2, 3}), zeros({2, 3}), zeros({3, 2})}, 1),

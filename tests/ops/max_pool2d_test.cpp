@@ -96,7 +96,14 @@ TEST_CASE("max_pool2d: without a gradient the positions are not written") {
 
 TEST_CASE("max_pool2d: empty, errors") {
   CHECK(max_pool2d(zeros({0, 4, 4, 2}), {}).shape() == Shape{0, 2, 2, 2});
-  CHECK_ERROR(max_pool2d(zeros({4, 4, 2}), {}), "max_pool2d: needs x [n, h, w, c], got [4, 4, 2]");
+  CHECK_ERROR(max_pool2d(zeros({4, 4, 2}), {}),
+              "max_pool2d: needs x [n, h > 0, w > 0, c], got [4, 4, 2]");
+  CHECK_ERROR(max_pool2d(zeros({1, 0, 4, 2}), {.pad = 1}),
+              "max_pool2d: needs x [n, h > 0, w > 0, c], got [1, 0, 4, 2]");
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  CHECK_ERROR(max_pool2d(zeros({1, 4, 4, 2}), {.kernel = kLeast, .stride = 1}),
+              "max_pool2d: kernel -9223372036854775808, stride 1, pad 0, dilation 1: must be at "
+              "least 1 (pad: 0 to half of what a window spans)");
   CHECK_ERROR(
       max_pool2d(zeros({1, 4, 4, 2}), {.kernel = 3, .stride = 1, .pad = 2}),
       "max_pool2d: kernel 3, stride 1, pad 2, dilation 1: must be at least 1 (pad: 0 to half "
