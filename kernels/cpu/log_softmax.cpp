@@ -1,4 +1,4 @@
-// log_softmax: chunks of rows, lanes along the columns, Highway's exp (at most 1 ulp off).
+// log_softmax: chunks of rows, lanes along the columns, exp at most 1 ulp off.
 #include "kernels/cpu/simd_target.h"
 //
 #undef HWY_TARGET_INCLUDE
@@ -6,38 +6,19 @@
 #include "hwy/foreach_target.h"
 //
 #include <cmath>
-#include <limits>
 
-#include "hwy/contrib/math/math-inl.h"
 #include "kernels/cpu/floats.h"
 #include "kernels/cpu/install.h"
-#include "kernels/cpu/loops-inl.h"
+#include "kernels/cpu/softmax-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
-/// e^x. Highway's returns 0 for NaN, which would turn a network that has diverged into a sound one.
-template <class D, class V>
-V exp_or_nan(D d, V x) {
-  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
-}
-
-float max_of(const float* x, std::int64_t size) {
-  const hn::ScalableTag<float> d;
-  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  auto vector_max = hn::Set(d, -std::numeric_limits<float>::infinity());
-  std::int64_t i = 0;
-  for (; i + lanes <= size; i += lanes) vector_max = hn::Max(vector_max, hn::LoadU(d, x + i));
-  float max = hn::GetLane(hn::MaxOfLanes(d, vector_max));
-  for (; i < size; ++i) max = std::max(max, x[i]);
-  return max;
-}
-
 void forward_row(const float* x, float* y, std::int64_t columns) {
   const float max = max_of(x, columns);
   const float sum = sum_of(columns, [=](auto d, std::int64_t j) {
-    return exp_or_nan(d, hn::Sub(hn::LoadU(d, x + j), hn::Set(d, max)));
+    return exp(d, hn::Sub(hn::LoadU(d, x + j), hn::Set(d, max)));
   });
   const float log_sum = std::log(sum);
   for_each_vector({0, columns}, [=](auto d, std::int64_t j) {
@@ -49,25 +30,18 @@ void forward_row(const float* x, float* y, std::int64_t columns) {
 void backward_row(const float* y, const float* dy, float* dx, std::int64_t columns) {
   const float sum = sum_of(columns, [=](auto d, std::int64_t j) { return hn::LoadU(d, dy + j); });
   for_each_vector({0, columns}, [=](auto d, std::int64_t j) {
-    const auto p = exp_or_nan(d, hn::LoadU(d, y + j));
+    const auto p = exp(d, hn::LoadU(d, y + j));
     hn::StoreU(hn::NegMulAdd(p, hn::Set(d, sum), hn::LoadU(d, dy + j)), d, dx + j);
   });
 }
 
 void forward(const float* x, float* y, std::int64_t rows, std::int64_t columns) {
-  parallel_ranges(rows, rows_per_chunk(columns), [=](Range chunk) {
-    for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
-      forward_row(x + i * columns, y + i * columns, columns);
-    }
-  });
+  for_each_row(rows, columns, [=](std::int64_t i) { forward_row(x + i, y + i, columns); });
 }
 
 void backward(const float* y, const float* dy, float* dx, std::int64_t rows, std::int64_t columns) {
-  parallel_ranges(rows, rows_per_chunk(columns), [=](Range chunk) {
-    for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
-      backward_row(y + i * columns, dy + i * columns, dx + i * columns, columns);
-    }
-  });
+  for_each_row(rows, columns,
+               [=](std::int64_t i) { backward_row(y + i, dy + i, dx + i, columns); });
 }
 
 }  // namespace
