@@ -10,8 +10,11 @@ namespace tl {
 namespace {
 
 /// PyTorch's start of a layer that stands alone: weight (Kaiming with a slope of sqrt(5)) and bias
-/// uniform in +-1 / sqrt(fan_in).
-double bound_of(const Shape& weight) { return 1 / std::sqrt(fans_of(weight).in); }
+/// uniform in +-1 / sqrt(fan_in); 0 where there are no inputs.
+double bound_of(const Shape& weight) {
+  const double inputs = fans_of(weight).in;
+  return inputs > 0 ? 1 / std::sqrt(inputs) : 0;
+}
 
 Tensor starting_weight(const Shape& shape, Generator& random, Placement where) {
   return uniform_tensor(shape, bound_of(shape), random, where);
@@ -19,7 +22,11 @@ Tensor starting_weight(const Shape& shape, Generator& random, Placement where) {
 Tensor starting_bias(const Tensor& weight, Generator& random, Placement where) {
   return uniform_tensor({weight.shape()[0]}, bound_of(weight.shape()), random, where);
 }
-Tensor starting_filter(const Shape& shape, ConvStart start, Generator& random, Placement where) {
+Tensor starting_filter(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel,
+                       std::int64_t groups, ConvStart start, Generator& random, Placement where) {
+  check(groups >= 1 && c_in % groups == 0 && c_out % groups == 0, "conv2d: ", c_in, " to ", c_out,
+        " channels cannot be cut into ", groups, " groups");
+  const Shape shape{c_out, kernel, kernel, c_in / groups};
   return start == ConvStart::alone ? starting_weight(shape, random, where)
                                    : kaiming_normal_fan_out(shape, random, where);
 }
@@ -44,8 +51,8 @@ PlanValue Linear::lower(PlanBuilder& plan, const PlanValue& x) const {
 Conv2d::Conv2d(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, Conv2dOptions o,
                Generator& random, Placement where, ConvStart start)
     : options(o),
-      weight(add_parameter("weight", starting_filter({c_out, kernel, kernel, c_in / o.groups},
-                                                     start, random, where))),
+      weight(add_parameter("weight",
+                           starting_filter(c_in, c_out, kernel, o.groups, start, random, where))),
       bias(start == ConvStart::alone ? add_parameter("bias", starting_bias(weight, random, where))
                                      : Tensor()) {}
 

@@ -9,6 +9,8 @@
 namespace tl {
 namespace {
 
+constexpr std::int64_t kMostClasses = 1 << 15;  // 8 GB of counts
+
 double ratio(std::int64_t part, std::int64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -48,6 +50,8 @@ std::vector<std::int32_t> predicted_classes(std::span<const float> scores, std::
 
 ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
   check(classes >= 1, "metrics: ", classes, " classes");
+  check(classes <= kMostClasses, "metrics: ", classes, " classes; a confusion matrix has at most ",
+        kMostClasses);
   counts_.resize(static_cast<std::size_t>(classes * classes), 0);
 }
 

@@ -1,5 +1,7 @@
 #include "nn/name_pattern.h"
 
+#include <algorithm>
+
 #include "kernels/error.h"
 
 namespace tl {

@@ -75,6 +75,9 @@ Sgd::Sgd(std::vector<NamedTensor> parameters, double rate, SgdProblem options)
     : Optimizer(std::move(parameters), rate), options_(options) {
   check(!options.nesterov || options.momentum > 0, "sgd: Nesterov needs a momentum, got ",
         options.momentum);
+  check(options.momentum >= 0 && options.weight_decay >= 0,
+        "sgd: momentum and weight decay must be at least 0, got ", options.momentum, " and ",
+        options.weight_decay);
   if (options.momentum == 0) return;
   for (Slot& slot : slots_) slot.first = Tensor::zeros_like(slot.w);
 }
@@ -91,6 +94,12 @@ void Sgd::update(const std::vector<const Slot*>& active, const StepState* state)
 
 Adam::Adam(std::vector<NamedTensor> parameters, double rate, AdamProblem options)
     : Optimizer(std::move(parameters), rate), options_(options) {
+  const auto is_beta = [](double beta) { return 0 <= beta && beta < 1; };
+  check(is_beta(options.beta1) && is_beta(options.beta2), "adam: betas must be in [0, 1), got ",
+        options.beta1, " and ", options.beta2);
+  check(options.epsilon >= 0 && options.weight_decay >= 0,
+        "adam: epsilon and weight decay must be at least 0, got ", options.epsilon, " and ",
+        options.weight_decay);
   for (Slot& slot : slots_) {
     slot.first = Tensor::zeros_like(slot.w);
     slot.second = Tensor::zeros_like(slot.w);

@@ -46,6 +46,23 @@ TEST_CASE("layers: a linear layer starts uniform in +-1 / sqrt(in)") {
   }
 }
 
+TEST_CASE("layers: without inputs a linear layer starts, and answers, with 0") {
+  Generator random(3);
+  Linear layer(0, 3, random, kRef);
+  CHECK(layer.bias.to_vector<double>() == std::vector<double>{0, 0, 0});
+  CHECK(layer(zeros({2, 0})).to_vector<double>() == std::vector<double>(6, 0));
+}
+
+TEST_CASE("layers: groups that do not divide the channels") {
+  Generator random(3);
+  const auto make = [&](std::int64_t c_in, std::int64_t c_out, std::int64_t groups) {
+    const Conv2d layer(c_in, c_out, 1, {.groups = groups}, random, kRef);
+  };
+  CHECK_ERROR(make(4, 4, 0), "conv2d: 4 to 4 channels cannot be cut into 0 groups");
+  CHECK_ERROR(make(5, 4, 2), "conv2d: 5 to 4 channels cannot be cut into 2 groups");
+  CHECK_ERROR(make(4, 5, 2), "conv2d: 4 to 5 channels cannot be cut into 2 groups");
+}
+
 TEST_CASE("layers: a filter starts normal with variance 2 / (c_out * kh * kw)") {
   Generator random(2);
   const Conv2d layer(40, 64, 3, {}, random, kRef);

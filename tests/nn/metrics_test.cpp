@@ -125,6 +125,9 @@ TEST_CASE("metrics: of equal scores the first column is chosen") {
 
 TEST_CASE("metrics: errors") {
   CHECK_ERROR(ConfusionMatrix(0), "metrics: 0 classes");
+  // Their square is 0 modulo 2^64.
+  CHECK_ERROR(ConfusionMatrix(std::int64_t{1} << 32),
+              "metrics: 4294967296 classes; a confusion matrix has at most 32768");
   ConfusionMatrix m(2);
   CHECK_ERROR(m.add(2, 0), "metrics: class 2 is not in [0, 2)");
   CHECK_ERROR(m.add(0, -1), "metrics: class -1 is not in [0, 2)");

@@ -268,6 +268,14 @@ TEST_CASE("optimizers: errors") {
   CHECK_ERROR(Adam({a, b}, 0.1), "optimizer: fc.bias is on cpu, w on ref");
   const NamedTensor c = parameter({1}, DType::f32, Device::ref), twin{"head.w", a.tensor};
   CHECK_ERROR(Sgd({a, c, twin}, 0.1), "optimizer: head.w and w are one tensor");
+  CHECK_ERROR(Sgd({a}, 0.1, {.momentum = -0.5}),
+              "sgd: momentum and weight decay must be at least 0, got -0.5 and 0");
+  CHECK_ERROR(Sgd({a}, 0.1, {.weight_decay = NAN}),
+              "sgd: momentum and weight decay must be at least 0, got 0 and nan");
+  CHECK_ERROR(Adam({a}, 0.1, {.beta1 = 1}), "adam: betas must be in [0, 1), got 1 and 0.999");
+  CHECK_ERROR(Adam({a}, 0.1, {.beta2 = -0.1}), "adam: betas must be in [0, 1), got 0.9 and -0.1");
+  CHECK_ERROR(AdamW({a}, 0.1, {.epsilon = -1}),
+              "adam: epsilon and weight decay must be at least 0, got -1 and 0");
 }
 
 }  // namespace
