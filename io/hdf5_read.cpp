@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -46,6 +47,17 @@ uint64_t regular_file_bytes(const std::filesystem::path& path) {
 
 // ---- in the child ----
 
+/// What else a file may be that somebody took for HDF5; "" if nothing that is known.
+std::string other_kind(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  char head[9] = {};
+  file.read(head, sizeof head);
+  const std::string_view text(head, sizeof head);
+  if (text.starts_with("PK\3\4") || text.starts_with("\x80\2"))
+    return ", but PyTorch's; write its state_dict with h5py, as the README shows";
+  return text.ends_with('{') ? ", but safetensors; write its tensors with h5py" : "";
+}
+
 /// An HDF5 file that is in memory already.
 using FileImage = std::span<const std::byte>;
 using Source = std::variant<std::filesystem::path, FileImage>;
@@ -67,7 +79,8 @@ Hdf5Handle open_file(const Source& source) {
   const hid_t file = H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.get());
   if (file < 0) {
     const std::string cause = hdf5_cause();
-    check(cause.find("signature not found") == std::string::npos, "not an HDF5 file");
+    check(cause.find("signature not found") == std::string::npos, "not an HDF5 file",
+          std::holds_alternative<FileImage>(source) ? "" : other_kind(name));
     check(cause.find("truncated file") == std::string::npos, "truncated HDF5 file");
     throw Error("damaged HDF5 file (" + cause + ")");
   }
@@ -125,7 +138,8 @@ std::string read_in_child(const Source& source, uint64_t file_bytes, int memory)
     std::vector<uint64_t> offsets;
     const uint64_t total = assign_offsets(catalogue, offsets);
     allow_memory(total);
-    check(::ftruncate(memory, static_cast<off_t>(total)) == 0, "no memory for ", total, " bytes");
+    check_system(::ftruncate(memory, static_cast<off_t>(total)) == 0, "no memory for ", total,
+                 " bytes of arrays");
     const std::shared_ptr<std::byte> base = map(memory, total, PROT_READ | PROT_WRITE);
     std::set<uint64_t> done;
     for (size_t i = 0; i < offsets.size(); ++i) {

@@ -1,5 +1,6 @@
-// write_hdf5: our own data, so the library runs in this process; AtomicFile keeps the old file
-// until the new one is whole.
+// write_hdf5: our own data, so the library runs in this process. It composes the file in memory:
+// where the disk is full, its own writing fails in a line of two hundred letters and crashes when
+// the program ends.
 #include <set>
 
 #include "io/atomic_file.h"
@@ -95,39 +96,49 @@ void write_string(hid_t file, const std::string& name, const std::string& text) 
   hdf5_check(H5Awrite(attribute.get(), type.get(), &pointer), what);
 }
 
-void write_all(const std::filesystem::path& path, const WeightsFile& content) {
-  const std::lock_guard lock(hdf5_mutex());
-  silence_hdf5();
+/// More than a file needs beside its arrays; what it outgrows is moved.
+constexpr size_t kSlack = 1 << 20;
+
+/// The file, open, in the library's memory.
+Hdf5Handle composed(const WeightsFile& content) {
   const Hdf5Handle creation = ordered(H5P_FILE_CREATE);
   const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "HDF5");
-  H5Pset_file_locking(access.get(), false, true);  // nobody else knows the temporary name
-  Hdf5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
-                  "cannot be written");
+  size_t bytes = kSlack;
+  for (const auto& [name, array] : content.arrays) bytes += array.bytes();
+  hdf5_check(H5Pset_fapl_core(access.get(), bytes, false), "HDF5");
+  Hdf5Handle file(H5Fcreate("image", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
+                  "HDF5");
   std::set<std::string> groups;
   for (const auto& [name, array] : content.arrays) {
     create_groups(file.get(), name, groups);
     write_array(file.get(), name, array);
   }
   for (const auto& [name, text] : content.attributes) write_string(file.get(), name, text);
-  hdf5_check(H5Fflush(file.get(), H5F_SCOPE_GLOBAL), "cannot be written");
-  file.close("cannot be written");
+  hdf5_check(H5Fflush(file.get(), H5F_SCOPE_GLOBAL), "HDF5");
+  return file;
+}
+
+/// The bytes of such a file, where they are: a model may be large, so it is not copied once more.
+std::string_view bytes_of(hid_t file) {
+  void* memory = nullptr;
+  hdf5_check(H5Fget_vfd_handle(file, H5P_DEFAULT, &memory), "HDF5");
+  const auto size = hdf5_check(H5Fget_file_image(file, nullptr, 0), "HDF5");
+  return {*static_cast<const char* const*>(memory), static_cast<size_t>(size)};
 }
 
 }  // namespace
 
 void write_hdf5(const std::filesystem::path& path, const WeightsFile& file) {
+  const std::lock_guard lock(hdf5_mutex());
+  silence_hdf5();
+  Hdf5Handle image;
   try {
     check_names(file);
+    image = composed(file);
   } catch (const Error& error) {
     throw Error(concat(path.string(), ": ", error.what()));
   }
-  AtomicFile target(path);
-  try {
-    write_all(target.temporary_path(), file);
-  } catch (const std::exception& error) {
-    throw Error(concat(path.string(), ": ", error.what()));
-  }
-  target.commit();
+  write_file_atomically(path, bytes_of(image.get()));
 }
 
 }  // namespace tl

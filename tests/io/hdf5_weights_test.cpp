@@ -3,7 +3,10 @@
 #include "io/hdf5_weights.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
+#include <csignal>
 #include <functional>
 #include <limits>
 #include <random>
@@ -27,6 +30,26 @@ std::vector<T> values_of(const Array& array) {
   const auto span = array.as<T>();
   return {span.begin(), span.end()};
 }
+
+/// While it lives, a write past so many bytes of a file fails, as all do on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_before_(std::signal(SIGXFSZ, SIG_IGN)) {
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit limit{bytes, before_.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_before_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  void (*handler_before_)(int);
+  rlimit before_{};
+};
 
 TEST_CASE("Hdf5Handle: a close that fails is an error, and is not tried again") {
   static int closed = 0;
@@ -198,6 +221,18 @@ TEST_CASE("hdf5: refusals name the file and the cause") {
   CHECK(refusal(folder / "empty.h5") == "empty file");
   write_bytes(folder / "text.h5", std::vector<uint8_t>(5000, 'x'));
   CHECK(refusal(folder / "text.h5") == "not an HDF5 file");
+  for (const std::vector<uint8_t>& head :
+       {std::vector<uint8_t>{'P', 'K', 3, 4}, std::vector<uint8_t>{0x80, 2}}) {
+    std::vector<uint8_t> bytes(5000, 'x');
+    std::copy(head.begin(), head.end(), bytes.begin());
+    write_bytes(folder / "model.pth", bytes);
+    CHECK(refusal(folder / "model.pth") ==
+          "not an HDF5 file, but PyTorch's; write its state_dict with h5py, as the README shows");
+  }
+  std::vector<uint8_t> safe = {100, 0, 0, 0, 0, 0, 0, 0, '{', '"'};
+  write_bytes(folder / "model.safetensors", safe);
+  CHECK(refusal(folder / "model.safetensors") ==
+        "not an HDF5 file, but safetensors; write its tensors with h5py");
 
   const auto refused = [&](const std::function<void(hid_t)>& body) {
     make_hdf5(folder / "x.h5", body);
@@ -251,6 +286,18 @@ TEST_CASE("hdf5: refusals name the file and the cause") {
           const Hdf5Handle text(H5Tcopy(H5T_C_S1), H5Tclose, "text");
           put(file, "words", text.get(), text.get(), {2}, "ab");
         }) == "words: holds text, expected numbers");
+}
+
+TEST_CASE("hdf5: a disk that is full is one line, and leaves the old file") {
+  const TemporaryFolder folder;
+  write_hdf5(folder / "w.h5", sample());
+  WeightsFile large;
+  large.arrays = {{"x", array_of<float>({100000}, std::vector<float>(100000, 1))}};
+  const FileSizeLimit limit(200000);
+  CHECK(error_of([&] { write_hdf5(folder / "w.h5", large); }) ==
+        (folder / "w.h5").string() + ": File too large");
+  check_equal(read_hdf5(folder / "w.h5"), sample());
+  CHECK(folder.entries() == 1);
 }
 
 TEST_CASE("hdf5: names and strings that would not come back are not written") {
