@@ -1,5 +1,6 @@
 #include "io/class_names.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -10,6 +11,10 @@ namespace tl {
 
 void check_class_name(const std::filesystem::path& where, const std::string& name) {
   using nlohmann::json;
+  const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+  check(std::none_of(name.begin(), name.end(), is_control), where.string(), ": the class name ",
+        json(name).dump(-1, ' ', true, json::error_handler_t::replace),
+        " holds a control character; rename it");
   try {
     (void)json(name).dump();
   } catch (const json::exception&) {

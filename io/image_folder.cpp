@@ -108,8 +108,10 @@ std::vector<std::string> training_classes(const fs::path& dir) {
     classes.push_back(folder.filename().string());
     check_class_name(dir, classes.back());
   }
+  const bool is_wrapped = entries_of(entries.folders.front()).folders.size() > 1;
   check(classes.size() > 1, dir.string(), ": one class only (", classes.front(),
-        "), expected a folder for each of two or more");
+        "), expected a folder for each of two or more",
+        is_wrapped ? ", as there are in " + entries.folders.front().string() : "");
   return classes;
 }
 

@@ -222,6 +222,9 @@ TEST_CASE("scan_image_folder: what cannot be learnt from is refused in words") {
         "DIR/CLASS/1.jpg");
   CHECK(refusal({"a/1.jpg"}) ==
         "DIR: one class only (a), expected a folder for each of two or more");
+  CHECK(refusal({"photos/a/1.jpg", "photos/b/1.jpg"}) ==
+        "DIR: one class only (photos), expected a folder for each of two or more, as there are in "
+        "DIR/photos");
   CHECK(refusal({"a/1.jpg", "b/1.tif"}) ==
         concat("DIR/b: no pictures (", endings, "); put some in or remove the folder"));
   CHECK(refusal({"train/a/1.jpg", "train/b/1.jpg"}, {"train/c"}) ==
@@ -242,6 +245,8 @@ TEST_CASE("scan_image_folder: what cannot be learnt from is refused in words") {
         "DIR: has val/ but no train/, expected both, or class folders alone");
   CHECK(refusal({"a/1.jpg", "caf\xe9/1.jpg"}) ==
         R"(DIR: the class name "caf\ufffd" is not UTF-8; rename it)");
+  CHECK(refusal({"a/1.jpg", "two\nlines/1.jpg"}) ==
+        R"(DIR: the class name "two\nlines" holds a control character; rename it)");
   CHECK(refusal({"a/1.jpg", "b/1.jpg"}, {}, 1) ==
         "validation fraction 1, expected at least 0 and under 1");
   CHECK(error_of([] { scan_image_folder("/no/such/folder", DatasetOptions{}); }) ==
