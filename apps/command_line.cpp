@@ -1,8 +1,11 @@
 #include "apps/command_line.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 
 #include "kernels/parallel_for.h"
@@ -129,6 +132,14 @@ void add_machine_options(CLI::App& command, MachineOptions& machine) {
 
 std::string check_positive(const std::string& text) { return finite_number(text, false); }
 std::string check_not_negative(const std::string& text) { return finite_number(text, true); }
+
+std::string check_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error == std::errc() && end == text.data() + text.size()) return "";
+  return concat("must be a whole number from 0 to ", std::numeric_limits<std::uint64_t>::max(),
+                ", got ", text);
+}
 
 void use_short_help(CLI::App& app) { app.formatter(std::make_shared<ShortHelp>()); }
 

@@ -23,6 +23,7 @@ void add_machine_options(CLI::App& command, MachineOptions& machine);
 /// Validators for CLI11.
 std::string check_positive(const std::string& text);
 std::string check_not_negative(const std::string& text);
+std::string check_seed(const std::string& text);
 
 /// Usage, description, one line per option with its default: at most 100 columns. Takes effect for
 /// `app` and the subcommands that are added later.

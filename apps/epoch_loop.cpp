@@ -82,8 +82,8 @@ class Loop {
       std::printf("stopped: the loss is no longer finite; a smaller --lr or --clip 1 may help\n");
       return false;
     }
+    offer(number, std::move(found), score ? *score : *train);  // first: whoever looks, looks for it
     method_.save_last();
-    offer(number, std::move(found), score ? *score : *train);
     return true;
   }
 

@@ -34,6 +34,7 @@ struct Result {
   ConfusionMatrix matrix;
   std::optional<double> auc;
   std::size_t skipped = 0;
+  std::size_t others = 0;  // pictures of other splits
 };
 
 void print_words(const EvaluateOptions& o, const Result& r) {
@@ -41,6 +42,7 @@ void print_words(const EvaluateOptions& o, const Result& r) {
               r.classes.size());
   std::printf("pictures  %s: %lld of split %s", o.data.c_str(),
               static_cast<long long>(r.predictions.rows()), o.split.c_str());
+  if (r.others > 0) std::printf(" (--split all: %zu more)", r.others);
   if (r.skipped > 0) std::printf(", %zu skipped", r.skipped);
   std::printf("\nloss      %.4f\n", r.score.loss);
   std::printf("accuracy  %.2f %% (%lld of %lld right), balanced %.2f %%\n", 100 * r.score.accuracy,
@@ -119,7 +121,8 @@ void evaluate(const EvaluateOptions& options) {
                       *score,
                       matrix,
                       auc,
-                      broken.count()};
+                      broken.count(),
+                      data.train.size() + data.val.size() + data.test.size() - samples.size()};
   options.json ? print_json(options, result) : print_words(options, result);
 }
 

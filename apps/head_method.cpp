@@ -59,10 +59,10 @@ class HeadMethod : public TrainingMethod {
   void save_last() override { save_head(job_.folder.last_head()); }
 
   void finish() override {
-    use_head(trainer_.head.weight.detached(), trainer_.head.bias.detached());
-    write_model_file(job_.folder.last(), job_.network(), job_.info());
     use_head(best_weight_, best_bias_);
     write_model_file(job_.folder.best(), job_.network(), job_.info());
+    use_head(trainer_.head.weight.detached(), trainer_.head.bias.detached());
+    write_model_file(job_.folder.last(), job_.network(), job_.info());
     std::error_code ignored;
     std::filesystem::remove(job_.folder.best_head(), ignored);
     std::filesystem::remove(job_.folder.last_head(), ignored);

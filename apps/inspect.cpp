@@ -162,7 +162,7 @@ void inspect(const InspectOptions& options) {
     const auto names = resnet_names();
     const bool is_name = std::find(names.begin(), names.end(), options.path) != names.end();
     std::optional<ResNetConfig> config;
-    if (is_name) {
+    if (is_name || !fs::exists(options.path, ignored)) {  // a wrong name is told the right ones
       config = resnet_config(options.path);
     } else {
       const fs::path path = find_model(options.path);

@@ -19,8 +19,8 @@ Command add_inspect(CLI::App& tlrun) {
   const auto o = std::make_shared<InspectOptions>();
   CLI::App& c = *tlrun.add_subcommand("inspect", kAbout);
   c.add_option("PATH", o->path)->required();
-  c.add_flag("--json", o->json, "one JSON object");
-  c.add_flag("--graph", o->graph, "PATH is a file, or an architecture's name");
+  CLI::Option* json = c.add_flag("--json", o->json, "one JSON object");
+  c.add_flag("--graph", o->graph, "PATH is a file, or an architecture's name")->excludes(json);
   return {&c, [o] {
             inspect(*o);
             return 0;

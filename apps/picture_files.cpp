@@ -4,6 +4,7 @@
 #include <memory>
 #include <numeric>
 
+#include "apps/standard_streams.h"
 #include "kernels/error.h"
 #include "kernels/parallel_for.h"
 
@@ -12,7 +13,7 @@ namespace tl {
 void BrokenPictures::add(const std::string& path, const std::string& cause) {
   check(!strict_, path, ": ", cause, " (--strict stops here)");
   if (paths_.insert(path).second)
-    std::fprintf(stderr, "%s: %s, skipped\n", path.c_str(), cause.c_str());
+    std::fprintf(stderr, "%s: %s, skipped\n", printable(path).c_str(), printable(cause).c_str());
 }
 
 BatchSource batches_of(const std::vector<Sample>& samples, std::vector<std::int64_t> order,

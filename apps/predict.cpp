@@ -11,6 +11,7 @@
 #include "apps/picture_files.h"
 #include "apps/run_folder.h"
 #include "apps/score.h"
+#include "apps/standard_streams.h"
 #include "io/image.h"
 #include "nn/frozen.h"
 
@@ -70,7 +71,7 @@ std::vector<Answer> answers_of(std::span<const float> log_p, const ModelInfo& in
 }
 
 void print_words(const std::string& path, const std::vector<Answer>& answers) {
-  std::printf("%s:", path.c_str());
+  std::printf("%s:", printable(path).c_str());
   for (std::size_t i = 0; i < answers.size(); ++i)
     std::printf("%s %s %.1f %%", i ? "," : "", answers[i].name.c_str(),
                 100 * answers[i].probability);

@@ -22,7 +22,8 @@ Command add_render(CLI::App& tlrun) {
       ->check(CLI::Range(1, 1000000));
   c.add_option("--seed", o->seed, "other seeds, other pictures")
       ->capture_default_str()
-      ->type_name("N");
+      ->type_name("N")
+      ->check(check_seed);
   return {&c, [o] {
             render(*o);
             return 0;

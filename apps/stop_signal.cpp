@@ -1,6 +1,9 @@
 #include "apps/stop_signal.h"
 
+#include <unistd.h>
+
 #include <csignal>
+#include <string_view>
 
 namespace tl {
 namespace {
@@ -9,6 +12,8 @@ volatile std::sig_atomic_t noted = 0;
 
 void note(int signal) {
   noted = signal;
+  constexpr std::string_view said = "\nstopping after this step; once more: at once\n";
+  (void)!::write(STDERR_FILENO, said.data(), said.size());  // stdio is not for signal handlers
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
 }

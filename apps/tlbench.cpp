@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/command_line.h"
 #include "apps/force_variant.h"
 #include "apps/process_memory.h"
 #include "apps/profile_report.h"
@@ -142,31 +143,50 @@ void run_model(const Options& o) {
 }  // namespace tl
 
 int main(int argc, char** argv) {
-  CLI::App app{"Times a network", "tlbench"};
+  CLI::App app{"Times a network.", "tlbench"};
+  tl::use_short_help(app);
   app.require_subcommand(1);
   tl::Options o;
-  CLI::App* model = app.add_subcommand("model", "features of a frozen ResNet, or a training step");
-  model->add_option("ARCH", o.arch, "resnet18 or resnet50")->required();
-  model->add_option("--mode", o.mode)
+  CLI::App* model =
+      app.add_subcommand("model", "Times the features of a frozen ResNet, or a training step.");
+  model->add_option("ARCH", o.arch)->required();
+  model->add_option("--mode", o.mode, "infer or train")
+      ->type_name("NAME")
       ->capture_default_str()
       ->check(CLI::IsMember({"infer", "train"}));
-  model->add_option("--batch", o.batch)->capture_default_str()->check(CLI::Range(1, 4096));
+  model->add_option("--batch", o.batch, "pictures per run")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 4096));
   model->add_option("--size", o.size, "height and width of the pictures")
+      ->type_name("PIXELS")
       ->capture_default_str()
       ->check(CLI::Range(32, 2048));
-  model->add_option("--runs", o.runs)->capture_default_str()->check(CLI::Range(1, 1000));
-  model->add_option("--threads", o.threads)->check(CLI::Range(1, 1024));
-  model->add_option("--device", o.device)->capture_default_str();
-  model->add_option("--variant", o.variants,
-                    "compute by this variant, e.g. conv2d=implicit_gemm; may be repeated");
-  model->add_flag("--profile", o.profile,
-                  "then profile one run: time, bytes and FLOP by kernel and layer (on stderr)");
-  model->add_option("--trace", o.trace, "write that run for Perfetto or chrome://tracing");
+  model->add_option("--runs", o.runs, "runs that count")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  model->add_option("--threads", o.threads, "threads [all that this process may use]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  model->add_option("--device", o.device, "cpu, ref or simt")
+      ->type_name("DEVICE")
+      ->capture_default_str();
+  model
+      ->add_option("--variant", o.variants,
+                   "compute by this variant, e.g. conv2d=implicit_gemm; may be repeated")
+      ->type_name("SLOT=NAME");
+  model->add_flag("--profile", o.profile, "then profile one run, by kernel and layer (on stderr)");
+  model->add_option("--trace", o.trace, "write that run for Perfetto or chrome://tracing")
+      ->type_name("FILE");
   model->add_flag("--json", o.json, "one JSON object instead of a sentence");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    std::fprintf(stderr, "tlbench: %s\ntlbench model --help lists what there is\n",
+                 tl::explain_wrong_usage(app, error).c_str());
+    return 2;
   }
   try {
     tl::run_model(o);

@@ -1,6 +1,7 @@
 // tlrun: the command line. Exit codes: 0 done, 1 the work failed, 2 wrong usage.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
+#include "apps/standard_streams.h"
 
 namespace {
 
@@ -26,7 +28,7 @@ bool asks_for_program(const std::string& word) {
 }
 
 int wrong_usage(const std::string& cause, const std::string& command) {
-  std::fprintf(stderr, "tlrun: %s\n%s --help lists what there is\n", cause.c_str(),
+  std::fprintf(stderr, "tlrun: %s\n%s --help lists what there is\n", tl::printable(cause).c_str(),
                command.c_str());
   return 2;
 }
@@ -34,6 +36,8 @@ int wrong_usage(const std::string& cause, const std::string& command) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tl::open_missing_streams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file over the limit (ulimit -f) is an error with a name
   CLI::App app{kAbout, "tlrun"};
   tl::use_short_help(app);
   app.set_version_flag("--version", TL_VERSION, "print the version");
@@ -45,6 +49,10 @@ int main(int argc, char** argv) {
   std::vector<std::string> names;
   for (const tl::Command& command : commands) names.push_back(command.app->get_name());
   std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words[0] == "help") {  // `tlrun help eval`
+    words.erase(words.begin());
+    words.push_back("--help");
+  }
   if (words.empty()) words = {"--help"};
   if (!words[0].starts_with("-") &&
       std::find(names.begin(), names.end(), words[0]) == names.end()) {
@@ -60,14 +68,17 @@ int main(int argc, char** argv) {
   try {
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 begins at the back
     for (const tl::Command& command : commands) {
-      if (command.app->parsed()) return command.run();
+      if (!command.app->parsed()) continue;
+      const int code = command.run();
+      tl::check_standard_output();
+      return code;
     }
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     return wrong_usage(tl::explain_wrong_usage(app, error), "tlrun " + words[0]);
   } catch (const std::exception& error) {
     std::fflush(stdout);
-    std::fprintf(stderr, "tlrun: %s\n", error.what());
+    std::fprintf(stderr, "tlrun: %s\n", tl::printable(error.what()).c_str());
     return 1;
   }
   return 0;

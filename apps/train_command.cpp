@@ -29,9 +29,12 @@ void add_network_options(CLI::App& c, TrainOptions& o) {
       ->type_name("NAME")
       ->check(check_arch)
       ->excludes(weights);
-  c.add_option("--unfreeze", o.unfreeze, "train these too: \"layer3,layer4\", \"*bn*\", or all")
-      ->type_name("NAMES");
-  c.add_flag("--scratch", o.scratch, "train everything, from random weights")->excludes(weights);
+  CLI::Option* unfreeze = c.add_option("--unfreeze", o.unfreeze,
+                                       "train these too: \"layer3,layer4\", \"*bn*\", or all");
+  unfreeze->type_name("NAMES");
+  c.add_flag("--scratch", o.scratch, "train everything, from random weights")
+      ->excludes(weights)
+      ->excludes(unfreeze);
   c.add_option("--size", o.size, "side of the square a network sees [as its weights say, or 224]")
       ->type_name("PIXELS")
       ->check(CLI::Range(8, 2048));
@@ -93,7 +96,8 @@ void add_recipe_options(CLI::App& c, Recipe& r, std::string& class_weights) {
          {"equal", "balanced"});
   c.add_option("--seed", r.seed, "of new weights, order, views and split")
       ->capture_default_str()
-      ->type_name("N");
+      ->type_name("N")
+      ->check(check_seed);
 }
 
 }  // namespace

@@ -1,13 +1,18 @@
 #include "apps/training_job.h"
 
 #include <cstdio>
+#include <filesystem>
 
 #include "kernels/parallel_for.h"
 
 namespace tl {
 namespace {
 
-TrainOptions with_rate(TrainOptions options) {
+/// What the options leave open: the usual rate, the model in the folder of a run.
+TrainOptions completed(TrainOptions options) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(options.weights, ignored))
+    options.weights = find_model(options.weights).string();
   if (options.recipe.learning_rate == 0) options.recipe.learning_rate = usual_rate(options);
   return options;
 }
@@ -41,7 +46,7 @@ double usual_rate(const TrainOptions& options) {
 }
 
 TrainingJob::TrainingJob(const TrainOptions& wanted)
-    : options(with_rate(wanted)),
+    : options(completed(wanted)),
       device(announced(parse_device(wanted.device))),
       data(read_data(options)),
       start(make_starting_network(options, classes(), device)),

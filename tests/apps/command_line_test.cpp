@@ -24,6 +24,12 @@ TEST_CASE("numbers are checked as a whole") {
   }
   CHECK(check_not_negative("0") == "");
   CHECK(check_not_negative("-0.1") == "must be a positive number or 0, got -0.1");
+  CHECK(check_seed("0") == "");
+  CHECK(check_seed("18446744073709551615") == "");
+  for (const char* wrong : {"-1", "18446744073709551616", "1.5", "", "1x", "+1"}) {
+    CAPTURE(wrong);
+    CHECK(check_seed(wrong).starts_with("must be a whole number from 0 to 18446744073709551615"));
+  }
 }
 
 }  // namespace tl::test

@@ -133,6 +133,35 @@ TEST_CASE_FIXTURE(WithPictures, "the split of a run is found beside its model") 
   CHECK(split_of_run(folder / "elsewhere.h5").seed == 0);
 }
 
+TEST_CASE_FIXTURE(WithPictures,
+                  "an epoch writes the best model first: a run killed in between has one") {
+  struct Recorder : TrainingMethod {
+    std::vector<std::string> calls;
+    std::optional<Score> run_epoch(int) override { return Score{}; }
+    Predictions evaluate() override { return {2, {0, -1}, {0}, {0}}; }
+    double learning_rate() const override { return 1; }
+    void save_best() override { calls.push_back("best"); }
+    void save_last() override { calls.push_back("last"); }
+  } method;
+  TrainOptions o = options_for(folder, "run");
+  o.recipe.epochs = 2;
+  const StopSignal stop;
+  run_epochs(TrainingJob(o), method, stop);
+  CHECK(method.calls == std::vector<std::string>{"best", "last", "last"});
+}
+
+TEST_CASE_FIXTURE(WithPictures, "the weights may be a run, by its folder") {
+  TrainOptions o = options_for(folder, "first");
+  o.recipe.epochs = 1;
+  train(o);
+  o.arch = "";
+  o.weights = (folder / "first").string();
+  o.out = (folder / "second").string();
+  train(o);
+  std::ifstream file(folder / "second/config.json");
+  CHECK(nlohmann::json::parse(file)["options"]["weights"] == (folder / "first/best.h5").string());
+}
+
 TEST_CASE("the better epoch has the higher quality, of equal ones the smaller loss") {
   CHECK(is_better(0.9, 2.0, 0.8, 1.0));
   CHECK(!is_better(0.8, 1.0, 0.9, 2.0));

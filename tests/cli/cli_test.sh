@@ -29,6 +29,14 @@ expect 1 "patterns/train/whole/broken.jpg: " \
   "$tlrun" predict --model run1/best.h5 patterns/train/whole/broken.jpg patterns/val/whole/0007.png
 grep -q "patterns/val/whole/0007.png: " out.txt || fail "the picture after the broken one got no line"
 
+# A disk that is full: one line, exit 1, no file, whatever was under way.
+limited() {
+  (ulimit -f 500 && "$@")
+}
+expect 1 "best.h5: File too large" limited "$tlrun" --data patterns --scratch --arch resnet20 \
+  --size 32 --epochs 2 --out full
+[ ! -e full ] || fail "a run that could not write left a folder behind"
+
 # What cannot be done: one line, exit 1, no file.
 head -c 100000 run1/best.h5 >cut.h5
 expect 1 "cut.h5: " "$tlrun" --weights cut.h5 --data patterns --out none
@@ -56,5 +64,9 @@ expect 0 "images/s" "$tlbench" model resnet18 --batch 1 --size 64 --runs 1
 expect 0 '"images_per_second"' "$tlbench" model resnet18 --mode train --batch 2 --size 64 --runs 1 --json
 expect 0 "images/s" "$tlbench" model resnet18 --batch 1 --size 64 --runs 1 --variant conv2d=implicit_gemm
 expect 1 "conv2d.forward implicit_gemm" "$tlbench" model resnet18 --variant conv2d=fastest
+expect 2 "--varaint: no such option; did you mean --variant?" "$tlbench" model resnet18 --varaint x
+expect 2 "tlbench: --batch: " "$tlbench" model resnet18 --batch 0
+expect 0 "Usage: tlbench model ARCH [OPTIONS]" "$tlbench" model --help
+[ "$(wc -L <out.txt)" -le 100 ] || fail "tlbench model --help is wider than 100 columns"
 
 finish cli

@@ -23,6 +23,22 @@ expect 2 "evla: no such command; did you mean eval?" "$tlrun" evla
 expect 2 "--modle: no such option; did you mean --model?" "$tlrun" predict --modle x a.png
 expect 2 "frobnicate: no such command" "$tlrun" frobnicate
 expect 2 "--augment: needs --unfreeze or --scratch" "$tlrun" --data patterns --augment
+expect 2 "--unfreeze excludes --scratch" "$tlrun" --data patterns --scratch --unfreeze layer4
+expect 2 "--seed: must be a whole number" "$tlrun" --data patterns --seed -1
+expect 2 "--seed: must be a whole number" "$tlrun" render seeds --seed -1
+expect 2 "--json excludes --graph" "$tlrun" inspect --graph --json resnet20
+expect 1 "resnet19" "$tlrun" inspect --graph resnet19
+also "resnet18"
+expect 0 "Usage: tlrun eval" "$tlrun" help eval
+expect 0 "Usage: tlrun COMMAND" "$tlrun" help
+
+# A standard output that is full, or closed: an error, and no file with what was printed.
+if [ -e /dev/full ]; then
+  "$tlrun" inspect patterns >/dev/full 2>out.txt && fail "a full standard output: exit code 0"
+  also "tlrun: standard output: No space left on device"
+fi
+"$tlrun" render closed --task balanced --count 1 >&- 2>out.txt || fail "a closed standard output"
+"$tlrun" inspect closed/balanced >out.txt || fail "inspect"
 
 # All of a network, part of it, and with every option of the recipe; the same bits each time.
 recipe="--size 32 --epochs 2 --batch 8 --augment --seed 3"
@@ -47,7 +63,8 @@ grep -q '"class_weights": "balanced"' partial/config.json || fail "config.json l
 grep -q '"conv2d.forward"' partial/config.json || fail "config.json lacks the variants"
 
 # eval: accuracy of a model on its validation pictures, as training said.
-expect 0 "pictures  patterns: 4 of split val" "$tlrun" eval --model partial --data patterns
+expect 0 "pictures  patterns: 4 of split val (--split all: 12 more)" \
+  "$tlrun" eval --model partial --data patterns
 also "balanced" "F1" "ROC-AUC" "precision" "confusions: rows are"
 said=$(grep -o '"val_accuracy":[0-9.]*' partial/metrics.jsonl | cut -d: -f2 | sort -n | tail -1)
 expect 0 '"balanced_accuracy"' "$tlrun" eval --model partial/best.h5 --data patterns --json
@@ -62,6 +79,13 @@ expect 0 "patterns/val/whole/0008.png: " "$tlrun" predict --model partial patter
 [ "$(grep -c "^patterns/val/.*%" out.txt)" -eq 4 ] || fail "not a line per picture"
 expect 0 '{"file":"patterns/val/chipped/0007.png","class":"' \
   "$tlrun" predict --json --top 1 --model partial patterns/val/chipped
+odd=$(printf 'odd\n\033[31m.png')
+cp patterns/val/whole/0007.png "$odd"
+expect 0 "odd??[31m.png: " "$tlrun" predict --model partial "$odd"
+expect 0 '{"file":"odd\n\u001b[31m.png",' "$tlrun" predict --model partial --json "$odd"
+printf 'broken' >"$odd"
+expect 1 "odd??[31m.png: " "$tlrun" predict --model partial "$odd"
+expect 1 "odd??[31m.png: " "$tlrun" predict --model partial --strict "$odd"
 mkdir empty
 expect 1 "empty: holds no pictures" "$tlrun" predict --model partial empty
 printf 'broken' >empty/a.png

@@ -40,7 +40,7 @@ for signal in INT TERM; do
   wait_for stopped_$signal/metrics.jsonl 3 && kill -$signal $pid
   wait $pid || fail "SIG$signal: exit code $?"
   cp stopped_$signal.txt out.txt
-  also "stopped by" "saved     stopped_$signal/best.h5"
+  also "stopping after this step; once more: at once" "stopped by" "saved     stopped_$signal/best.h5"
   for file in best.h5 last.h5 metrics.jsonl config.json; do
     [ -f stopped_$signal/$file ] || fail "SIG$signal: no $file"
   done
