@@ -67,12 +67,21 @@ class Shapes {
   }
   const Shape& at(const std::string& name) const {
     const auto found = shapes_.find(name);
-    check(found != shapes_.end(), "no ResNet: there is no tensor ", name);
+    check(found != shapes_.end(), "no ResNet: there is no tensor ", name,
+          has("conv1.weight") ? "" : some_names());
     return found->second;
   }
   const std::map<std::string, Shape>& all() const { return shapes_; }
 
  private:
+  std::string some_names() const {
+    std::string text;
+    std::size_t named = 0;
+    for (auto it = shapes_.begin(); it != shapes_.end() && named < 3; ++it, ++named)
+      text += (text.empty() ? ", its tensors are " : ", ") + it->first;
+    return text + (shapes_.size() > 3 ? concat(" and ", shapes_.size() - 3, " more") : "");
+  }
+
   std::map<std::string, Shape> shapes_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <optional>
 
 #include "engine/ops.h"
 
@@ -57,6 +59,21 @@ std::string usual_name(const std::string& path) {
 ImportReport import_weights(const Module& module, const std::map<std::string, Tensor>& file) {
   ImportReport report;
   std::map<std::string, Tensor> rest = with_usual_names(file);
+std::string prefix_of_network(const std::set<std::string>& paths) {
+  const std::string stem = "conv1.weight";
+  std::optional<std::string> shortest;
+  for (const std::string& path : paths) {
+    if (!usual_name(path).ends_with(stem)) continue;
+    const std::string prefix = path.substr(0, path.size() - stem.size());
+    if (shortest && shortest->size() <= prefix.size()) continue;
+    const bool is_whole = prefix.empty() || prefix.ends_with('.') || prefix.ends_with('/');
+    const auto stage = paths.lower_bound(prefix + "layer1");
+    if (is_whole && stage != paths.end() && stage->starts_with(prefix + "layer1"))
+      shortest = prefix;
+  }
+  return shortest.value_or("");
+}
+
   for (const NamedTensor& own : module.state()) {
     const auto found = rest.find(own.name);
     if (found == rest.end()) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,13 +24,22 @@ Tensor filter_to_file(const Tensor& x);
 /// other name is its own.
 std::string usual_name(const std::string& path);
 
-/// The same entries under their usual names; throws where two get the same.
+/// What stands before the names of a network that was a part of something ("module.", "model/"):
+/// that of the shortest path to conv1.weight, if a stage follows it; "" where nothing does.
+std::string prefix_of_network(const std::set<std::string>& paths);
+
+/// The same entries under their usual names, without a prefix; throws where two get the same.
 template <class T>
 std::map<std::string, T> with_usual_names(const std::map<std::string, T>& file) {
+  std::set<std::string> paths;
+  for (const auto& [name, value] : file) paths.insert(name);
+  const std::string prefix = prefix_of_network(paths);
   std::map<std::string, T> renamed;
   for (const auto& [name, value] : file) {
-    check(renamed.emplace(usual_name(name), value).second, "two tensors are called ",
-          usual_name(name), ", one of them by the name ", name);
+    const std::string usual =
+        usual_name(name.starts_with(prefix) ? name.substr(prefix.size()) : name);
+    check(renamed.emplace(usual, value).second, "two tensors are called ", usual,
+          ", one of them by the name ", name);
   }
   return renamed;
 }

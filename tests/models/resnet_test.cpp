@@ -214,6 +214,15 @@ TEST_CASE("resnet: unusual files are recognised, and those that are none named")
   file.erase("layer3.0.conv2.weight");
   CHECK_ERROR(recognise_resnet(file), "no ResNet: there is no tensor layer3.0.conv2.weight");
   CHECK_ERROR(recognise_resnet({}), "no ResNet: there is no tensor conv1.weight");
+  std::map<std::string, Shape> other = {{"features.0.bias", {8}},
+                                        {"features.0.weight", {8, 3, 3, 3}}};
+  CHECK_ERROR(recognise_resnet(other),
+              "no ResNet: there is no tensor conv1.weight, its tensors are features.0.bias, "
+              "features.0.weight");
+  other["x"] = other["y"] = Shape{1};
+  CHECK_ERROR(recognise_resnet(other),
+              "no ResNet: there is no tensor conv1.weight, its tensors are features.0.bias, "
+              "features.0.weight, x and 1 more");
   for (const Shape& stem : {Shape{16}, Shape{0, 3, 7, 7}, Shape{64, 3, 5, 5}, Shape{64, 3, 7, 3},
                             Shape{1 << 21, 3, 3, 3}}) {
     file["conv1.weight"] = stem;

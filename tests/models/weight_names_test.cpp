@@ -132,6 +132,36 @@ TEST_CASE("weight_names: flat names and paths through groups are the same tensor
               "two tensors are called fc.weight, one of them by the name fc/weight");
 }
 
+TEST_CASE("weight_names: a network that was a part of something loses its prefix") {
+  CHECK(prefix_of_network({}) == "");
+  CHECK(prefix_of_network({"conv1.weight", "layer1.0.conv1.weight"}) == "");
+  CHECK(prefix_of_network({"module.conv1.weight", "module.layer1.0.conv1.weight"}) == "module.");
+  CHECK(prefix_of_network({"a/b.conv1/weight", "a/b.layer1/0/conv1/weight", "head.weight"}) ==
+        "a/b.");
+  CHECK(prefix_of_network({"myconv1.weight", "mylayer1.0.conv1.weight"}) == "");
+  CHECK(prefix_of_network({"features.conv1.weight", "features.layers.0.weight"}) == "");
+  CHECK(prefix_of_network({"a.conv1.weight", "a.layer1.0.conv1.weight", "ema.a.conv1.weight",
+                           "ema.a.layer1.0.conv1.weight"}) == "a.");
+
+  const auto source = small_resnet(1, {DType::f64, Device::ref});
+  for (const std::string prefix : {"module.", "model/backbone/"}) {
+    CAPTURE(prefix);
+    std::map<std::string, Tensor> file;
+    std::map<std::string, Shape> shapes;
+    for (auto& [name, tensor] : export_weights(*source)) {
+      file.emplace(prefix + name, tensor);
+      shapes.emplace(prefix + name, tensor.shape());
+    }
+    CHECK(recognise_resnet(shapes) == source->config);
+    const auto target = small_resnet(2, {DType::f64, Device::ref});
+    file["head.weight"] = zeros({1});
+    const ImportReport report = import_weights(*target, file);
+    CHECK(report.matched.size() == target->state().size());
+    CHECK(report.unexpected == std::vector<std::string>{"head.weight"});
+    CHECK(target->fc.weight.to_vector<double>() == source->fc.weight.to_vector<double>());
+  }
+}
+
 TEST_CASE("weight_names: values that can be no weights are reported and left alone") {
   const auto model = small_resnet(1, {DType::f32, Device::ref});
   const auto file = export_weights(*small_resnet(2, {DType::f32, Device::ref}));
