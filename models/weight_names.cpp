@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 
 #include "engine/ops.h"
@@ -56,9 +55,6 @@ std::string usual_name(const std::string& path) {
   return name.substr(0, at) + ".downsample." + name.substr(at + shortcut.size());
 }
 
-ImportReport import_weights(const Module& module, const std::map<std::string, Tensor>& file) {
-  ImportReport report;
-  std::map<std::string, Tensor> rest = with_usual_names(file);
 std::string prefix_of_network(const std::set<std::string>& paths) {
   const std::string stem = "conv1.weight";
   std::optional<std::string> shortest;
@@ -74,6 +70,9 @@ std::string prefix_of_network(const std::set<std::string>& paths) {
   return shortest.value_or("");
 }
 
+ImportReport import_weights(const Module& module, const std::map<std::string, Tensor>& file) {
+  ImportReport report;
+  std::map<std::string, Tensor> rest = with_usual_names(file);
   for (const NamedTensor& own : module.state()) {
     const auto found = rest.find(own.name);
     if (found == rest.end()) {
