@@ -212,7 +212,8 @@ ResNetConfig recognise_resnet(const std::map<std::string, Shape>& tensors) {
   config.classes = 0;
   if (file.has("fc.weight")) {
     const Shape& head = file.at("fc.weight");
-    check(head.rank() == 2 && head.size() > 0, "no ResNet: fc.weight has shape ", head);
+    check(head.rank() == 2 && head[0] > 0 && head[1] == config.feature_count(), name_of(config),
+          ": fc.weight has shape ", head, ", not [classes, ", config.feature_count(), "]");
     config.classes = head[0];
   }
   return config;

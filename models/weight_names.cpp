@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "engine/ops.h"
@@ -14,12 +15,15 @@ Tensor transposed(const Tensor& x, const std::vector<int>& order) {
   return transpose(x.to(Device::ref, x.dtype()), order).to(x.device(), x.dtype());
 }
 
-/// Whether a value can be no weight, and no variance where `is_variance`.
+/// Whether a value can be no weight of dtype `own`, and no variance where `is_variance`.
 template <class T>
-const char* fault_of(const std::vector<T>& values, bool is_variance) {
-  for (const T value : values) {
-    if (!std::isfinite(static_cast<double>(value))) return "holds NaN or infinity";
-    if (is_variance && static_cast<double>(value) < 0) return "holds a negative variance";
+const char* fault_of(const std::vector<T>& values, DType own, bool is_variance) {
+  const double most =
+      own == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  for (const double value : values) {
+    if (!std::isfinite(value)) return "holds NaN or infinity";
+    if (std::abs(value) > most) return "holds a number that f32 does not";
+    if (is_variance && value < 0) return "holds a negative variance";
   }
   return nullptr;
 }
@@ -31,7 +35,7 @@ std::string misfit(const NamedTensor& own, const Tensor& x) {
   const Shape expected = filter_to_file(own.tensor.detached()).shape();
   if (x.shape() != expected) return concat(own.name, ": file ", x.shape(), ", network ", expected);
   const char* fault = with_type(x.dtype(), [&]<class T>(T) {
-    return fault_of(x.to_vector<T>(), own.name.ends_with("running_var"));
+    return fault_of(x.to_vector<T>(), own.tensor.dtype(), own.name.ends_with("running_var"));
   });
   return fault ? concat(own.name, ": ", fault) : "";
 }

@@ -48,7 +48,7 @@ struct ImportReport {
   std::vector<std::string> matched;
   std::vector<std::string> missing;      ///< the module has it, the file does not
   std::vector<std::string> unexpected;   ///< the file has it (usual name), the module does not
-  std::vector<std::string> wrong_shape;  ///< "name: file [..], network [..]", or not finite floats
+  std::vector<std::string> wrong_shape;  ///< "name: file [..], network [..]", or what is wrong
 };
 
 /// Copies every tensor of `file` (in the file's order, any float dtype) into the module's tensor of

@@ -259,7 +259,12 @@ TEST_CASE("resnet: a small file cannot ask for a large network") {
               "[30000, 30000, 3, 3]");
   file = torchvision_state(false, {2, 2, 2, 2});
   file["fc.weight"] = Shape{0, 512};
-  CHECK_ERROR(recognise_resnet(file), "no ResNet: fc.weight has shape [0, 512]");
+  CHECK_ERROR(recognise_resnet(file),
+              "resnet18: fc.weight has shape [0, 512], not [classes, 512]");
+  // A head of a million numbers would ask for one of 512 millions.
+  file["fc.weight"] = Shape{1'000'000, 1};
+  CHECK_ERROR(recognise_resnet(file),
+              "resnet18: fc.weight has shape [1000000, 1], not [classes, 512]");
   // As many groups as channels: 3x3 filters of 9 numbers each would ask for 1x1 filters of
   // millions.
   file = torchvision_state(true, {1, 1, 1, 1});

@@ -184,6 +184,8 @@ TEST_CASE("weight_names: values that can be no weights are reported and left alo
   CHECK(model->state().front().name == "conv1.weight");
   CHECK(with("conv1.weight", std::nan("")) == Names{"conv1.weight: holds NaN or infinity"});
   CHECK(with("conv1.weight", infinity) == Names{"conv1.weight: holds NaN or infinity"});
+  CHECK(with("fc.bias", 1e39) == Names{"fc.bias: holds a number that f32 does not"});
+  CHECK(with("fc.bias", 1e38).empty());
   CHECK(with("fc.bias", -infinity) == Names{"fc.bias: holds NaN or infinity"});
   CHECK(with("bn1.running_var", -1) == Names{"bn1.running_var: holds a negative variance"});
   CHECK(with("bn1.running_var", 0).empty());
