@@ -259,8 +259,7 @@ TEST_CASE("resnet: a small file cannot ask for a large network") {
               "[30000, 30000, 3, 3]");
   file = torchvision_state(false, {2, 2, 2, 2});
   file["fc.weight"] = Shape{0, 512};
-  CHECK_ERROR(recognise_resnet(file),
-              "resnet18: fc.weight has shape [0, 512], not [classes, 512]");
+  CHECK_ERROR(recognise_resnet(file), "resnet18: fc.weight has shape [0, 512], not [classes, 512]");
   // A head of a million numbers would ask for one of 512 millions.
   file["fc.weight"] = Shape{1'000'000, 1};
   CHECK_ERROR(recognise_resnet(file),
