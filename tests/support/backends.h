@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,16 +13,23 @@
 
 namespace tl::test {
 
-/// Every backend of this build that computes in f32, each to be compared with ref in f64. A kernel
-/// that a backend does not have yet is an empty slot: the test passes over it.
+/// Every backend of this build that computes in f32, each to be compared with ref in f64; with the
+/// environment variable TL_TEST_BACKEND that one alone. A kernel that a backend does not have yet
+/// is an empty slot: the test passes over it.
 inline const std::vector<Backend>& tested_backends() {
-  static const std::vector<Backend> backends = {
-      ref_backend(),
-      cpu_backend(),
+  static const std::vector<Backend> backends = [] {
+    std::vector<Backend> all = {
+        ref_backend(),
+        cpu_backend(),
 #ifdef TL_WITH_SIMT
-      simt_backend(),
+        simt_backend(),
 #endif
-  };
+    };
+    if (const char* only = std::getenv("TL_TEST_BACKEND"))
+      std::erase_if(all, [&](const Backend& b) { return std::string_view(b.name) != only; });
+    REQUIRE(!all.empty());
+    return all;
+  }();
   return backends;
 }
 
