@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <ostream>
 
+#include "kernels/bfloat16.h"
 #include "kernels/error.h"
 
 namespace tl {
 
-/// f32: the default. f64: the reference. i32: labels and positions. u8: pictures and raw bytes.
-enum class DType : std::uint8_t { f32, f64, i32, u8 };
+/// f32: the default. f64: the reference. bf16: storage of activations in mixed precision. i32:
+/// labels and positions. u8: pictures and raw bytes.
+enum class DType : std::uint8_t { f32, f64, i32, u8, bf16 };
 
 /// Bytes per element.
 constexpr std::size_t size_of(DType dtype) {
@@ -24,6 +26,8 @@ constexpr std::size_t size_of(DType dtype) {
       return 4;
     case DType::u8:
       return 1;
+    case DType::bf16:
+      return 2;
   }
   return 0;
 }
@@ -38,11 +42,19 @@ constexpr const char* name_of(DType dtype) {
       return "i32";
     case DType::u8:
       return "u8";
+    case DType::bf16:
+      return "bf16";
   }
   return "?";
 }
 
-constexpr bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
+constexpr bool is_float(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16;
+}
+
+/// What goes with activations of `dtype` in mixed precision: parameters, their gradients,
+/// statistics and biases are f32 beside bf16, and of the same dtype otherwise.
+constexpr DType parameter_dtype(DType dtype) { return dtype == DType::bf16 ? DType::f32 : dtype; }
 
 inline std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of(dtype); }
 
@@ -65,6 +77,25 @@ template <>
 constexpr DType dtype_of<std::uint8_t>() {
   return DType::u8;
 }
+template <>
+constexpr DType dtype_of<BFloat16>() {
+  return DType::bf16;
+}
+
+namespace detail {
+template <class T>
+struct ArithmeticOf {
+  using Type = T;
+};
+template <>
+struct ArithmeticOf<BFloat16> {
+  using Type = float;
+};
+}  // namespace detail
+
+/// The type that elements of type T are computed in, sums included: float for BFloat16, else T.
+template <class T>
+using Arithmetic = typename detail::ArithmeticOf<T>::Type;
 
 /// Calls f(T{}) with T the C++ type of `dtype`, any of them.
 template <std::invocable<float> F>
@@ -78,6 +109,8 @@ decltype(auto) with_type(DType dtype, F&& f) {
       return f(std::int32_t{});
     case DType::u8:
       return f(std::uint8_t{});
+    case DType::bf16:
+      return f(BFloat16{});
   }
   throw Error("no such dtype");
 }
@@ -94,6 +127,14 @@ decltype(auto) with_float(const char* op, DType dtype, F&& f) {
     default:
       throw Error(concat(op, ": needs f32 or f64, got ", dtype));
   }
+}
+
+/// As with_float, with bf16 besides; f computes in Arithmetic<T>.
+template <class F>
+decltype(auto) with_float_or_bf16(const char* op, DType dtype, F&& f) {
+  if (dtype == DType::bf16) return f(BFloat16{});
+  check(is_float(dtype), op, ": needs f32, f64 or bf16, got ", dtype);
+  return with_float(op, dtype, f);
 }
 
 }  // namespace tl

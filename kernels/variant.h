@@ -40,6 +40,10 @@ struct Variant {
   /// Estimated cost in multiply-adds, comparable between the variants of one slot.
   double (*cost)(const Problem& problem) = nullptr;
 
+  /// Never chosen, only forced by its name: it rounds more than the contract says (TF32), or has
+  /// not yet been verified on the device that it is for.
+  bool on_request = false;
+
   const char* slot = "";  ///< name of the slot that holds it, set by VariantSlot::add
 
   /// run(), seen by an observer: what everybody but a test calls.
@@ -94,7 +98,7 @@ class VariantSlot {
     const Value* best = nullptr;
     double best_cost = 0;
     for (const Value& v : variants_) {
-      if (!forced_.empty() && forced_ != v.name) continue;
+      if (forced_.empty() ? v.on_request : forced_ != v.name) continue;
       if (!v.supports(problem)) continue;
       const double cost = v.cost ? v.cost(problem) : 0;
       if (!best || cost < best_cost) {

@@ -51,16 +51,7 @@ void fill_as(Stream stream, T value, View y) {
 
 void fill(Stream stream, double value, View y) {
   if (y.size == 0) return;
-  switch (y.dtype) {
-    case DType::f32:
-      return fill_as(stream, static_cast<float>(value), y);
-    case DType::f64:
-      return fill_as(stream, value, y);
-    case DType::i32:
-      return fill_as(stream, rounded<std::int32_t>("memory.fill", value), y);
-    case DType::u8:
-      return fill_as(stream, rounded<std::uint8_t>("memory.fill", value), y);
-  }
+  with_type(y.dtype, [&]<class T>(T) { fill_as(stream, rounded<T>("memory.fill", value), y); });
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace tl {
 namespace {
 
 TEST_CASE("with_type calls with the type that the dtype stands for") {
-  for (const DType dtype : {DType::f32, DType::f64, DType::i32, DType::u8}) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::i32, DType::u8, DType::bf16}) {
     CAPTURE(name_of(dtype));
     with_type(dtype, [&]<class T>(T) {
       CHECK(dtype_of<T>() == dtype);

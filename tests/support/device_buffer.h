@@ -20,9 +20,8 @@ class DeviceBuffer {
     bytes_ = (offset + size) * element;
     backend.memory.allocate(bytes_, &block_);
     view_.data = static_cast<char*>(block_) + offset * element;
-    const bool is_float = dtype == DType::f32 || dtype == DType::f64;
     write(std::vector<double>(static_cast<std::size_t>(size),
-                              is_float ? std::numeric_limits<double>::quiet_NaN() : 123));
+                              is_float(dtype) ? std::numeric_limits<double>::quiet_NaN() : 123));
   }
   DeviceBuffer(const Backend& backend, DType dtype, const std::vector<double>& values,
                std::int64_t offset = 0)
@@ -43,29 +42,10 @@ class DeviceBuffer {
   operator ConstView() const { return view_; }  // NOLINT
 
   void write(const std::vector<double>& values) {
-    switch (view_.dtype) {
-      case DType::f32:
-        return write_as<float>(values);
-      case DType::f64:
-        return write_as<double>(values);
-      case DType::i32:
-        return write_as<std::int32_t>(values);
-      case DType::u8:
-        return write_as<std::uint8_t>(values);
-    }
+    with_type(view_.dtype, [&]<class T>(T) { write_as<T>(values); });
   }
   std::vector<double> read() const {
-    switch (view_.dtype) {
-      case DType::f32:
-        return read_as<float>();
-      case DType::f64:
-        return read_as<double>();
-      case DType::i32:
-        return read_as<std::int32_t>();
-      case DType::u8:
-        return read_as<std::uint8_t>();
-    }
-    return {};
+    return with_type(view_.dtype, [&]<class T>(T) { return read_as<T>(); });
   }
 
  private:
