@@ -33,20 +33,27 @@ Prologue::Prologue(const Conv2dProblem& p, ConstView scale_view, ConstView shift
       shift(p.prologue ? shift_view.as<float>() : nullptr),
       with_relu(p.prologue && p.prologue_relu) {}
 
-Epilogue::Epilogue(const Conv2dProblem& p, const Conv2dForwardArgs& args)
-    : bias(p.bias ? args.bias.as<float>() : nullptr),
-      residual(p.residual ? args.residual.as<float>() : nullptr),
-      with_relu(p.relu) {}
+namespace {
 
-bool conv2d_supports_f32(const Conv2dProblem& p) {
+bool fits_30_bits(const Conv2dProblem& p) {
   // Every number that ConvShape holds, every row and column that x_row and x_column can give, and
   // every row of the matrices that a convolution is.
-  const std::int64_t longest =
-      std::max({p.stride_h, p.stride_w, p.pad_h, p.pad_w, p.dilation_h, p.dilation_w, p.c_in,
-                p.h + 2 * p.pad_h, p.w + 2 * p.pad_w, p.n * p.out_h() * p.out_w(), p.n * p.h * p.w,
-                p.kh * p.kw * p.c_in, p.kh * p.dilation_h, p.kw * p.dilation_w, p.c_out});
-  return p.x_dtype == DType::f32 && p.w_dtype == DType::f32 && p.y_dtype == DType::f32 &&
-         longest <= std::numeric_limits<int>::max();
+  const std::int64_t longest = std::max(
+      {p.stride_h, p.stride_w, p.pad_h, p.pad_w, p.dilation_h, p.dilation_w, p.c_in,
+       p.h + 2 * p.pad_h, p.w + 2 * p.pad_w, p.n * p.out_h() * p.out_w(), p.n * p.h * p.w,
+       p.kh * p.kw * p.c_in, p.kh * p.kw * p.c_out, p.kh * p.dilation_h, p.kw * p.dilation_w});
+  return longest <= std::numeric_limits<int>::max() / 2;
+}
+
+}  // namespace
+
+bool conv2d_supports(const Conv2dProblem& p) {
+  return conv2d_supports_weight(p) && p.w_dtype == p.x_dtype;
+}
+
+bool conv2d_supports_weight(const Conv2dProblem& p) {
+  return (p.x_dtype == DType::f32 || p.x_dtype == DType::bf16) && p.y_dtype == p.x_dtype &&
+         (p.w_dtype == p.x_dtype || p.w_dtype == parameter_dtype(p.x_dtype)) && fits_30_bits(p);
 }
 
 namespace {
@@ -55,17 +62,19 @@ struct Sums {
   float sum, sum_sq;
 };
 
+template <class T>
 struct ChannelSums {
   using Value = Sums;
-  const float* y;
+  const T* y;
   float* channel_sum;
   float* channel_sum_sq;
 
   __device__ Value collect(const Strip& strip) const {
     Value sums{};
     for (std::int64_t i = strip.first; i < strip.end; i += strip.step) {
-      sums.sum += y[i];
-      sums.sum_sq += y[i] * y[i];
+      const float value = y[i];
+      sums.sum += value;
+      sums.sum_sq += value * value;
     }
     return sums;
   }
@@ -84,13 +93,15 @@ std::int64_t output_rows(const Conv2dProblem& p) { return p.n * p.out_h() * p.ou
 
 void conv2d_channel_sums(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
   if (!p.sums) return;
-  const ChannelSums sums = {args.y.as<float>(), args.channel_sum.as<float>(),
-                            args.channel_sum_sq.as<float>()};
-  channel_reduce(native(stream), sums, output_rows(p), p.c_out, args.workspace.data);
+  with_activation(p.y_dtype, [&]<class T>(T) {
+    const ChannelSums<T> sums = {args.y.as<T>(), args.channel_sum.as<float>(),
+                                 args.channel_sum_sq.as<float>()};
+    channel_reduce(native(stream), sums, output_rows(p), p.c_out, args.workspace.data);
+  });
 }
 
 std::int64_t conv2d_channel_sums_bytes(const Conv2dProblem& p) {
-  return p.sums ? channel_reduce_bytes<ChannelSums>(output_rows(p), p.c_out) : 0;
+  return p.sums ? channel_reduce_bytes<ChannelSums<float>>(output_rows(p), p.c_out) : 0;
 }
 
 void install_conv2d(Backend& b) {

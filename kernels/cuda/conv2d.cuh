@@ -52,13 +52,18 @@ struct Prologue {
   }
 };
 
-/// relu?(sum + bias[c] + residual[i]) for element i of y, which lies in channel c.
+/// relu?(sum + bias[c] + residual[i]) for element i of y, which lies in channel c. T: how y and the
+/// residual are stored.
+template <class T>
 struct Epilogue {
-  const float* bias;      // nullptr: none
-  const float* residual;  // nullptr: none
+  const float* bias;  // nullptr: none
+  const T* residual;  // nullptr: none
   bool with_relu;
 
-  Epilogue(const Conv2dProblem& p, const Conv2dForwardArgs& args);
+  Epilogue(const Conv2dProblem& p, const Conv2dForwardArgs& args)
+      : bias(p.bias ? args.bias.as<float>() : nullptr),
+        residual(p.residual ? args.residual.as<T>() : nullptr),
+        with_relu(p.relu) {}
 
   __device__ float operator()(float sum, std::int64_t i, int channel) const {
     if (bias) sum += bias[channel];
@@ -67,8 +72,20 @@ struct Epilogue {
   }
 };
 
-/// f32, and every length of the problem fits 31 bits.
-bool conv2d_supports_f32(const Conv2dProblem& p);
+/// f32 or bf16 alike in x, w and y, and every length of the problem fits 30 bits: two of them can
+/// be added in 32.
+bool conv2d_supports(const Conv2dProblem& p);
+
+/// The same for backward_weight, where dw may also be f32 beside bf16.
+bool conv2d_supports_weight(const Conv2dProblem& p);
+
+/// Calls f(T{}) with the element type of an activation, float or BFloat16.
+template <class F>
+decltype(auto) with_activation(DType dtype, const F& f) {
+  if (dtype == DType::bf16) return f(BFloat16{});
+  check(dtype == DType::f32, "conv2d: needs f32 or bf16, got ", dtype);
+  return f(float{});
+}
 
 /// Writes channel_sum and channel_sum_sq from y, if `p.sums`, with this much workspace.
 void conv2d_channel_sums(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args);

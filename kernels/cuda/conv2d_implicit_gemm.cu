@@ -40,7 +40,7 @@ __device__ Pixel pixel(const ConvShape& shape, int m) {
 }
 
 __global__ void __launch_bounds__(kThreads)
-    conv2d_forward_implicit_gemm(ConvShape shape, Prologue prologue, Epilogue epilogue,
+    conv2d_forward_implicit_gemm(ConvShape shape, Prologue prologue, Epilogue<float> epilogue,
                                  const float* x, const float* w, float* y) {
   __shared__ __align__(16) float a_tile[kDepth][kPitch];
   __shared__ __align__(16) float b_tile[kDepth][kPitch];
@@ -130,14 +130,14 @@ void forward(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& arg
                     static_cast<unsigned>(p.groups));
     launch<conv2d_forward_implicit_gemm>(
         grid, kThreads, 0, native(stream), ConvShape(p), Prologue(p, args.scale, args.shift),
-        Epilogue(p, args), args.x.as<float>(), args.w.as<float>(), args.y.as<float>());
+        Epilogue<float>(p, args), args.x.as<float>(), args.w.as<float>(), args.y.as<float>());
   }
   conv2d_channel_sums(stream, p, args);
 }
 
 bool supports(const Conv2dProblem& p) {
   constexpr std::int64_t kMaxGrid = 65535;  // of the grid's y and z
-  return conv2d_supports_f32(p) && column_tiles(p) <= kMaxGrid && p.groups <= kMaxGrid &&
+  return conv2d_supports(p) && p.x_dtype == DType::f32 && column_tiles(p) <= kMaxGrid && p.groups <= kMaxGrid &&
          row_tiles(p) * kTile <= std::numeric_limits<int>::max();
 }
 

@@ -5,7 +5,7 @@
 //   backward_data    dx[n, ih, iw, ci]: all r, s, co for which some oh, ow has its filter tap here
 //   backward_weight  dw[co, r, s, ci]: all n, oh, ow
 //
-// Every operand comes from global memory each time it is used; conv2d_implicit_gemm.cu is the cure.
+// Every operand comes from global memory each time it is used; the other variants are the cure.
 #include "kernels/cuda/conv2d.cuh"
 #include "kernels/cuda/grid_stride.cuh"
 
@@ -26,8 +26,9 @@ __device__ int output_place(int place, int stride, int length) {
   return o < length ? o : -1;
 }
 
-__global__ void conv2d_forward_naive(ConvShape shape, Prologue prologue, Epilogue epilogue,
-                                     const float* x, const float* w, float* y, std::int64_t size) {
+template <class T>
+__global__ void conv2d_forward_naive(ConvShape shape, Prologue prologue, Epilogue<T> epilogue,
+                                     const T* x, const T* w, T* y, std::int64_t size) {
   for (std::int64_t i = first_index(); i < size; i += index_step()) {
     std::int64_t rest = i;
     const int co = take(rest, shape.c_out), ow = take(rest, shape.out_w);
@@ -40,19 +41,20 @@ __global__ void conv2d_forward_naive(ConvShape shape, Prologue prologue, Epilogu
       for (int s = 0; s < shape.kw; ++s) {
         const int column = shape.x_column(ow, s);
         if (column < 0 || column >= shape.w) continue;
-        const float* x_pixel = x + shape.x_index(n, row, column, first_channel);
-        const float* w_tap = w + shape.w_index(co, r, s, 0);
+        const T* x_pixel = x + shape.x_index(n, row, column, first_channel);
+        const T* w_tap = w + shape.w_index(co, r, s, 0);
         for (int c = 0; c < shape.group_in; ++c) {
           sum += prologue(x_pixel[c], first_channel + c) * w_tap[c];
         }
       }
     }
-    y[i] = epilogue(sum, i, co);
+    y[i] = static_cast<T>(epilogue(sum, i, co));
   }
 }
 
-__global__ void conv2d_backward_data_naive(ConvShape shape, bool accumulate, const float* dy,
-                                           const float* w, float* dx, std::int64_t size) {
+template <class T>
+__global__ void conv2d_backward_data_naive(ConvShape shape, bool accumulate, const T* dy,
+                                           const T* w, T* dx, std::int64_t size) {
   for (std::int64_t i = first_index(); i < size; i += index_step()) {
     std::int64_t rest = i;
     const int ci = take(rest, shape.c_in), iw = take(rest, shape.w);
@@ -68,18 +70,19 @@ __global__ void conv2d_backward_data_naive(ConvShape shape, bool accumulate, con
         const int ow =
             output_place(iw + shape.pad_w - s * shape.dilation_w, shape.stride_w, shape.out_w);
         if (ow < 0) continue;
-        const float* dy_pixel = dy + shape.y_index(n, oh, ow, first_output);
+        const T* dy_pixel = dy + shape.y_index(n, oh, ow, first_output);
         for (int c = 0; c < shape.group_out; ++c) {
-          sum += dy_pixel[c] * w[shape.w_index(first_output + c, r, s, channel)];
+          sum += float{dy_pixel[c]} * w[shape.w_index(first_output + c, r, s, channel)];
         }
       }
     }
-    dx[i] = accumulate ? dx[i] + sum : sum;
+    dx[i] = static_cast<T>(accumulate ? dx[i] + sum : sum);
   }
 }
 
-__global__ void conv2d_backward_weight_naive(ConvShape shape, Prologue prologue, const float* x,
-                                             const float* dy, float* dw, std::int64_t size) {
+template <class T, class Dw>
+__global__ void conv2d_backward_weight_naive(ConvShape shape, Prologue prologue, const T* x,
+                                             const T* dy, Dw* dw, std::int64_t size) {
   for (std::int64_t i = first_index(); i < size; i += index_step()) {
     std::int64_t rest = i;
     const int channel = take(rest, shape.group_in), s = take(rest, shape.kw);
@@ -98,33 +101,41 @@ __global__ void conv2d_backward_weight_naive(ConvShape shape, Prologue prologue,
         }
       }
     }
-    dw[i] = sum;
+    dw[i] = static_cast<Dw>(sum);
   }
 }
 
 void forward(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
   if (p.y_size() > 0) {
-    launch<conv2d_forward_naive>(blocks_for(p.y_size()), kThreads, 0, native(stream), ConvShape(p),
-                                 Prologue(p, args.scale, args.shift), Epilogue(p, args),
-                                 args.x.as<float>(), args.w.as<float>(), args.y.as<float>(),
-                                 p.y_size());
+    with_activation(p.y_dtype, [&]<class T>(T) {
+      launch<conv2d_forward_naive<T>>(blocks_for(p.y_size()), kThreads, 0, native(stream),
+                                      ConvShape(p), Prologue(p, args.scale, args.shift),
+                                      Epilogue<T>(p, args), args.x.as<T>(), args.w.as<T>(),
+                                      args.y.as<T>(), p.y_size());
+    });
   }
   conv2d_channel_sums(stream, p, args);
 }
 
 void backward_data(Stream stream, const Conv2dProblem& p, const Conv2dBackwardDataArgs& args) {
   if (p.x_size() == 0) return;
-  launch<conv2d_backward_data_naive>(blocks_for(p.x_size()), kThreads, 0, native(stream),
-                                     ConvShape(p), p.accumulate, args.dy.as<float>(),
-                                     args.w.as<float>(), args.dx.as<float>(), p.x_size());
+  with_activation(p.x_dtype, [&]<class T>(T) {
+    launch<conv2d_backward_data_naive<T>>(blocks_for(p.x_size()), kThreads, 0, native(stream),
+                                          ConvShape(p), p.accumulate, args.dy.as<T>(),
+                                          args.w.as<T>(), args.dx.as<T>(), p.x_size());
+  });
 }
 
 void backward_weight(Stream stream, const Conv2dProblem& p, const Conv2dBackwardWeightArgs& args) {
   if (p.w_size() == 0) return;
-  launch<conv2d_backward_weight_naive>(blocks_for(p.w_size()), kThreads, 0, native(stream),
-                                       ConvShape(p), Prologue(p, args.scale, args.shift),
-                                       args.x.as<float>(), args.dy.as<float>(), args.dw.as<float>(),
-                                       p.w_size());
+  with_activation(p.x_dtype, [&]<class T>(T) {
+    with_activation(p.w_dtype, [&]<class Dw>(Dw) {
+      launch<conv2d_backward_weight_naive<T, Dw>>(
+          blocks_for(p.w_size()), kThreads, 0, native(stream), ConvShape(p),
+          Prologue(p, args.scale, args.shift), args.x.as<T>(), args.dy.as<T>(), args.dw.as<Dw>(),
+          p.w_size());
+    });
+  });
 }
 
 /// Each product waits for two loads from global memory: about eight times what it costs when a
@@ -135,14 +146,14 @@ double cost(const Conv2dProblem& p) { return 8 * p.multiply_adds(); }
 
 void add_conv2d_naive(Conv2dKernels& kernels) {
   kernels.forward.add({.name = "naive",
-                       .supports = conv2d_supports_f32,
+                       .supports = conv2d_supports,
                        .workspace_bytes = conv2d_channel_sums_bytes,
                        .run = forward,
                        .cost = cost});
   kernels.backward_data.add(
-      {.name = "naive", .supports = conv2d_supports_f32, .run = backward_data, .cost = cost});
+      {.name = "naive", .supports = conv2d_supports, .run = backward_data, .cost = cost});
   kernels.backward_weight.add(
-      {.name = "naive", .supports = conv2d_supports_f32, .run = backward_weight, .cost = cost});
+      {.name = "naive", .supports = conv2d_supports_weight, .run = backward_weight, .cost = cost});
 }
 
 }  // namespace tl::TL_DEVICE_NAMESPACE
