@@ -1,5 +1,7 @@
-// launch, DYNAMIC_SHARED under nvcc; kernels/simt/launch.h has their twins.
+// launch, DYNAMIC_SHARED, check_aligned under nvcc; kernels/simt/ has their twins.
 #pragma once
+
+#include <cuda_pipeline_primitives.h>
 
 #include <string_view>
 #include <type_traits>
@@ -45,5 +47,8 @@ void launch(dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream
   config.stream = stream;
   detail::launch(kernel_name<kernel>(), kernel, config, arguments...);
 }
+
+/// A GPU itself stops at a misaligned access.
+inline __device__ void check_aligned(const void*, std::size_t) {}
 
 }  // namespace tl::cuda

@@ -62,6 +62,7 @@ void Scheduler::run_block() {
   schedule_->shuffle(order_);
   schedule_->shuffle(lane_order_);
   for (int id : order_) {
+    threads_[id].async_copies.clear();
     alive_[id / kWarpLanes] |= 1u << id % kWarpLanes;
     push_ready(threads_[id], State::unstarted);
   }

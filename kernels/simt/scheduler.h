@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/simt/async_copies.h"
 #include "kernels/simt/fiber.h"
 #include "kernels/simt/order.h"
 #include "kernels/simt/vector_types.h"
@@ -56,6 +57,9 @@ class Scheduler {
   /// The calling thread's place in its warp.
   int lane() const { return current_->id % kWarpLanes; }
 
+  /// The calling thread's own.
+  AsyncCopies& async_copies() { return current_->async_copies; }
+
   /// Throws an Error that names the kernel, the block and the calling thread.
   [[noreturn]] void fail(const std::string& what) const;
 
@@ -74,6 +78,7 @@ class Scheduler {
     void* operand;
     WarpOperation operation;
     int votes;  // what meet_block returns
+    AsyncCopies async_copies;
   };
 
   // The queue of threads that can go on.

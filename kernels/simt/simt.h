@@ -5,6 +5,8 @@
 // fiber.h, order.h, scheduler.h (the threads of a block), barriers.h, warp.h, launch.h.
 #pragma once
 
+#include "kernels/simt/alignment.h"
+#include "kernels/simt/async_copy.h"
 #include "kernels/simt/atomics.h"
 #include "kernels/simt/barriers.h"
 #include "kernels/simt/builtins.h"
@@ -15,3 +17,4 @@
 #include "kernels/simt/shared_memory.h"
 #include "kernels/simt/vector_types.h"
 #include "kernels/simt/warp.h"
+#include "kernels/simt/warp_reduce.h"
