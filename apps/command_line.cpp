@@ -121,10 +121,15 @@ Device MachineOptions::use() const {
 }
 
 void add_machine_options(CLI::App& command, MachineOptions& machine) {
-  command.add_option("--device", machine.device, "or ref: plain loops, for comparison")
+  command
+      .add_option("--device", machine.device,
+                  "cuda[:N], auto; ref, simt: plain loops, GPU emulated")
       ->capture_default_str()
       ->type_name("DEVICE")
-      ->check(CLI::IsMember({"cpu", "ref"}));
+      ->check([](const std::string& name) {
+        return is_device_name(name) ? ""
+                                    : concat("'", name, "': cpu, cuda, cuda:N, auto, ref or simt");
+      });
   command.add_option("--threads", machine.threads, "threads [all that this process may use]")
       ->type_name("N")
       ->check(CLI::Range(1, 512));

@@ -35,12 +35,20 @@ struct Space {
 
 // Never destroyed: tensors with static lifetime may come back after any destructor of ours.
 Space& space_of(MemorySpace space) {
-  static auto* spaces = new Space[2];
+  static auto* spaces = new Space[kMemorySpaces];
   return spaces[static_cast<int>(space)];
 }
 
 Device any_device_of(MemorySpace space) {
-  return space == MemorySpace::host ? Device::ref : Device::simt;
+  switch (space) {
+    case MemorySpace::host:
+      return Device::ref;
+    case MemorySpace::simt:
+      return Device::simt;
+    case MemorySpace::cuda:
+      return Device::cuda;
+  }
+  throw Error("memory: no such space");
 }
 
 void* fresh_block(Device device, std::int64_t bytes) {

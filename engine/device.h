@@ -10,18 +10,26 @@
 
 namespace tl {
 
-/// ref: naive loops, f32 and f64. cpu: the tuned kernels, f32. simt: the CUDA kernels on the host.
-enum class Device { ref, cpu, simt };
+/// ref: naive loops, every dtype. cpu: the tuned kernels, f32. simt: the CUDA kernels on the host.
+/// cuda: the CUDA kernels on a GPU, one per process.
+enum class Device { ref, cpu, simt, cuda };
 
 /// Devices of one memory space can read each other's buffers: ref and cpu.
-enum class MemorySpace { host, simt };
+enum class MemorySpace { host, simt, cuda };
+inline constexpr int kMemorySpaces = 3;
 
-/// "ref", "cpu" or "simt"; throws, listing the devices of this build, for anything else.
+/// Whether `name` is what parse_device() reads on some machine: "ref", "cpu", "simt", "cuda",
+/// "cuda:N" or "auto".
+bool is_device_name(std::string_view name);
+
+/// The device of that name; "auto" is cuda where there is a GPU that this build can use, else cpu.
+/// "cuda:N" is GPU number N, from 0, for the whole process: to be said before anything is done on a
+/// GPU. Throws where the build or the machine does not have it.
 Device parse_device(std::string_view name);
 const char* name_of(Device device);
 std::ostream& operator<<(std::ostream& out, Device device);
 
-/// The devices that this build contains.
+/// The devices that this build contains and this machine has.
 std::vector<Device> devices();
 
 MemorySpace memory_space(Device device);

@@ -18,8 +18,8 @@ void Profile::ran(const KernelCall& call) noexcept {
   // The allocator holds its lock while it asks for a block or gives one back.
   if (slot == "memory.allocate" || slot == "memory.release" || slot == "memory.fill") return;
   std::int64_t memory = 0;
-  for (const MemorySpace space : {MemorySpace::host, MemorySpace::simt})
-    memory += memory_stats(space).current;
+  for (int space = 0; space < kMemorySpaces; ++space)
+    memory += memory_stats(static_cast<MemorySpace>(space)).current;
   const std::lock_guard lock(mutex_);
   events_.push_back({call, layer_context(), memory});
 }
