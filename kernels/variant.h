@@ -81,6 +81,17 @@ class VariantSlot {
     variants_.push_back(variant);
   }
 
+  /// A variant that this build or machine could have and has not: force() then says why.
+  void add_absent(std::string_view variant, std::string_view why) {
+    absent_.push_back({std::string(variant), std::string(why)});
+  }
+
+  /// Variants `on_request` for which `released(slot, variant)` holds may be chosen from now on.
+  template <class Released>
+  void release(const Released& released) {
+    for (Value& v : variants_) v.on_request = v.on_request && !released(v.slot, v.name);
+  }
+
   /// From now on choose() returns the variant of this name or throws; "" gives the choice back.
   void force(std::string_view variant) {
     for (const Value& v : variants_) {
@@ -89,6 +100,8 @@ class VariantSlot {
         return;
       }
     }
+    for (const Absent& a : absent_)
+      check(variant != a.name, name_, ": no variant '", a.name, "': ", a.why);
     check(variant.empty(), name_, ": no variant '", variant, "'; it has ", names());
     forced_.clear();
   }
@@ -114,7 +127,19 @@ class VariantSlot {
   const std::vector<Value>& all() const { return variants_; }
   const char* name() const { return name_; }
 
+  /// Whether add_absent() was told of it.
+  bool is_absent(std::string_view variant) const {
+    for (const Absent& a : absent_) {
+      if (variant == a.name) return true;
+    }
+    return false;
+  }
+
  private:
+  struct Absent {
+    std::string name, why;
+  };
+
   std::string names() const {
     std::string list;
     for (const Value& v : variants_) list += (list.empty() ? "" : ", ") + std::string(v.name);
@@ -123,6 +148,7 @@ class VariantSlot {
 
   const char* name_;
   std::vector<Value> variants_;
+  std::vector<Absent> absent_;
   std::string forced_;
 };
 
