@@ -13,7 +13,7 @@ namespace tl::simt {
 inline void check_aligned(const void* place, std::size_t bytes) {
   if (reinterpret_cast<std::size_t>(place) % bytes == 0) return;
   running_scheduler("check_aligned")
-      .fail(concat("accesses ", bytes, " bytes at ", place, ", which is not a multiple of them"));
+      .fail("accesses ", bytes, " bytes at ", place, ", which is not a multiple of them");
 }
 
 }  // namespace tl::simt

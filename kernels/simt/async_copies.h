@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <source_location>
 #include <vector>
 
 namespace tl::simt {
@@ -12,6 +13,7 @@ class AsyncCopies {
     void* to;
     const void* from;
     std::size_t bytes, zeros;  // zeros: written behind the bytes
+    std::source_location place;
   };
 
   void add(const Copy& copy) { copies_.push_back(copy); }

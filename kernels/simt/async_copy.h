@@ -14,7 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/error.h"
+#include "kernels/simt/barriers.h"
+#include "kernels/simt/race.h"
 #include "kernels/simt/scheduler.h"
 
 namespace tl::simt {
@@ -38,27 +39,38 @@ inline void copy_words(void* to, const void* from, std::size_t bytes) {
 /// Copies `bytes` - `zeros` bytes and writes `zeros` zero bytes behind them. `bytes` is 4, 8 or 16,
 /// and both addresses are multiples of it.
 inline void __pipeline_memcpy_async(void* to, const void* from, std::size_t bytes,
-                                    std::size_t zeros = 0) {
+                                    std::size_t zeros = 0, Place place = Place::current()) {
   Scheduler& scheduler = running_scheduler("__pipeline_memcpy_async");
   if ((bytes != 4 && bytes != 8 && bytes != 16) || zeros > bytes) {
-    scheduler.fail(concat("calls __pipeline_memcpy_async with ", bytes, " bytes, ", zeros,
-                          " of them zeros; it takes 4, 8 or 16"));
+    scheduler.fail("calls __pipeline_memcpy_async with ", bytes, " bytes, ", zeros,
+                   " of them zeros; it takes 4, 8 or 16");
   }
   if (reinterpret_cast<std::size_t>(to) % bytes || reinterpret_cast<std::size_t>(from) % bytes) {
-    scheduler.fail(concat("calls __pipeline_memcpy_async with ", bytes, " bytes from ", from,
-                          " to ", to, ", not both multiples of it"));
+    scheduler.fail("calls __pipeline_memcpy_async with ", bytes, " bytes from ", from, " to ", to,
+                   ", not both multiples of it");
   }
-  detail::fill_words(to, ~0u, bytes);
-  scheduler.async_copies().add({to, from, bytes - zeros, zeros});
+  const race::Pause pause;
+  {
+    const race::Operation checked(place);
+    detail::fill_words(to, ~0u, bytes);
+  }
+  race::not_written(to, bytes);
+  scheduler.async_copies().add({to, from, bytes - zeros, zeros, place});
 }
 
 /// Closes the group of all copies since the last call.
-inline void __pipeline_commit() { running_scheduler("__pipeline_commit").async_copies().commit(); }
+inline void __pipeline_commit() {
+  const race::Pause pause;
+  running_scheduler("__pipeline_commit").async_copies().commit();
+}
 
 /// Waits until all groups but the last `count` have arrived.
 inline void __pipeline_wait_prior(std::size_t count) {
+  const race::Pause pause;
   AsyncCopies& copies = running_scheduler("__pipeline_wait_prior").async_copies();
-  copies.land_all_but(count, [](const AsyncCopies::Copy& copy) {
+  copies.land_all_but(count, [](const AsyncCopies::Copy& landing) {
+    const AsyncCopies::Copy copy = landing;
+    const race::Operation checked(copy.place);
     const std::size_t whole = copy.bytes / 4 * 4;
     detail::copy_words(copy.to, copy.from, whole);
     // What zeros begin in the middle of a word.

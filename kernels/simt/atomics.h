@@ -4,6 +4,8 @@
 
 #include <type_traits>
 
+#include "kernels/simt/race.h"
+
 namespace tl::simt {
 
 namespace detail {
@@ -12,10 +14,12 @@ template <class T>
 inline constexpr bool is_atomic_integer =
     std::is_same_v<T, int> || std::is_same_v<T, unsigned> || std::is_same_v<T, unsigned long long>;
 
-template <class T>
-T exchange(T* place, T value) {
+/// Sets *place to change(*place). `reads`: the result depends on the old value.
+template <class T, class F>
+TL_SIMT_UNCHECKED T update(T* place, const F& change, bool reads = true) {
+  race::atomic(place, sizeof(T), reads, __builtin_return_address(0));
   const T old = *place;
-  *place = value;
+  *place = change(old);
   return old;
 }
 
@@ -24,29 +28,31 @@ T exchange(T* place, T value) {
 // Each returns what *place was before. The types are those that CUDA offers.
 
 template <class T>
-T atomicAdd(T* place, std::type_identity_t<T> value) {
+TL_SIMT_INLINE T atomicAdd(T* place, std::type_identity_t<T> value) {
   static_assert(detail::is_atomic_integer<T> || std::is_floating_point_v<T>);
-  return detail::exchange(place, static_cast<T>(*place + value));
+  return detail::update(place, [=](T old) { return static_cast<T>(old + value); });
 }
 template <class T>
-T atomicMax(T* place, std::type_identity_t<T> value) {
+TL_SIMT_INLINE T atomicMax(T* place, std::type_identity_t<T> value) {
   static_assert(detail::is_atomic_integer<T>);
-  return detail::exchange(place, *place > value ? *place : value);
+  return detail::update(place, [=](T old) { return old > value ? old : value; });
 }
 template <class T>
-T atomicMin(T* place, std::type_identity_t<T> value) {
+TL_SIMT_INLINE T atomicMin(T* place, std::type_identity_t<T> value) {
   static_assert(detail::is_atomic_integer<T>);
-  return detail::exchange(place, *place < value ? *place : value);
+  return detail::update(place, [=](T old) { return old < value ? old : value; });
 }
 template <class T>
-T atomicExch(T* place, std::type_identity_t<T> value) {
+TL_SIMT_INLINE T atomicExch(T* place, std::type_identity_t<T> value) {
   static_assert(detail::is_atomic_integer<T> || std::is_same_v<T, float>);
-  return detail::exchange(place, value);
+  return detail::update(
+      place, [=](T) { return value; }, false);
 }
 template <class T>
-T atomicCAS(T* place, std::type_identity_t<T> expected, std::type_identity_t<T> value) {
+TL_SIMT_INLINE T atomicCAS(T* place, std::type_identity_t<T> expected,
+                           std::type_identity_t<T> value) {
   static_assert(detail::is_atomic_integer<T>);
-  return detail::exchange(place, *place == expected ? value : *place);
+  return detail::update(place, [=](T old) { return old == expected ? value : old; });
 }
 
 }  // namespace tl::simt

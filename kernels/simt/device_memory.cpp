@@ -7,6 +7,7 @@
 #include <new>
 
 #include "kernels/simt/asan.h"
+#include "kernels/simt/race.h"
 
 namespace tl::simt {
 namespace {
@@ -27,13 +28,17 @@ Blocks& blocks() {
 }  // namespace
 
 void* allocate_device_memory(std::size_t bytes) {
-  void* data = ::operator new(bytes ? bytes : 1, kAlignment, std::nothrow);
+  void* data = kRaceChecker ? race::allocate(bytes)
+                            : ::operator new(bytes ? bytes : 1, kAlignment, std::nothrow);
   if (!data) return nullptr;
   std::memset(data, 0xff, bytes);
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
   all.bytes[static_cast<std::byte*>(data)] = bytes;
-  if (all.accesses == 0) asan::poison(data, bytes);
+  if (all.accesses == 0) {
+    asan::poison(data, bytes);
+    race::open(data, bytes, false);
+  }
   return data;
 }
 
@@ -45,7 +50,11 @@ bool release_device_memory(void* data) {
   if (found == all.bytes.end()) return false;
   asan::unpoison(data, found->second);
   all.bytes.erase(found);
-  ::operator delete(data, kAlignment);
+  if constexpr (kRaceChecker) {
+    race::release(data);
+  } else {
+    ::operator delete(data, kAlignment);
+  }
   return true;
 }
 
@@ -61,19 +70,21 @@ bool is_device_memory(const void* data, std::size_t bytes) {
 }
 
 DeviceMemoryAccess::DeviceMemoryAccess() {
-  if constexpr (!kAddressSanitizer) return;
+  if constexpr (!kAddressSanitizer && !kRaceChecker) return;
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
   if (all.accesses++ > 0) return;
   for (const auto& [data, bytes] : all.bytes) asan::unpoison(data, bytes);
+  race::open_all(true);
 }
 
 DeviceMemoryAccess::~DeviceMemoryAccess() {
-  if constexpr (!kAddressSanitizer) return;
+  if constexpr (!kAddressSanitizer && !kRaceChecker) return;
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
   if (--all.accesses > 0) return;
   for (const auto& [data, bytes] : all.bytes) asan::poison(data, bytes);
+  race::open_all(false);
 }
 
 }  // namespace tl::simt

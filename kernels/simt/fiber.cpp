@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "kernels/simt/asan.h"
+#include "kernels/simt/race.h"
 
 namespace tl::simt {
 namespace {
@@ -26,11 +27,14 @@ Fiber::Fiber(void (*body)()) : body_(body), stack_bytes_(kStackBytes) {
   mapping_ = static_cast<std::byte*>(mapping);
   mprotect(mapping_, kGuardBytes, PROT_NONE);
   stack_ = mapping_ + kGuardBytes;
+  race::know_stack(stack_, stack_bytes_);
   restart();
 }
 
 Fiber::~Fiber() {
-  if (mapping_) munmap(mapping_, kGuardBytes + kStackBytes);
+  if (!mapping_) return;
+  race::forget_stack(stack_);
+  munmap(mapping_, kGuardBytes + kStackBytes);
 }
 
 void Fiber::restart() {
@@ -43,6 +47,7 @@ void Fiber::switch_to(Fiber& from, Fiber& to) {
   switching_from = &from;
   switching_to = &to;
   asan::leave_fiber(&from.asan_fake_stack_, to.stack_, to.stack_bytes_);
+  race::use_stack(to.stack_, to.stack_bytes_);
   swap(from.context_, to.context_);
   // Somebody has switched back to `from`, perhaps from a third fiber.
   asan::arrive_on_fiber(from.asan_fake_stack_, &switching_from->stack_,

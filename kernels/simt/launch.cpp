@@ -6,6 +6,7 @@
 #include "kernels/error.h"
 #include "kernels/simt/builtins.h"
 #include "kernels/simt/device_memory.h"
+#include "kernels/simt/race.h"
 #include "kernels/simt/shared_memory.h"
 
 namespace tl::simt {
@@ -36,6 +37,7 @@ void check_configuration(const Launch& launch) {
 /// Leaves no trace of the launch behind, whether it ended well or not.
 struct EndLaunch {
   ~EndLaunch() {
+    race::end_launch();
     detail::running = nullptr;
     detail::running_dynamic_shared_memory = nullptr;
   }
@@ -59,6 +61,7 @@ void run_grid(const Launch& launch) {
   gridDim = launch.grid;
   blockDim = launch.block;
 
+  race::begin_launch(launch);
   scheduler.start(launch, schedule);
   const std::uint64_t in_row = gridDim.x, in_plane = in_row * gridDim.y;
   const std::uint64_t blocks = in_plane * gridDim.z;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include "kernels/simt/kernel_name.h"
 #include "kernels/simt/runtime_api.h"
@@ -23,9 +24,15 @@ struct Call {
   void (*kernel)(Parameters...);
   std::tuple<Parameters...> arguments;
 
-  static void run(const void* self) {
+  TL_SIMT_UNCHECKED static void run(const void* self) {
     const auto& call = *static_cast<const Call*>(self);
-    std::apply(call.kernel, call.arguments);  // every thread gets its own copies
+    run_on(call, std::index_sequence_for<Parameters...>{});
+  }
+
+  /// Every thread gets its own copies.
+  template <std::size_t... i>
+  TL_SIMT_UNCHECKED static void run_on(const Call& call, std::index_sequence<i...>) {
+    call.kernel(std::get<i>(call.arguments)...);
   }
 };
 

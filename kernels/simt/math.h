@@ -5,6 +5,8 @@
 #include <bit>
 #include <cmath>
 
+#include "kernels/simt/race.h"
+
 namespace tl::simt {
 
 using std::max;
@@ -20,7 +22,7 @@ inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }
 inline int __ffs(int x) { return x == 0 ? 0 : std::countr_zero(static_cast<unsigned>(x)) + 1; }
 
 template <class T>
-T __ldg(const T* place) {
+TL_SIMT_INLINE T __ldg(const T* place) {
   return *place;
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "kernels/simt/device_memory.h"
+#include "kernels/simt/race.h"
 
 namespace tl::simt {
 
@@ -40,6 +41,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if (from_device != is_device_memory(from, bytes)) return cudaErrorInvalidValue;
   const DeviceMemoryAccess access;
   std::memcpy(to, from, bytes);
+  if (to_device) race::copied(to, bytes, from);
   return cudaSuccess;
 }
 
@@ -48,6 +50,7 @@ cudaError_t cudaMemsetAsync(void* data, int byte, std::size_t bytes, cudaStream_
   if (!is_device_memory(data, bytes)) return cudaErrorInvalidValue;
   const DeviceMemoryAccess access;
   std::memset(data, byte, bytes);
+  race::copied(data, bytes);
   return cudaSuccess;
 }
 

@@ -66,6 +66,7 @@ void Scheduler::run_block() {
     alive_[id / kWarpLanes] |= 1u << id % kWarpLanes;
     push_ready(threads_[id], State::unstarted);
   }
+  race::begin_block();
   Thread& first = *pop_ready();
   first.fiber = idle_fiber();
   make_current(first);
@@ -97,6 +98,7 @@ void Scheduler::make_current(Thread& thread) {
   current_ = &thread;
   threadIdx = thread.index;
   thread.state = State::running;
+  race::run_thread(thread.id);
 }
 
 // ---- fibers -------------------------------------------------------------------------------------
@@ -105,7 +107,9 @@ void Scheduler::fiber_body() {
   Scheduler& self = *detail::running;
   for (;;) {
     try {
+      race::enter_kernel();
       self.launch_->call(self.launch_->arguments);
+      race::leave_kernel();
       self.thread_returned();
     } catch (...) {
       self.failure_ = std::current_exception();
@@ -119,7 +123,7 @@ void Scheduler::thread_returned() {
   me.state = State::returned;
   ++returned_;
   if (at_barrier_ > 0) {
-    fail(concat("returns before the last barrier: ", describe(*first_at_barrier_)));
+    fail("returns before the last barrier: ", describe(*first_at_barrier_));
   }
   const int warp = me.id / kWarpLanes;
   alive_[warp] &= ~(1u << me.id % kWarpLanes);
@@ -175,25 +179,27 @@ void Scheduler::abandon_fibers() {
 // ---- waiting for each other ---------------------------------------------------------------------
 
 int Scheduler::meet_block(bool predicate, std::source_location place) {
+  race::leave_kernel();
   Thread& me = *current_;
   me.waits_at = "__syncthreads";
   me.place = place;
   me.mask = ~0u;
   if (returned_ > 0) {
-    fail(concat("waits at __syncthreads, ", to_string(place), ", for ever: ", returned_,
-                returned_ == 1 ? " thread has" : " threads have", " returned before it"));
+    fail("waits at __syncthreads, ", to_string(place), ", for ever: ", returned_,
+         returned_ == 1 ? " thread has" : " threads have", " returned before it");
   }
   if (at_barrier_ == 0) {
     first_at_barrier_ = &me;
   } else if (!same_place(first_at_barrier_->place, place)) {
-    fail(concat("divergent barrier: waits at __syncthreads, ", to_string(place), ", but ",
-                describe(*first_at_barrier_)));
+    fail("divergent barrier: waits at __syncthreads, ", to_string(place), ", but ",
+         describe(*first_at_barrier_));
   }
   me.state = State::at_barrier;
   ++at_barrier_;
   votes_ += predicate;
   if (at_barrier_ == static_cast<int>(threads_.size())) release_barrier();
   suspend();
+  race::enter_kernel();
   return me.votes;
 }
 
@@ -207,14 +213,16 @@ void Scheduler::release_barrier() {
     push_ready(threads_[id], State::ready);
   }
   at_barrier_ = votes_ = 0;
+  race::barrier();
 }
 
 void Scheduler::meet_warp(std::uint32_t mask, void* operand, WarpOperation operation,
                           const char* name, std::source_location place) {
+  race::leave_kernel();
   Thread& me = *current_;
   if (!(mask >> lane() & 1)) {
-    fail(concat(name, ", ", to_string(place), ": its mask 0x", std::hex, mask,
-                " does not contain the calling lane ", std::dec, lane()));
+    fail(name, ", ", to_string(place), ": its mask 0x", std::hex, mask,
+         " does not contain the calling lane ", std::dec, lane());
   }
   me.waits_at = name;
   me.place = place;
@@ -224,6 +232,7 @@ void Scheduler::meet_warp(std::uint32_t mask, void* operand, WarpOperation opera
   me.state = State::at_warp;
   try_warp_operation(me);
   suspend();
+  race::enter_kernel();
 }
 
 void Scheduler::try_warp_operation(Thread& thread) {
@@ -239,7 +248,10 @@ void Scheduler::try_warp_operation(Thread& thread) {
     }
     operands[i] = other.operand;
   }
-  thread.operation(operands, expected);
+  {
+    const race::Operation checked(thread.place);
+    thread.operation(operands, expected);
+  }
   for (int i : lane_order_) {
     if (expected >> i & 1) push_ready(lanes[i], State::ready);
   }
@@ -247,9 +259,15 @@ void Scheduler::try_warp_operation(Thread& thread) {
 
 // ---- errors -------------------------------------------------------------------------------------
 
-void Scheduler::fail(const std::string& what) const {
-  throw Error(concat(launch_->kernel, ": block ", to_string(blockIdx), " thread ",
-                     to_string(current_->index), " ", what));
+Error Scheduler::error(const std::string& what) const {
+  return Error(concat(launch_->kernel, ": block ", to_string(blockIdx), " thread ",
+                      to_string(current_->index), " ", what));
+}
+
+void Scheduler::abandon(const std::string& what) {
+  failure_ = std::make_exception_ptr(error(what));
+  Fiber::switch_to(*current_->fiber, home_);
+  __builtin_unreachable();
 }
 
 std::string Scheduler::describe(const Thread& thread) const {

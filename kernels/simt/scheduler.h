@@ -13,9 +13,11 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/error.h"
 #include "kernels/simt/async_copies.h"
 #include "kernels/simt/fiber.h"
 #include "kernels/simt/order.h"
+#include "kernels/simt/race.h"
 #include "kernels/simt/vector_types.h"
 
 namespace tl::simt {
@@ -55,13 +57,21 @@ class Scheduler {
                  std::source_location place);
 
   /// The calling thread's place in its warp.
-  int lane() const { return current_->id % kWarpLanes; }
+  TL_SIMT_UNCHECKED int lane() const { return current_->id % kWarpLanes; }
 
   /// The calling thread's own.
-  AsyncCopies& async_copies() { return current_->async_copies; }
+  TL_SIMT_UNCHECKED AsyncCopies& async_copies() { return current_->async_copies; }
 
-  /// Throws an Error that names the kernel, the block and the calling thread.
-  [[noreturn]] void fail(const std::string& what) const;
+  /// Throws an Error that names the kernel, the block and the calling thread, and goes on with
+  /// `what` (see concat).
+  template <class... What>
+  [[noreturn]] void fail(const What&... what) const {
+    race::leave_kernel();
+    throw_error(concat(what...));
+  }
+
+  /// The same for callers through which no exception can pass: leaves the block at once.
+  [[noreturn]] void abandon(const std::string& what);
 
  private:
   enum class State : std::uint8_t { unstarted, running, ready, at_barrier, at_warp, returned };
@@ -97,6 +107,8 @@ class Scheduler {
   Fiber* idle_fiber();
   void abandon_fibers();
 
+  Error error(const std::string& what) const;
+  [[noreturn]] void throw_error(const std::string& what) const { throw error(what); }
   std::string describe(const Thread& thread) const;
   [[noreturn]] void fail_deadlock() const;
 

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "kernels/simt/asan.h"
+#include "kernels/simt/race.h"
 
 // The linker gives a section's bounds these names. Weak: a program may have no __shared__ variable.
 extern "C" {
@@ -24,10 +25,17 @@ constexpr int kNanByte = 0xff;
 
 }  // namespace
 
-DynamicSharedMemory::DynamicSharedMemory(std::size_t bytes)
-    : bytes_(bytes), data_(bytes ? ::operator new(bytes, kAlignment) : nullptr) {}
+DynamicSharedMemory::DynamicSharedMemory(std::size_t bytes) : bytes_(bytes) {
+  if constexpr (kRaceChecker) {
+    data_ = race::dynamic_shared_memory(bytes);
+  } else if (bytes > 0) {
+    data_ = ::operator new(bytes, kAlignment);
+  }
+}
 
-DynamicSharedMemory::~DynamicSharedMemory() { ::operator delete(data_, kAlignment); }
+DynamicSharedMemory::~DynamicSharedMemory() {
+  if constexpr (!kRaceChecker) ::operator delete(data_, kAlignment);
+}
 
 void DynamicSharedMemory::poison() const {
   if (data_) std::memset(data_, kNanByte, bytes_);

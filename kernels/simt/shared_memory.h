@@ -20,7 +20,7 @@ class DynamicSharedMemory {
 
  private:
   std::size_t bytes_;
-  void* data_;
+  void* data_ = nullptr;
 };
 
 /// The __shared__ variables of all kernels of the program.

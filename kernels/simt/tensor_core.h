@@ -108,7 +108,7 @@ auto& element(Fragment* const* parts, int r, int c) {
 
 inline void check_all_lanes(std::uint32_t lanes, const char* name) {
   if (lanes != ~0u) {
-    running->fail(concat("completes ", name, " without all 32 lanes: 0x", std::hex, lanes));
+    running->fail("completes ", name, " without all 32 lanes: 0x", std::hex, lanes);
   }
 }
 
@@ -133,8 +133,8 @@ void transfer_lanes(void* const* operands, std::uint32_t lanes) {
     const auto& mine = *static_cast<const Transfer<Fragment, T>*>(operands[i]);
     if (mine.matrix != first.matrix || mine.step != first.step ||
         mine.row_by_row != first.row_by_row) {
-      running->fail(concat("completes ", first.name, " in which lane ", i,
-                           " passes another address, step or layout than lane 0"));
+      running->fail("completes ", first.name, " in which lane ", i,
+                    " passes another address, step or layout than lane 0");
     }
     parts[i] = mine.part;
   }
@@ -156,12 +156,12 @@ void transfer(Fragment& f, T* matrix, unsigned step, bool row_by_row, const char
               Place place) {
   Scheduler& scheduler = running_scheduler(name);
   if (reinterpret_cast<std::uintptr_t>(matrix) % 32 != 0) {
-    scheduler.fail(concat("calls ", name, " with the address ", static_cast<const void*>(matrix),
-                          ", not a multiple of 32"));
+    scheduler.fail("calls ", name, " with the address ", static_cast<const void*>(matrix),
+                   ", not a multiple of 32");
   }
   if (step * sizeof(T) % 16 != 0) {
-    scheduler.fail(concat("calls ", name, " with a step of ", step, " elements of ", sizeof(T),
-                          " bytes, not a multiple of 16 bytes"));
+    scheduler.fail("calls ", name, " with a step of ", step, " elements of ", sizeof(T),
+                   " bytes, not a multiple of 16 bytes");
   }
   Transfer<Fragment, T> operand{&f, matrix, step, row_by_row, name};
   scheduler.meet_warp(~0u, &operand, transfer_lanes<load, Fragment, T>, name, place);
@@ -183,8 +183,8 @@ template <class Fragment, class T>
 float operand(T x) {
   if constexpr (Fragment::is_tf32) {
     if (std::bit_cast<std::uint32_t>(x) & 0x1fffu) {
-      running->fail(concat("completes wmma::mma_sync with the tf32 operand ", x,
-                           ", which __float_to_tf32 has not rounded"));
+      running->fail("completes wmma::mma_sync with the tf32 operand ", x,
+                    ", which __float_to_tf32 has not rounded");
     }
   }
   return x;

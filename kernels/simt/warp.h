@@ -30,8 +30,8 @@ void shuffle_lanes(void* const* operands, std::uint32_t lanes) {
     if (!(lanes >> i & 1)) continue;
     auto& mine = *static_cast<Shuffle<T>*>(operands[i]);
     if (!(lanes >> mine.source & 1)) {
-      running->fail(concat("completes a shuffle in which lane ", i, " wants the value of lane ",
-                           mine.source, ", which is not in the mask or has returned"));
+      running->fail("completes a shuffle in which lane ", i, " wants the value of lane ",
+                    mine.source, ", which is not in the mask or has returned");
     }
     mine.result = static_cast<Shuffle<T>*>(operands[mine.source])->value;
   }
@@ -51,7 +51,7 @@ T shuffle(std::uint32_t mask, T value, int source, const char* name, Place place
 inline int segment(int width, const char* name) {
   Scheduler& scheduler = running_scheduler(name);
   if (width < 1 || width > 32 || (width & (width - 1)) != 0) {
-    scheduler.fail(concat("calls ", name, " with width ", width, ", not a power of two up to 32"));
+    scheduler.fail("calls ", name, " with width ", width, ", not a power of two up to 32");
   }
   return scheduler.lane() & ~(width - 1);
 }
@@ -82,7 +82,8 @@ inline std::uint32_t vote(std::uint32_t mask, bool predicate, const char* name, 
 inline void __syncwarp(unsigned mask = ~0u, Place place = Place::current()) {
   running_scheduler("__syncwarp")
       .meet_warp(
-          mask, nullptr, [](void* const*, std::uint32_t) {}, "__syncwarp", place);
+          mask, nullptr, [](void* const*, std::uint32_t lanes) { race::sync_lanes(lanes); },
+          "__syncwarp", place);
 }
 
 /// A source outside the caller's segment of `width` lanes: _up, _down and _xor give the caller's

@@ -1,0 +1,244 @@
+// Race checker: whose memory an address is, and where its shadow lies.
+#ifdef TL_SIMT_RACE
+
+#include <signal.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "kernels/error.h"
+#include "kernels/simt/race.h"
+#include "kernels/simt/race_check.h"
+#include "kernels/simt/race_shadow.h"
+#include "kernels/simt/source_place.h"
+
+// The linker's names for the bounds of the program and of its __shared__ variables.
+extern "C" {
+extern std::byte __executable_start[], _end[];
+extern std::byte __start_tl_simt_shared[] __attribute__((weak, visibility("hidden")));
+extern std::byte __stop_tl_simt_shared[] __attribute__((weak, visibility("hidden")));
+}
+
+namespace tl::simt::race {
+
+const std::byte *own_stack = nullptr, *own_stack_end = nullptr;
+
+namespace {
+
+// Addresses are never used again, so that an old pointer stays wrong: that needs many of them.
+// They are reserved, not taken: 256 GB, 8 TB for the cells.
+constexpr std::size_t kArenaBytes = std::size_t{1} << 38;
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kGap = 64 << 10;  // an index that is wrong by less is in nobody's block
+constexpr std::size_t kDynamicSharedBytes = 256 << 10;
+
+std::byte* reserve(std::size_t bytes) {
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  check(data != MAP_FAILED, "simt: no addresses for the race checker's memory");
+  madvise(data, bytes, MADV_DONTDUMP);
+  return static_cast<std::byte*>(data);
+}
+
+std::size_t round_up(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+
+void host_touched_device_memory(int, siginfo_t* info, void* context);
+
+struct Arena {
+  std::byte* data = reserve(kArenaBytes);
+  Cell* cells = reinterpret_cast<Cell*>(reserve(kArenaBytes / 2 * sizeof(Cell)));
+  CellState* states = reinterpret_cast<CellState*>(reserve(kArenaBytes / 2));
+  std::byte* dynamic_shared = data + kGap;
+  std::size_t dynamic_shared_bytes = 0;
+  std::byte* first_block = dynamic_shared + kDynamicSharedBytes + kGap;
+  std::byte* top = first_block;
+  std::map<std::byte*, std::size_t> bytes;  // of the blocks
+  std::mutex mutex;
+
+  Arena() {
+    struct sigaction action = {};
+    action.sa_sigaction = host_touched_device_memory;
+    action.sa_flags = SA_SIGINFO | SA_RESETHAND;
+    sigaction(SIGSEGV, &action, nullptr);
+  }
+
+  bool holds(const std::byte* p) const { return static_cast<std::size_t>(p - data) < kArenaBytes; }
+  std::size_t cell_of(const std::byte* p) const { return static_cast<std::size_t>(p - data) / 2; }
+
+  /// The state of the cells of [p, p + size), whose first byte begins a cell.
+  void set_states(const std::byte* p, std::size_t size, CellState both) {
+    CellState* state = states + cell_of(p);
+    std::memset(state, both, size / 2);
+    if (size % 2) state[size / 2] = both & 0b0101;
+  }
+};
+
+Arena& arena() {
+  static Arena instance;
+  return instance;
+}
+
+struct StaticShared {
+  std::byte* begin = __start_tl_simt_shared;
+  std::size_t size = static_cast<std::size_t>(__stop_tl_simt_shared - __start_tl_simt_shared);
+  std::vector<Cell> cells{size / 2 + 1};
+  std::vector<CellState> states = std::vector<CellState>(size / 2 + 1, kExists);
+};
+
+StaticShared& static_shared() {
+  static StaticShared instance;
+  return instance;
+}
+
+struct Range {
+  const std::byte *begin, *end;
+};
+std::vector<Range> stacks;  // in order
+
+void host_touched_device_memory(int, siginfo_t* info, void* context) {
+  if (arena().holds(static_cast<const std::byte*>(info->si_addr))) {
+    const std::string place = place_of_signal(context);
+    std::fprintf(stderr,
+                 "simt: the host touches device memory at %s; copy it to the host instead\n",
+                 place.c_str());
+  }
+  raise(SIGSEGV);  // now by the default action
+}
+
+}  // namespace
+
+// ---- blocks -------------------------------------------------------------------------------------
+
+void* allocate(std::size_t bytes) {
+  Arena& a = arena();
+  const std::lock_guard lock(a.mutex);
+  const std::size_t taken = round_up(bytes) + kGap;
+  if (taken < bytes || taken > kArenaBytes - static_cast<std::size_t>(a.top - a.data)) {
+    return nullptr;
+  }
+  std::byte* data = a.top;
+  a.top += taken;
+  a.bytes[data] = bytes;
+  a.set_states(data, bytes, kExists);
+  return data;
+}
+
+void release(void* data) {
+  Arena& a = arena();
+  const std::lock_guard lock(a.mutex);
+  const auto block = a.bytes.find(static_cast<std::byte*>(data));
+  const std::size_t size = round_up(block->second);
+  open(data, block->second, true);
+  const std::size_t cell = a.cell_of(block->first);
+  madvise(data, size, MADV_DONTNEED);
+  madvise(a.cells + cell, size / 2 * sizeof(Cell), MADV_DONTNEED);
+  std::memset(a.states + cell, 0, size / 2);
+  a.bytes.erase(block);
+}
+
+void open(void* data, std::size_t bytes, bool open) {
+  mprotect(data, round_up(bytes), open ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+void open_all(bool open) {
+  Arena& a = arena();
+  const std::lock_guard lock(a.mutex);
+  race::open(a.first_block, static_cast<std::size_t>(a.top - a.first_block), open);
+}
+
+void copied(const void* data, std::size_t bytes, const void* from) {
+  Arena& a = arena();
+  const auto* to = static_cast<const std::byte*>(data);
+  const auto* source = static_cast<const std::byte*>(from);
+  const bool known = from && a.holds(source);
+  const auto state_of = [&](const std::byte* p) -> CellState& { return a.states[a.cell_of(p)]; };
+  const auto bit = [&](const std::byte* p) { return (p - a.data) % 2 ? 8 : 4; };
+  for (std::size_t i = 0; i < bytes; ++i) {
+    const bool written = !known || (state_of(source + i) & bit(source + i));
+    CellState& state = state_of(to + i);
+    state = static_cast<CellState>(written ? state | bit(to + i) : state & ~bit(to + i));
+  }
+}
+
+void* dynamic_shared_memory(std::size_t bytes) {
+  Arena& a = arena();
+  check(bytes <= kDynamicSharedBytes, "simt: ", bytes, " bytes of dynamic shared memory");
+  a.set_states(a.dynamic_shared, a.dynamic_shared_bytes, 0);
+  a.dynamic_shared_bytes = bytes;
+  a.set_states(a.dynamic_shared, bytes, kExists);
+  return bytes ? a.dynamic_shared : nullptr;
+}
+
+// ---- stacks -------------------------------------------------------------------------------------
+
+void know_stack(const void* stack, std::size_t bytes) {
+  const auto* begin = static_cast<const std::byte*>(stack);
+  const auto place = std::upper_bound(stacks.begin(), stacks.end(), begin,
+                                      [](const std::byte* p, Range r) { return p < r.begin; });
+  stacks.insert(place, {begin, begin + bytes});
+}
+
+void forget_stack(const void* stack) {
+  std::erase_if(stacks, [&](Range r) { return r.begin == stack; });
+}
+
+void use_stack(const void* stack, std::size_t bytes) {
+  const auto* begin = static_cast<const std::byte*>(stack);
+  own_stack = begin;
+  own_stack_end = begin + bytes;
+}
+
+// ---- shadow -------------------------------------------------------------------------------------
+
+MemoryKind kind_of(const void* data) {
+  const auto* p = static_cast<const std::byte*>(data);
+  if (is_own(data)) return MemoryKind::local;
+  const Arena& a = arena();
+  if (a.holds(p)) {
+    return p < a.first_block - kGap / 2 ? MemoryKind::dynamic_shared : MemoryKind::global;
+  }
+  if (p >= __start_tl_simt_shared && p < __stop_tl_simt_shared) return MemoryKind::static_shared;
+  if (p >= __executable_start && p < _end) return MemoryKind::constant;
+  const auto stack = std::upper_bound(stacks.begin(), stacks.end(), p,
+                                      [](const std::byte* q, Range r) { return q < r.begin; });
+  if (stack != stacks.begin() && p < std::prev(stack)->end) return MemoryKind::local;
+  return MemoryKind::host;
+}
+
+Shadow shadow_of(const void* data, MemoryKind kind) {
+  const auto* p = static_cast<const std::byte*>(data);
+  if (kind == MemoryKind::static_shared) {
+    StaticShared& s = static_shared();
+    // Cells begin at even addresses, as in the arena.
+    const auto cell =
+        reinterpret_cast<std::uintptr_t>(p) / 2 - reinterpret_cast<std::uintptr_t>(s.begin) / 2;
+    return {s.cells.data() + cell, s.states.data() + cell};
+  }
+  Arena& a = arena();
+  const std::size_t cell = a.cell_of(p);
+  return {a.cells + cell, a.states + cell};
+}
+
+void forget_shared_memory() {
+  Arena& a = arena();
+  a.set_states(a.dynamic_shared, a.dynamic_shared_bytes, kExists);
+  StaticShared& s = static_shared();
+  std::fill(s.states.begin(), s.states.end(), kExists);
+}
+
+void forget_all_accesses() {
+  Arena& a = arena();
+  const std::size_t cells = a.cell_of(a.top);
+  madvise(a.cells, cells * sizeof(Cell), MADV_DONTNEED);
+  StaticShared& s = static_shared();
+  std::fill(s.cells.begin(), s.cells.end(), Cell{});
+}
+
+}  // namespace tl::simt::race
+
+#endif  // TL_SIMT_RACE
