@@ -36,10 +36,10 @@ struct Side {
 /// Side of the squares that are transposed at a time: a cache line of elements of 4 bytes.
 constexpr std::int64_t kBlock = 16;
 
-/// Side of the square that transpose_tile() moves: a vector of 16 bytes. Bytes go one by one, and
-/// so does everything where there are no such vectors.
+/// Side of the square that transpose_tile() moves: a vector of 16 bytes. Elements of 1 and 2 bytes
+/// go one by one, and so does everything where there are no such vectors.
 template <class T>
-constexpr std::int64_t kTile = HWY_TARGET == HWY_SCALAR || sizeof(T) == 1
+constexpr std::int64_t kTile = HWY_TARGET == HWY_SCALAR || sizeof(T) < 4
                                    ? 1
                                    : 16 / static_cast<std::int64_t>(sizeof(T));
 
