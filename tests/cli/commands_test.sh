@@ -27,6 +27,11 @@ expect 2 "--unfreeze excludes --scratch" "$tlrun" --data patterns --scratch --un
 expect 2 "--seed: must be a whole number" "$tlrun" --data patterns --seed -1
 expect 2 "--seed: must be a whole number" "$tlrun" render seeds --seed -1
 expect 2 "--json excludes --graph" "$tlrun" inspect --graph --json resnet20
+expect 2 "'gpu': cpu, cuda, cuda:N, auto, ref or simt" "$tlrun" --data patterns --device gpu
+# Where there is no GPU, cuda is refused in one line; 99 GPUs nobody has.
+expect 1 "device cuda:99: " "$tlrun" --data patterns --arch resnet20 --device cuda:99 --out none
+[ "$(grep -c . out.txt)" -eq 1 ] || fail "--device cuda:99: more than one line"
+[ ! -e none ] || fail "--device cuda:99 left a folder behind"
 expect 1 "resnet19" "$tlrun" inspect --graph resnet19
 also "resnet18"
 expect 0 "Usage: tlrun eval" "$tlrun" help eval
