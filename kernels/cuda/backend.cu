@@ -11,9 +11,20 @@ Backend backend(const char* name) {
   Backend b{};
   b.name = name;
   install_memory(b);
+  install_cast(b);
+  install_strided(b);
+  install_gather(b);
+  install_elementwise(b);
+  install_elementwise_binary(b);
+  install_reduce(b);
+  install_gemm(b);
   install_conv2d(b);
   install_batch_norm(b);
   install_global_average_pool(b);
+  install_softmax(b);
+  install_log_softmax(b);
+  install_cross_entropy(b);
+  install_dropout(b);
   install_adam(b);
   return b;
 }

@@ -7,9 +7,20 @@
 namespace tl::TL_DEVICE_NAMESPACE {
 
 void install_memory(Backend& b);
+void install_cast(Backend& b);
+void install_strided(Backend& b);
+void install_gather(Backend& b);
+void install_elementwise(Backend& b);
+void install_elementwise_binary(Backend& b);
+void install_reduce(Backend& b);
+void install_gemm(Backend& b);
 void install_conv2d(Backend& b);
 void install_batch_norm(Backend& b);
 void install_global_average_pool(Backend& b);
+void install_softmax(Backend& b);
+void install_log_softmax(Backend& b);
+void install_cross_entropy(Backend& b);
+void install_dropout(Backend& b);
 void install_adam(Backend& b);
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

@@ -3,16 +3,17 @@
 
 #include "kernels/convert.h"
 #include "kernels/cuda/check.h"
-#include "kernels/cuda/grid_stride.cuh"
 #include "kernels/cuda/install.h"
+#include "kernels/cuda/map.cuh"
 
 namespace tl::TL_DEVICE_NAMESPACE {
 namespace {
 
 template <class T>
-__global__ void fill_elements(T* y, T value, std::int64_t size) {
-  for (std::int64_t i = first_index(); i < size; i += index_step()) y[i] = value;
-}
+struct Constant {
+  T value;
+  __device__ T operator()() const { return value; }
+};
 
 void allocate(std::int64_t bytes, void** data) {
   check(bytes >= 0, "memory.allocate: needs a size of 0 or more, got ", bytes);
@@ -43,15 +44,10 @@ void copy_to_host(Stream stream, ConstView device, View host) {
   copy_bytes("memory.copy_to_host", stream, device, host, cudaMemcpyDeviceToHost);
 }
 
-template <class T>
-void fill_as(Stream stream, T value, View y) {
-  launch<fill_elements<T>>(blocks_for(y.size), kThreads, 0, native(stream), y.as<T>(), value,
-                           y.size);
-}
-
 void fill(Stream stream, double value, View y) {
-  if (y.size == 0) return;
-  with_type(y.dtype, [&]<class T>(T) { fill_as(stream, rounded<T>("memory.fill", value), y); });
+  with_type(y.dtype, [&]<class T>(T) {
+    map(stream, Constant<T>{rounded<T>("memory.fill", value)}, y.size, y.as<T>());
+  });
 }
 
 }  // namespace
