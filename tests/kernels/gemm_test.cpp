@@ -1,5 +1,5 @@
-// gemm: every variant of every backend against the f64 loops of `ref`, with and without
-// transposition and bias, alone and in batches, on `cpu` for every instruction set.
+// gemm: every variant of every backend against the f64 loops of `ref`, in f32 and bf16, with and
+// without transposition and bias, alone and in batches, on `cpu` for every instruction set.
 #include "kernels/gemm.h"
 
 #include <doctest/doctest.h>
@@ -8,9 +8,11 @@
 
 #include "kernels/parallel_for.h"
 #include "tests/support/backends.h"
+#include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
+#include "tests/support/run_variant.h"
 
 namespace tl::test {
 namespace {
@@ -21,8 +23,9 @@ struct Size {
   std::int64_t m, n, k, batch = 1;
 };
 
-/// One past a tile, less than a vector, several blocks of every kind, and nothing. In batches: in
-/// groups, one by one, several blocks each, and too large for one thread each.
+/// For `ref` and `cpu`. One past a tile, less than a vector, several blocks of every kind, and
+/// nothing. In batches: in groups, one by one, several blocks each, and too large for one thread
+/// each.
 std::vector<Size> sizes() {
   return {{1, 1, 1},          {3, 5, 7},      {14, 32, 16},    {15, 33, 17},     {17, 1, 19},
           {1, 40, 64},        {127, 70, 50},  {13, 4100, 9},   {20, 31, 2050},   {5, 7, 0},
@@ -30,6 +33,18 @@ std::vector<Size> sizes() {
           {1, 33, 40, 5},     {17, 1, 19, 6}, {230, 70, 3, 3}, {40, 50, 600, 2}, {2, 4100, 5, 3},
           {170, 160, 160, 2}, {5, 7, 0, 3},   {4, 3, 2, 0}};
 }
+
+/// For kernels in tiles of 16, 64 or 128 by 64, with steps of 16 or 32: one past a tile and a step,
+/// less than either, whole packs of 4 and 8 that end in the middle of a tile, a depth that is cut
+/// into ranges of which the last is short, batches, and nothing.
+std::vector<Size> sizes_for_tiles() {
+  return {{1, 1, 1},       {17, 1, 19}, {65, 66, 33}, {72, 80, 40}, {8, 9, 520}, {3, 5, 7, 3},
+          {16, 72, 24, 2}, {5, 7, 0},   {0, 4, 3},    {4, 0, 3},    {4, 3, 2, 0}};
+}
+/// So many matrices that two of their tiles become one of 128 rows.
+constexpr Size kManyMatrices{72, 8, 8, 270};
+
+bool is_simt(const Backend& backend) { return std::string_view(backend.name) == "simt"; }
 
 /// Calls f for every combination of transposition and bias.
 template <class F>
@@ -54,67 +69,60 @@ Inputs random_inputs(const GemmProblem& p, bool integers) {
   const auto values = [&](std::int64_t size) {
     return integers ? random.integer_vector(size) : random.uniform_vector(size);
   };
-  return {values(p.batch * p.m * p.k), values(p.batch * p.k * p.n), values(p.n)};
+  Inputs in{values(p.batch * p.m * p.k), values(p.batch * p.k * p.n), values(p.n)};
+  if (p.dtype == DType::bf16) {
+    in.a = rounded_to_bf16(in.a);
+    in.b = rounded_to_bf16(in.b);
+  }
+  return in;
 }
 
-/// A buffer that begins one element after an aligned address and ends with its block.
-class Displaced {
- public:
-  Displaced(const Backend& backend, DType dtype, const Values& values)
-      : block_(backend, dtype, static_cast<std::int64_t>(values.size()) + 1) {
-    Values all = block_.read();
-    std::copy(values.begin(), values.end(), all.begin() + 1);
-    block_.write(all);
-  }
-  View view() const {
-    const View all = block_.view();
-    return {static_cast<char*>(all.data) + size_of(all.dtype), all.dtype, all.size - 1};
-  }
-  Values read() const {
-    const Values all = block_.read();
-    return {all.begin() + 1, all.end()};
-  }
+using GemmVariant = Variant<GemmProblem, GemmArgs>;
 
- private:
-  DeviceBuffer block_;
-};
-
-Values run(const Backend& backend, const Variant<GemmProblem, GemmArgs>& variant,
-           const GemmProblem& p, const Inputs& in) {
-  const Displaced a(backend, p.dtype, in.a), b(backend, p.dtype, in.b),
-      bias(backend, p.dtype, in.bias);
-  const Values unwritten(static_cast<std::size_t>(p.batch * p.m * p.n), std::nan(""));
-  const Displaced y(backend, p.dtype, unwritten);
+/// With every buffer `offset` elements behind an aligned address.
+Values run(const Backend& backend, const GemmVariant& variant, const GemmProblem& p,
+           const Inputs& in, std::int64_t offset) {
+  const DeviceBuffer a(backend, p.dtype, in.a, offset), b(backend, p.dtype, in.b, offset),
+      bias(backend, parameter_dtype(p.dtype), in.bias, offset);
+  const DeviceBuffer y(backend, p.dtype, p.batch * p.m * p.n, offset);
   const DeviceBuffer prepared(backend, DType::u8, variant.prepared_size(p));
   if (variant.prepared_size(p) > 0) variant.prepare({}, p, b.view(), prepared);
-  // All bytes 0xFF: every float a NaN.
-  const DeviceBuffer workspace(backend, DType::u8,
-                               Values(static_cast<std::size_t>(variant.workspace_size(p)), 255.0));
   GemmArgs args;
   args.a = a.view();
   args.b = variant.prepared_size(p) > 0 ? ConstView(prepared) : b.view();
   args.y = y.view();
-  args.workspace = workspace;
   if (p.bias) args.bias = bias.view();
-  variant.run({}, p, args);
+  run_variant(backend, variant, p, args);
   return y.read();
 }
 
+/// What random inputs may cost. bf16: y is rounded once. TF32: each of two factors is rounded to 10
+/// bits of mantissa, an error of at most 2^-11 of itself; with random signs the sum of the
+/// products' errors is to the sum of the products as one error to its product: at most 2^-10.
+double bound(const GemmVariant& variant, const GemmProblem& p) {
+  double sum = f32_sum_bound(static_cast<double>(p.k));
+  if (p.dtype == DType::bf16) sum += kBf16Rounding;
+  if (std::string_view(variant.name) == "tensor_tf32") sum += 0x1p-10;
+  return sum;
+}
+
 /// Every variant of `backend` against the reference.
-void check_backend(const Backend& backend, const GemmProblem& p, bool integers) {
+void check_backend(const Backend& backend, const GemmProblem& p, bool integers,
+                   std::int64_t offset) {
   GemmProblem exact = p;
   exact.dtype = DType::f64;
   const Inputs in = random_inputs(p, integers);
-  const Values expected = run(reference(), reference().gemm.run.choose(exact), exact, in);
+  const Values sums = run(reference(), reference().gemm.run.choose(exact), exact, in, 0);
+  const Values expected = p.dtype == DType::bf16 && integers ? rounded_to_bf16(sums) : sums;
   for (const auto& variant : backend.gemm.run.all()) {
     if (!variant.supports(p)) continue;
     CAPTURE(p);
-    INFO("backend ", backend.name, ", variant ", variant.name);
-    const Values found = run(backend, variant, p, in);
-    if (integers || p.k == 0) {
+    INFO("backend ", backend.name, ", variant ", variant.name, ", offset ", offset);
+    const Values found = run(backend, variant, p, in, offset);
+    if (integers) {
       CHECK(found == expected);
     } else {
-      check_close(found, expected, f32_sum_bound(static_cast<double>(p.k)), "y");
+      check_close(found, expected, bound(variant, p), "y");
     }
   }
 }
@@ -123,13 +131,67 @@ void check_backend(const Backend& backend, const GemmProblem& p, bool integers) 
 
 TEST_CASE("gemm") {
   for_each_backend([](const Backend& backend) {
+    if (is_simt(backend)) return;
     for (const Size& size : sizes()) {
       for_each_form(size, [&](const GemmProblem& p) {
-        check_backend(backend, p, false);
-        check_backend(backend, p, true);
+        if (p.k > 0) check_backend(backend, p, false, 1);
+        check_backend(backend, p, true, 1);
       });
     }
   });
+}
+
+TEST_CASE("gemm: kernels in tiles, and bf16") {
+  for (const Backend& backend : tested_backends()) {
+    for (const Size& size : sizes_for_tiles()) {
+      for_each_form(size, [&](GemmProblem p) {
+        for (DType dtype : {DType::f32, DType::bf16}) {
+          if (dtype == DType::bf16 && !computes_bf16(backend)) continue;
+          p.dtype = dtype;
+          // Aligned or not; rounded or exact; bias or none: all pairs of two of them.
+          check_backend(backend, p, true, p.bias ? 1 : 0);
+          if (p.m * p.n * p.k > 1) check_backend(backend, p, false, p.bias ? 0 : 1);
+        }
+      });
+    }
+  }
+}
+
+TEST_CASE("gemm: many matrices") {
+  for (const Backend& backend : tested_backends()) {
+    for_each_form(kManyMatrices, [&](GemmProblem p) {
+      p.dtype = p.trans_a == p.trans_b && computes_bf16(backend) ? DType::bf16 : DType::f32;
+      if (!p.bias) check_backend(backend, p, true, 0);
+    });
+  }
+}
+
+TEST_CASE("gemm: variants are forced by name, and chosen by shape alone") {
+  for (Backend backend : tested_backends()) {
+    INFO("backend ", backend.name);
+    for (DType dtype : {DType::f32, DType::bf16}) {
+      const GemmProblem p{.m = 3, .n = 4, .k = 5, .dtype = dtype};
+      for (const auto& variant : backend.gemm.run.all()) {
+        if (!variant.supports(p)) continue;
+        backend.gemm.run.force(variant.name);
+        CHECK(backend.gemm.run.choose(p).name == std::string_view(variant.name));
+        backend.gemm.run.force("");
+        CHECK(!backend.gemm.run.choose(p).on_request);
+      }
+    }
+    if (!is_simt(backend)) continue;
+    const auto choice = [&](std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t batch) {
+      return std::string_view(
+          backend.gemm.run.choose({.m = m, .n = n, .k = k, .batch = batch}).name);
+    };
+    for (std::int64_t batch : {1, 1000}) {
+      CHECK(choice(4096, 4096, 4096, batch) == "register_tiles");
+      CHECK(choice(1024, 1024, 512, batch) == "register_tiles");
+      CHECK(choice(64, 64, 64, batch) == "register_tiles");
+      CHECK(choice(8, 1000, 2048, batch) == "split_k");
+      CHECK(choice(512, 64, 50000, batch) == "split_k");
+    }
+  }
 }
 
 TEST_CASE("gemm on cpu: same bits for every thread count") {
@@ -142,10 +204,10 @@ TEST_CASE("gemm on cpu: same bits for every thread count") {
       for (const auto& variant : backend.gemm.run.all()) {
         if (!variant.supports(p)) continue;
         set_thread_count(1);
-        const Values expected = run(backend, variant, p, in);
+        const Values expected = run(backend, variant, p, in, 1);
         for (int count : {2, 3}) {
           set_thread_count(count);
-          CHECK(run(backend, variant, p, in) == expected);
+          CHECK(run(backend, variant, p, in, 1) == expected);
         }
       }
     });
@@ -156,7 +218,10 @@ TEST_CASE("gemm on cpu: same bits for every thread count") {
 TEST_CASE("gemm: a matrix of a batch has the bits it has alone") {
   for (const Backend& backend : tested_backends()) {
     INFO("backend ", backend.name);
-    for (const Size& size : {Size{15, 33, 17, 7}, Size{40, 50, 600, 2}, Size{170, 160, 160, 2}}) {
+    const std::vector<Size> batches =
+        is_simt(backend) ? std::vector<Size>{{15, 33, 17, 3}, {9, 8, 400, 2}}
+                         : std::vector<Size>{{15, 33, 17, 7}, {40, 50, 600, 2}, {170, 160, 160, 2}};
+    for (const Size& size : batches) {
       for_each_form(size, [&](const GemmProblem& p) {
         const Inputs in = random_inputs(p, false);
         GemmProblem one = p;
@@ -164,13 +229,13 @@ TEST_CASE("gemm: a matrix of a batch has the bits it has alone") {
         for (const auto& variant : backend.gemm.run.all()) {
           if (!variant.supports(p)) continue;
           CAPTURE(p);
-          const Values whole = run(backend, variant, p, in);
+          const Values whole = run(backend, variant, p, in, 1);
           const auto part = [](const Values& of, std::int64_t piece, std::int64_t t) {
             return Values(of.begin() + t * piece, of.begin() + (t + 1) * piece);
           };
           for (std::int64_t t = 0; t < p.batch; ++t) {
             const Inputs own = {part(in.a, p.m * p.k, t), part(in.b, p.k * p.n, t), in.bias};
-            CHECK(run(backend, variant, one, own) == part(whole, p.m * p.n, t));
+            CHECK(run(backend, variant, one, own, 1) == part(whole, p.m * p.n, t));
           }
         }
       });
@@ -187,8 +252,12 @@ TEST_CASE("gemm: problems print, and count their work") {
   CHECK(p.bytes() == (7 * (10 + 15 + 6) + 3) * 8);
 }
 
-TEST_CASE("gemm: cpu refuses f64") {
-  CHECK_THROWS_AS(cpu_backend().gemm.run.choose({.dtype = DType::f64}), Error);
+TEST_CASE("gemm: only ref takes f64, and cpu no bf16") {
+  for (const Backend& backend : tested_backends()) {
+    if (std::string_view(backend.name) == "ref") continue;
+    CHECK_THROWS_AS(backend.gemm.run.choose({.dtype = DType::f64}), Error);
+  }
+  CHECK_THROWS_AS(cpu_backend().gemm.run.choose({.dtype = DType::bf16}), Error);
 }
 
 }  // namespace tl::test
