@@ -1,5 +1,6 @@
-// conv2d: the contract of kernels/conv2d.h. Read conv2d_naive.cu, then conv2d_implicit_gemm.cu;
-// here stands what they share on the host, and the channel sums.
+// conv2d: the contract of kernels/conv2d.h. Read conv2d_naive.cu, conv2d_im2col.cu,
+// conv2d_forward_tiles.cuh and conv2d_winograd.cu; here stands what they share on the host, and the
+// channel sums.
 #include <algorithm>
 #include <limits>
 
@@ -106,7 +107,14 @@ std::int64_t conv2d_channel_sums_bytes(const Conv2dProblem& p) {
 
 void install_conv2d(Backend& b) {
   add_conv2d_naive(b.conv2d);
-  add_conv2d_implicit_gemm(b.conv2d);
+  add_conv2d_im2col(b.conv2d);
+  add_conv2d_forward_implicit_gemm(b.conv2d);
+  add_conv2d_backward_data_implicit_gemm(b.conv2d);
+  add_conv2d_backward_weight_implicit_gemm(b.conv2d);
+  add_conv2d_forward_tensor(b.conv2d);
+  add_conv2d_backward_data_tensor(b.conv2d);
+  add_conv2d_backward_weight_tensor(b.conv2d);
+  add_conv2d_winograd(b.conv2d);
 }
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

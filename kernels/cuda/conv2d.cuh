@@ -6,6 +6,7 @@
 
 #include "kernels/conv2d.h"
 #include "kernels/cuda/compat.cuh"
+#include "kernels/cuda/vector.cuh"
 
 namespace tl::TL_DEVICE_NAMESPACE {
 
@@ -43,6 +44,7 @@ struct Prologue {
   const float* shift;
   bool with_relu;
 
+  Prologue() = default;
   Prologue(const Conv2dProblem& p, ConstView scale_view, ConstView shift_view);
 
   __device__ float operator()(float x, int channel) const {
@@ -60,6 +62,7 @@ struct Epilogue {
   const T* residual;  // nullptr: none
   bool with_relu;
 
+  Epilogue() = default;
   Epilogue(const Conv2dProblem& p, const Conv2dForwardArgs& args)
       : bias(p.bias ? args.bias.as<float>() : nullptr),
         residual(p.residual ? args.residual.as<T>() : nullptr),
@@ -69,6 +72,20 @@ struct Epilogue {
     if (bias) sum += bias[channel];
     if (residual) sum += residual[i];
     return with_relu ? relu(sum) : sum;
+  }
+
+  /// The same for four neighbouring elements, bias and residual read as packs.
+  __device__ void apply(float (&sums)[4], std::int64_t i, int channel) const {
+    float addend[4];
+    if (bias) {
+      load_floats(bias + channel, addend);
+      for (int e = 0; e < 4; ++e) sums[e] += addend[e];
+    }
+    if (residual) {
+      load_floats(residual + i, addend);
+      for (int e = 0; e < 4; ++e) sums[e] += addend[e];
+    }
+    for (int e = 0; e < 4; ++e) sums[e] = with_relu ? relu(sums[e]) : sums[e];
   }
 };
 
@@ -91,8 +108,24 @@ decltype(auto) with_activation(DType dtype, const F& f) {
 void conv2d_channel_sums(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args);
 std::int64_t conv2d_channel_sums_bytes(const Conv2dProblem& p);
 
+/// Whole passes, which other variants are made of: forward of "implicit_gemm" and so on. dx may be
+/// f32 beside bf16.
+void conv2d_forward_implicit_gemm(Stream stream, const Conv2dProblem& p,
+                                  const Conv2dForwardArgs& args);
+void conv2d_backward_data_implicit_gemm(Stream stream, const Conv2dProblem& p,
+                                        const Conv2dBackwardDataArgs& args);
+void conv2d_backward_weight_implicit_gemm(Stream stream, const Conv2dProblem& p,
+                                          const Conv2dBackwardWeightArgs& args);
+
 /// The variants, one file each.
 void add_conv2d_naive(Conv2dKernels& kernels);
-void add_conv2d_implicit_gemm(Conv2dKernels& kernels);
+void add_conv2d_im2col(Conv2dKernels& kernels);
+void add_conv2d_forward_implicit_gemm(Conv2dKernels& kernels);
+void add_conv2d_backward_data_implicit_gemm(Conv2dKernels& kernels);
+void add_conv2d_backward_weight_implicit_gemm(Conv2dKernels& kernels);
+void add_conv2d_forward_tensor(Conv2dKernels& kernels);
+void add_conv2d_backward_data_tensor(Conv2dKernels& kernels);
+void add_conv2d_backward_weight_tensor(Conv2dKernels& kernels);
+void add_conv2d_winograd(Conv2dKernels& kernels);
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

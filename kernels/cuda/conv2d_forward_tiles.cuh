@@ -1,0 +1,130 @@
+// Forward as a matrix product whose left matrix is never stored ("implicit gemm").
+//
+//   y [rows, columns] = a [rows, depth] * b [depth, columns]      for each group of channels
+//
+//   rows     n * out_h * out_w, the pixels of y          a[m, k]: what pixel m sees at tap k
+//   columns  the group's output channels                 b[k, j]: the filters
+//   depth    kh * kw * the group's input channels, in the filters' own order: ci fastest
+//
+// A block computes a tile of y. It walks over the depth in steps: it gathers a tile of a from x and
+// one of b from w into shared memory and multiplies them there. So an operand comes from global
+// memory once per tile, not once per product. At the end the sums go through shared memory too, so
+// that y and the residual are written and read in packs, whole lines at a time.
+#pragma once
+
+#include "kernels/cuda/conv2d_tiles.cuh"
+
+namespace tl::TL_DEVICE_NAMESPACE {
+
+template <class Tiles, class T, int vector, bool with_prologue>
+static __global__ void __launch_bounds__(Tiles::kThreads,
+                                         Tiles::template kMinBlocks<vector, with_prologue>)
+    conv2d_forward_tiles(ConvShape shape, Prologue prologue, Epilogue<T> epilogue, const T* x,
+                         const T* w, T* y, bool packed_y) {
+  using S = typename Tiles::Element;
+  constexpr int kDepth = Tiles::kDepth;
+  using LayoutA = TileLayout<S, Tiles::kRows, kDepth, Along::depth>;
+  using LayoutB = TileLayout<S, Tiles::kColumns, kDepth, Along::depth>;
+  using Product = typename Tiles::template Product<LayoutA, LayoutB>;
+  using OperandA = GatheredRows<T, vector, Tiles::kRows, kDepth, with_prologue>;
+  using OperandB = FilterRows<T, vector, kDepth>;
+  static_assert(Product::kThreads == Tiles::kThreads);
+  __shared__ TileBuffers<LayoutA, LayoutB> buffers;
+  __shared__ typename OperandA::Tables tables;
+
+  const int group = blockIdx.z;
+  const int rows = shape.n * shape.out_h * shape.out_w;
+  const int first_row = first_row_of_block<Tiles>(shape.group_out);
+  const int first_column = first_column_of_block<Tiles>(shape.group_out);
+  const Gather gather(shape, group);
+  const int depth = gather.depth();
+
+  const OperandA a{gather, prologue, x, first_row, rows, &tables};
+  const OperandB b{w + static_cast<std::int64_t>(group) * shape.group_out * depth, first_column,
+                   shape.group_out, depth};
+  Stage<LayoutA, OperandA, Tiles::kThreads> stage_a(a);
+  Stage<LayoutB, OperandB, Tiles::kThreads> stage_b(b);
+  Product product;
+  a.setup();
+  multiply_along_depth(product, stage_a, stage_b, buffers.tiles, (depth + kDepth - 1) / kDepth,
+                       [&](int step) { a.prepare(step); });
+  product.store(buffers.sums);
+  __syncthreads();
+
+  for_each_quad<Tiles::kRows, Tiles::kThreads>(
+      buffers.sums, [&](int row, int column, float(&sums)[4]) {
+        const int m = first_row + row, j = first_column + column;
+        if (m >= rows || j >= shape.group_out) return;
+        const int channel = group * shape.group_out + j;
+        const std::int64_t i = static_cast<std::int64_t>(m) * shape.c_out + channel;
+        if (packed_y) {
+          epilogue.apply(sums, i, channel);
+          store_floats(y + i, sums);
+        } else {
+          for (int e = 0; e < min(4, shape.group_out - j); ++e) {
+            y[i + e] = static_cast<T>(epilogue(sums[e], i + e, channel + e));
+          }
+        }
+      });
+}
+
+/// The pass on one kind of tile, as a Variant's functions.
+template <class Kind>
+struct ForwardOnTiles {
+  static std::int64_t rows(const Conv2dProblem& p) { return p.n * p.out_h() * p.out_w(); }
+  static std::int64_t columns(const Conv2dProblem& p) { return p.c_out / p.groups; }
+
+  static bool supports(const Conv2dProblem& p) {
+    return conv2d_supports(p) && fits_grid(rows(p), columns(p), p.groups);
+  }
+
+  static double cost(const Conv2dProblem& p) {
+    return static_cast<double>(p.groups) *
+           tile_cost(rows(p), columns(p), p.kh * p.kw * (p.c_in / p.groups));
+  }
+
+  static void run(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
+    if (p.y_size() > 0) {
+      with_activation(p.y_dtype, [&]<class T>(T) {
+        if (p.prologue) {
+          choose_tiles<T, true>(stream, p, args);
+        } else {
+          choose_tiles<T, false>(stream, p, args);
+        }
+      });
+    }
+    conv2d_channel_sums(stream, p, args);
+  }
+
+ private:
+  template <class T, bool with_prologue>
+  static void choose_tiles(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
+    constexpr int kVector = Kind::template kVector<T>;
+    using Large = typename Kind::template Tiles<T, kLargeRows>;
+    using Small = typename Kind::template Tiles<T, kSmallRows>;
+    const bool packs = p.c_in / p.groups % kVector == 0 &&
+                       is_aligned_for<kVector>(args.x.as<T>()) &&
+                       is_aligned_for<kVector>(args.w.as<T>());
+    if (!packs) {
+      launch_tiles<Small, T, 1, with_prologue>(stream, p, args);
+    } else if (large_tiles(rows(p), columns(p), p.groups)) {
+      launch_tiles<Large, T, kVector, with_prologue>(stream, p, args);
+    } else {
+      launch_tiles<Small, T, kVector, with_prologue>(stream, p, args);
+    }
+  }
+
+  template <class Tiles, class T, int vector, bool with_prologue>
+  static void launch_tiles(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
+    const Epilogue<T> epilogue(p, args);
+    T* const y = args.y.as<T>();
+    const bool packed_y = columns(p) % 4 == 0 && is_aligned_for<4>(y) &&
+                          is_aligned_for<4>(epilogue.residual) && is_aligned_for<4>(epilogue.bias);
+    launch<conv2d_forward_tiles<Tiles, T, vector, with_prologue>>(
+        tile_grid<Tiles>(rows(p), columns(p), p.groups), Tiles::kThreads, 0, native(stream),
+        ConvShape(p), Prologue(p, args.scale, args.shift), epilogue, args.x.as<T>(), args.w.as<T>(),
+        y, packed_y);
+  }
+};
+
+}  // namespace tl::TL_DEVICE_NAMESPACE
