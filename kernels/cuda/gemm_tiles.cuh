@@ -40,10 +40,13 @@ struct MatrixOperand {
   __device__ const T* base() const { return data; }
 };
 
+template <class Tiles, int vector>
+inline constexpr int kGemmMinBlocks = Tiles::template kMinBlocks<vector, false>;
+
 /// Depths [blockIdx.y * depth_per_block, + depth_per_block) of matrix blockIdx.z. With more than
 /// one block along the depth, y holds a whole batch of partial products for each.
 template <class Tiles, class T, class Y, int vector, bool trans_a, bool trans_b>
-static __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kMinBlocks)
+static __global__ void __launch_bounds__(Tiles::kThreads, kGemmMinBlocks<Tiles, vector>)
     gemm_tiles(GemmShape shape, GemmBuffers<T, Y> matrices, int depth_per_block, bool packed_y) {
   using S = typename Tiles::Element;
   constexpr int kDepth = Tiles::kDepth;

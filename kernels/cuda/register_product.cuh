@@ -24,7 +24,7 @@ class RegisterProduct {
   /// Adds the product of two tiles.
   __device__ void multiply(const float* a_tile, const float* b_tile) {
     const int down = threadIdx.x / kPatchesAcross, across = threadIdx.x % kPatchesAcross;
-#pragma unroll
+#pragma unroll(kUnroll)
     for (int d = 0; d < LayoutA::kDepth; d += kDepths) {
       float a[kPatch][kDepths];
       load<LayoutA, kPatchesDown>(a_tile, down, d, a);
@@ -70,6 +70,9 @@ class RegisterProduct {
   /// Depths that are loaded at once: a pack, where lines run along the depth.
   static constexpr int kDepths =
       LayoutA::kAlong == Along::depth || LayoutB::kAlong == Along::depth ? 4 : 1;
+  /// Where both operands need 8 packs for 4 depths, the next ones would find no registers.
+  static constexpr int kUnroll =
+      LayoutA::kAlong == Along::depth && LayoutB::kAlong == Along::depth ? 1 : LayoutA::kDepth;
 
   /// Row (column) `i` of 8 in the patch of a thread.
   template <class Layout, int patches>
