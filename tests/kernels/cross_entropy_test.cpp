@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tests/support/backends.h"
+#include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
@@ -31,12 +32,14 @@ struct Result {
   bool operator==(const Result&) const = default;
 };
 
-/// Forward, then backward from dloss. Buffers are aligned to their element only.
-Result run(const Backend& b, DType dtype, const Case& c, double dloss) {
-  const DeviceBuffer log_p(b, dtype, c.log_p, 1), labels(b, DType::i32, c.labels, 1),
-      probabilities(b, dtype, c.probabilities, 1), weights(b, dtype, c.weights, 1),
-      loss(b, dtype, 1, 1), total(b, dtype, 1, 1), scale(b, dtype, Values{dloss}, 1),
-      gradient(b, dtype, c.p.rows * c.p.columns, 1);
+/// Forward, then backward from dloss. Buffers are aligned to their element only, or with `offset` 0
+/// to anything.
+Result run(const Backend& b, DType dtype, const Case& c, double dloss, std::int64_t offset = 1) {
+  const DType wide = parameter_dtype(dtype);
+  const DeviceBuffer log_p(b, dtype, c.log_p, offset), labels(b, DType::i32, c.labels, 1),
+      probabilities(b, dtype, c.probabilities, offset), weights(b, wide, c.weights, 1),
+      loss(b, wide, 1, 1), total(b, wide, 1, 1), scale(b, wide, Values{dloss}, 1),
+      gradient(b, dtype, c.p.rows * c.p.columns, offset);
   CrossEntropyTargets targets{.labels = {}, .probabilities = {}, .weights = {}};
   (c.labels.empty() ? targets.probabilities : targets.labels) =
       c.labels.empty() ? probabilities : labels;
@@ -126,7 +129,18 @@ TEST_CASE("cross_entropy: what is not read costs nothing, not even infinity") {
 }
 
 TEST_CASE("cross_entropy against ref in f64") {
-  const std::int64_t shapes[][2] = {{1, 1}, {1, 2}, {3, 3}, {32, 17}, {257, 1000}, {5000, 7}};
+  const std::int64_t shapes[][2] = {{1, 1},   {1, 2},      {3, 3},   {3, 16},
+                                    {32, 17}, {257, 1000}, {5000, 7}};
+  // In bf16 the log-probabilities and their gradients are stored so; all else is f32.
+  const auto check = [](const Backend& b, DType dtype, const Case& c, std::int64_t offset) {
+    const Result expected = run(reference(), DType::f64, c, 0.75);
+    const Result found = run(b, dtype, c, 0.75, offset);
+    // Summed in f64 and rounded once; the gradient is a product and a quotient of rounded ones.
+    const double rounding = dtype == DType::bf16 ? kBf16Rounding : 0;
+    check_close({found.loss}, {expected.loss}, 0x1p-23, "loss");
+    check_close({found.total}, {expected.total}, 0x1p-23, "total");
+    check_close(found.gradient, expected.gradient, rounding + 0x1p-22, "dlog_p");
+  };
   for (const auto& [rows, columns] : shapes) {
     for (int options = 0; options < 16; ++options) {
       const bool soft = options & 1, weighted = options & 2, smoothed = options & 4;
@@ -148,13 +162,13 @@ TEST_CASE("cross_entropy against ref in f64") {
       if (weighted) c.weights = random.uniform_vector(columns, 0.25, 2);
       if (smoothed) c.p.label_smoothing = 0.1;
       if (ignoring && rows > 1 && columns > 1) c.p.ignore_index = 0;
-      const Result expected = run(reference(), DType::f64, c, 0.75);
+      for_each_entropy_backend([&](const Backend& b) { check(b, DType::f32, c, options % 2); });
+      if (rows * columns > 100000) continue;
+      c.log_p = rounded_to_bf16(c.log_p);
+      c.probabilities = rounded_to_bf16(c.probabilities);
       for_each_entropy_backend([&](const Backend& b) {
-        const Result found = run(b, DType::f32, c, 0.75);
-        // Summed in f64 and rounded once; the gradient is a product and a quotient of rounded ones.
-        check_close({found.loss}, {expected.loss}, 0x1p-23, "loss");
-        check_close({found.total}, {expected.total}, 0x1p-23, "total");
-        check_close(found.gradient, expected.gradient, 0x1p-22, "dlog_p");
+        if (!computes_bf16(b)) return;
+        for (const std::int64_t offset : {0, 1}) check(b, DType::bf16, c, offset);
       });
     }
   }

@@ -6,6 +6,7 @@
 
 #include "kernels/philox.h"
 #include "tests/support/backends.h"
+#include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
@@ -53,6 +54,27 @@ TEST_CASE("dropout: every size and alignment, in place and not") {
           b.dropout.run({}, p, x, y);
           CHECK((y.read() == expected));
           CHECK((x.read() == in));
+          b.dropout.run({}, p, x, x);
+          CHECK((x.read() == expected));
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("dropout: bf16 has the mask of f32, and is rounded once") {
+  for_each_backend([](const Backend& b) {
+    if (!b.dropout.run || !computes_bf16(b)) return;
+    for (const DropoutProblem& p : kProblems) {
+      CAPTURE(p.rate);
+      for (std::int64_t size : {0, 1, 7, 8, 9, 1009}) {
+        CAPTURE(size);
+        const Values in = rounded_to_bf16(Random(2).uniform_vector(size, 0.5, 2));
+        const Values expected = rounded_to_bf16(expected_of(p, in));
+        for (std::int64_t offset : {0, 1}) {
+          const DeviceBuffer x(b, DType::bf16, in, offset), y(b, DType::bf16, size, 2 * offset);
+          b.dropout.run({}, p, x, y);
+          CHECK((y.read() == expected));
           b.dropout.run({}, p, x, x);
           CHECK((x.read() == expected));
         }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "tests/support/backends.h"
+#include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
@@ -37,14 +38,15 @@ struct Size {
 
 constexpr Size kSizes[] = {{1, 1, 1},     {5, 3, 9},      {3, 17, 200},  {40, 16, 1},
                            {1, 257, 40},  {300, 65, 500}, {9, 1031, 31}, {2000, 1, 9000},
-                           {4, 20000, 3}, {7, 5, 0},      {3, 0, 5}};
+                           {4, 20000, 3}, {7, 5, 0},      {3, 0, 5},     {6, 64, 70}};
 
 TEST_CASE("gather by hand") {
   for (const Backend& b : tested_backends()) {
     if (!b.gather.rows) continue;
     CAPTURE(std::string(b.name));
     const Values x = {1, 2, 3, 4, 5, 6};
-    for (const DType dtype : {DType::f32, DType::f64, DType::i32, DType::u8}) {
+    for (const DType dtype : {DType::f32, DType::f64, DType::i32, DType::u8, DType::bf16}) {
+      if (dtype == DType::bf16 && !computes_bf16(b)) continue;
       CHECK(rows(b, dtype, 2, x, {2, 0, 2}) == Values{5, 6, 1, 2, 5, 6});
     }
     // Row 1 is picked by nobody, row 2 twice.
@@ -73,6 +75,14 @@ TEST_CASE("gather: bit for bit as ref") {
         const Values dx = rows_backward(b, DType::f32, all_rows, columns, dy, index, offset);
         CHECK((dx == rows_backward(reference(), DType::f32, all_rows, columns, dy, index)));
         if (picked * columns > 0) CHECK(norm(dx) > 0);
+        if (!computes_bf16(b)) continue;
+        // In bf16 it is added in f32 and rounded once.
+        CHECK((rows(b, DType::bf16, columns, rounded_to_bf16(x), index, offset) ==
+               rounded_to_bf16(y)));
+        const Values rounded = rounded_to_bf16(dy);
+        CHECK((rows_backward(b, DType::bf16, all_rows, columns, rounded, index, offset) ==
+               rounded_to_bf16(
+                   rows_backward(reference(), DType::f32, all_rows, columns, rounded, index))));
       }
     }
   });

@@ -12,6 +12,7 @@
 #endif
 
 #include "tests/support/backends.h"
+#include "tests/support/bf16.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
 #include "tests/support/thread_counts.h"
@@ -65,7 +66,7 @@ TEST_CASE("memory.allocate refuses what cannot be") {
 TEST_CASE("memory.copy and fill, every dtype") {
   for (const Backend& b : tested_backends()) {
     CAPTURE(std::string(b.name));
-    for (DType dtype : {DType::f32, DType::f64, DType::i32, DType::u8}) {
+    for (DType dtype : {DType::f32, DType::f64, DType::i32, DType::u8, DType::bf16}) {
       for (std::int64_t size : {0, 1, 17, 1000}) {
         CAPTURE(dtype);
         CAPTURE(size);
@@ -127,13 +128,16 @@ std::vector<double> cast(const Backend& b, DType from, DType to, const std::vect
 TEST_CASE("memory.cast: between all dtypes, numbers that both hold") {
   for_each_backend([](const Backend& b) {
     if (!b.memory.cast) return;
-    const DType dtypes[] = {DType::f32, DType::f64, DType::i32, DType::u8};
+    std::vector<DType> dtypes = {DType::f32, DType::f64, DType::i32, DType::u8};
+    if (computes_bf16(b)) dtypes.push_back(DType::bf16);
     for (const DType from : dtypes) {
       for (const DType to : dtypes) {
         for (const std::int64_t size : {0, 1, 17, 40000}) {
           INFO(concat(from, " to ", to, ", ", size));
           const std::vector<double> values = Random(1).integer_vector(size, 0, 255);
-          CHECK((cast(b, from, to, values, 1) == values));
+          for (const std::int64_t offset : {0, 1}) {
+            CHECK((cast(b, from, to, values, offset) == values));
+          }
         }
       }
     }
@@ -168,6 +172,32 @@ TEST_CASE("memory.cast: fractions, ends of the range, infinities, NaN") {
     CHECK(special[0] == inf);
     CHECK(special[1] == -inf);
     CHECK(std::isnan(special[2]));
+  });
+}
+
+TEST_CASE("memory.cast: bf16 is rounded to the nearest, ties to even, and widened exactly") {
+  const double inf = std::numeric_limits<double>::infinity(), step = 0x1p-7;  // from 1 to 2
+  for_each_backend([&](const Backend& b) {
+    if (!b.memory.cast || !computes_bf16(b)) return;
+    const std::vector<double> floats = {1 + step / 2,
+                                        1 + 3 * step / 2,
+                                        -1 - step / 2,
+                                        1 + step / 2 + 1e-6,
+                                        0x1.fep127,
+                                        0x1.ffp127,
+                                        -static_cast<double>(1e-40f),
+                                        0,
+                                        inf};
+    const std::vector<double> rounded = {1,   1 + 2 * step, -1, 1 + step, 0x1.fep127,
+                                         inf, -0x1p-133, 0,  inf};
+    CHECK(cast(b, DType::f32, DType::bf16, floats) == rounded);
+    CHECK(cast(b, DType::bf16, DType::f32, rounded) == rounded);
+    CHECK(cast(b, DType::bf16, DType::i32, {2.5, -2.5, 1e20, -inf, 255}) ==
+          std::vector<double>{2, -2, 2147483647, -2147483648.0, 255});
+    CHECK(std::isnan(cast(b, DType::f32, DType::bf16, {std::nan("")})[0]));
+    const DeviceBuffer y(b, DType::bf16, 9);
+    b.memory.fill({}, 0.1, y);
+    CHECK(y.read() == std::vector<double>(9, static_cast<double>(BFloat16(0.1f))));
   });
 }
 

@@ -120,6 +120,7 @@ std::vector<Case> cases() {
   };
   add("columns of a wider matrix", {50, 700}, {1000, 1}, {700, 1}, 49 * 1000 + 704, 35000, 4);
   add("into a wider matrix", {50, 700}, {700, 1}, {1000, 1}, 35000, 49 * 1000 + 704, 0, 4);
+  add("aligned columns of a wider matrix", {5, 32}, {64, 1}, {48, 1}, 5 * 64, 5 * 48, 16, 16);
   add("every third", {7, 13}, {39, 3}, {13, 1}, 7 * 39, 91);
   add("into every third", {7, 13}, {13, 1}, {39, 3}, 91, 7 * 39);
   add("one number, everywhere", {40, 500}, {0, 0}, {500, 1}, 1, 20000);
@@ -140,9 +141,9 @@ TEST_CASE("strided.copy: its formula, every dtype, nothing else touched") {
       const Case& c = list[i];
       INFO("case ", i, ", ", c.name);
       const Values expected = expected_of(c);
-      for (const DType dtype : {DType::f32, DType::f64, DType::i32, DType::u8}) {
+      for (const DType dtype : {DType::f32, DType::f64, DType::i32, DType::u8, DType::bf16}) {
         CAPTURE(dtype);
-        CHECK((run(b, dtype, c, 1) == expected));
+        for (const std::int64_t offset : {0, 1}) CHECK((run(b, dtype, c, offset) == expected));
       }
     }
   });
