@@ -23,12 +23,12 @@ namespace tl::simt {
 namespace detail {
 
 /// In words of 4 bytes, so that each is a plain store that the tools of a build can see.
-inline void fill_words(void* to, unsigned word, std::size_t bytes) {
+TL_SIMT_INLINE void fill_words(void* to, unsigned word, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += 4) {
     std::memcpy(static_cast<std::byte*>(to) + i, &word, 4);
   }
 }
-inline void copy_words(void* to, const void* from, std::size_t bytes) {
+TL_SIMT_INLINE void copy_words(void* to, const void* from, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += 4) {
     std::memcpy(static_cast<std::byte*>(to) + i, static_cast<const std::byte*>(from) + i, 4);
   }
@@ -38,8 +38,8 @@ inline void copy_words(void* to, const void* from, std::size_t bytes) {
 
 /// Copies `bytes` - `zeros` bytes and writes `zeros` zero bytes behind them. `bytes` is 4, 8 or 16,
 /// and both addresses are multiples of it.
-inline void __pipeline_memcpy_async(void* to, const void* from, std::size_t bytes,
-                                    std::size_t zeros = 0, Place place = Place::current()) {
+TL_SIMT_INLINE void __pipeline_memcpy_async(void* to, const void* from, std::size_t bytes,
+                                            std::size_t zeros = 0, Place place = Place::current()) {
   Scheduler& scheduler = running_scheduler("__pipeline_memcpy_async");
   if ((bytes != 4 && bytes != 8 && bytes != 16) || zeros > bytes) {
     scheduler.fail("calls __pipeline_memcpy_async with ", bytes, " bytes, ", zeros,
@@ -65,7 +65,7 @@ inline void __pipeline_commit() {
 }
 
 /// Waits until all groups but the last `count` have arrived.
-inline void __pipeline_wait_prior(std::size_t count) {
+TL_SIMT_INLINE void __pipeline_wait_prior(std::size_t count) {
   const race::Pause pause;
   AsyncCopies& copies = running_scheduler("__pipeline_wait_prior").async_copies();
   copies.land_all_but(count, [](const AsyncCopies::Copy& landing) {
