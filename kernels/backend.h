@@ -5,6 +5,13 @@
 // outputs are overwritten; nothing aliases unless the contract says so; kernels allocate nothing
 // (scratch is handed in); they are asynchronous on the stream; empty problems return at once;
 // mathematics is in the dtype's own precision.
+//
+// bf16 stores, it does not compute: elements become f32 when they are loaded, mathematics, sums and
+// constants are f32 (Arithmetic<T> in dtype.h), and each element is rounded once when it is stored.
+// "One float dtype" of a contract means f32, f64 or bf16 for what is as large as the activations:
+// x, y, dx, dy and what is shaped like them. What goes beside them (biases, scales, statistics,
+// class weights, losses, gradients of parameters) is of parameter_dtype: f32 beside bf16. A
+// contract says where it differs. `cpu` moves, fills and casts bf16 and refuses to compute with it.
 #pragma once
 
 #include "kernels/adam.h"
@@ -50,14 +57,14 @@ struct Backend {
   AdamKernels adam;
 };
 
-/// Naive loops in f32 and f64: the specification that every other backend is tested against.
+/// Naive loops in f32, f64 and bf16: the specification that every other backend is tested against.
 Backend ref_backend();
 /// Vectorised, blocked, multi-threaded, f32.
 Backend cpu_backend();
 /// The CUDA kernels, run on the host. In programs built with TL_SIMT.
 Backend simt_backend();
-/// The same kernels on a GPU: library tl_cuda, built where there is an nvcc. No program links it
-/// yet. Without a GPU, memory.allocate says so.
+/// The same kernels on a GPU: library tl_cuda, built where there is an nvcc. Whether the machine
+/// has a GPU: gpu.h.
 Backend cuda_backend();
 
 }  // namespace tl

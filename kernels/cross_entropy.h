@@ -13,10 +13,10 @@
 // Labels without smoothing: of a row, only log_p[i, label[i]] is read, so that a probability of 0
 // elsewhere (log_p = -infinity) costs nothing.
 //
-// log_p, dlog_p, probabilities [rows, columns] and weights [columns] f32 or f64; labels i32 [rows],
-// each in [0, columns) or ignore_index (checked by the op where they lie on the host, undefined
-// here); loss, total, dloss [1]. Outputs are overwritten and alias nothing. Sums are taken in f64,
-// in the order of memory. Deterministic.
+// log_p, dlog_p, probabilities [rows, columns] of one float dtype; weights [columns], loss, total
+// and dloss [1] of its parameter_dtype; labels i32 [rows], each in [0, columns) or ignore_index
+// (checked by the op where they lie on the host, undefined here). Outputs are overwritten and alias
+// nothing. Sums are taken in f64, in the order of memory. Deterministic.
 #pragma once
 
 #include <cstdint>

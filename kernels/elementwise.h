@@ -1,7 +1,7 @@
 // Contract of the elementwise kernels: y[i] from x[i], or from a[i] and b[i] with broadcasting. All
-// buffers of a call have one float dtype; constants are rounded to it. The output is overwritten
-// (accumulate: added to) and may alias any input of its own size. Deterministic. NaN in gives NaN
-// out, but for x^0, which is 1.
+// buffers of a call have one float dtype; constants are rounded to what it computes in. The output
+// is overwritten (accumulate: added to) and may alias any input of its own size. Deterministic. NaN
+// in gives NaN out, but for x^0, which is 1.
 #pragma once
 
 #include <array>

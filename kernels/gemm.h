@@ -6,7 +6,8 @@
 // matrices of a batch, one after another; the bias is the same for all. trans_a: a[t] is stored
 // [k, m]; trans_b: b[t] is stored [n, k] (a linear layer's weight [out, in] is b with trans_b).
 // y is overwritten and aliases nothing. k = 0 gives the bias (or 0). A matrix of a batch has the
-// bits that it has alone. Deterministic.
+// bits that it has alone. Deterministic. a, b and y are of `dtype`, the bias of its
+// parameter_dtype.
 // "Weights" of a variant that prepares: b.
 #pragma once
 

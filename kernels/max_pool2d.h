@@ -9,8 +9,8 @@
 // r < kernel_h, s < kernel_w; what lies outside of x is passed over. How many windows there are:
 // pool_outputs.h. A window that holds nothing, which only a dilation over a smaller x can make, has
 // y = -infinity and position -1, and its dy goes nowhere. h and w are at least 1.
-// x, dx [n, h, w, c]; y, dy, position [n, out_h, out_w, c]. 2 pad <= dilation (kernel - 1) + 1.
-// Outputs are overwritten and alias nothing. Deterministic.
+// x, dx [n, h, w, c]; y, dy, position [n, out_h, out_w, c]; one float dtype. 2 pad <= dilation
+// (kernel - 1) + 1. Outputs are overwritten and alias nothing. Deterministic.
 #pragma once
 
 #include <cstdint>

@@ -6,10 +6,10 @@
 //              position[o, i] = the first k at which x[o, k, i] is y[o, i]
 //   scatter:   dx[o, k, i] = dy[o, i] where k = position[o, i], else 0: the gradient of max, min
 //
-// y, position, dy [outer, inner]. Adjacent dimensions that are reduced together are one `count`;
-// others are reduced one after the other, the last first, so that "first" means row-major order.
-// Outputs are overwritten and alias nothing. Deterministic. The gradient of a sum is a broadcast
-// copy (elementwise.h).
+// y, position, dy [outer, inner]; one float dtype. Adjacent dimensions that are reduced together
+// are one `count`; others are reduced one after the other, the last first, so that "first" means
+// row-major order. Outputs are overwritten and alias nothing. Deterministic. The gradient of a sum
+// is a broadcast copy (elementwise.h).
 #pragma once
 
 #include <cstdint>

@@ -6,7 +6,8 @@
 namespace tl::cpu {
 
 inline void check_f32(const char* op, DType dtype) {
-  check(dtype == DType::f32, op, ": cpu needs f32, got ", dtype, " (ref has f64)");
+  check(dtype == DType::f32, op, ": cpu needs f32, got ", dtype,
+        dtype == DType::bf16 ? " (ref and cuda have bf16)" : " (ref has f64)");
 }
 inline const float* floats(const char* op, const ConstView& view) {
   check_f32(op, view.dtype);

@@ -1,7 +1,8 @@
 // average_pool2d: the contract of kernels/average_pool2d.h.
-#include <algorithm>
+#include <vector>
 
 #include "kernels/ref/install.h"
+#include "kernels/ref/store.h"
 
 namespace tl::ref {
 namespace {
@@ -28,36 +29,38 @@ std::int64_t x_index(const AveragePool2dProblem& p, std::int64_t n, std::int64_t
 }
 
 void forward(Stream, const AveragePool2dProblem& p, ConstView x_view, View y_view) {
-  with_float("average_pool2d.forward", y_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16("average_pool2d.forward", y_view.dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;
     const T* x = x_view.as<T>();
     T* y = y_view.as<T>();
     for_each_window(p, [&](std::int64_t k, const AverageWindow& rows, const AverageWindow& columns,
                            std::int64_t n, std::int64_t c) {
-      T sum = 0;
+      A sum = 0;
       for (std::int64_t h = rows.begin; h < rows.end; ++h) {
-        T row = 0;
+        A row = 0;
         for (std::int64_t w = columns.begin; w < columns.end; ++w) row += x[x_index(p, n, h, w, c)];
         sum += row;
       }
-      y[k] = sum / static_cast<T>(rows.count * columns.count);
+      y[k] = static_cast<T>(sum / static_cast<A>(rows.count * columns.count));
     });
   });
 }
 
 void backward(Stream, const AveragePool2dProblem& p, ConstView dy_view, View dx_view) {
-  with_float("average_pool2d.backward", dx_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16("average_pool2d.backward", dx_view.dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;
     const T* dy = dy_view.as<T>();
-    T* dx = dx_view.as<T>();
-    std::fill_n(dx, p.x_size(), T{0});
+    std::vector<A> sums(static_cast<std::size_t>(p.x_size()));
     for_each_window(p, [&](std::int64_t k, const AverageWindow& rows, const AverageWindow& columns,
                            std::int64_t n, std::int64_t c) {
-      const T share = dy[k] / static_cast<T>(rows.count * columns.count);
+      const A share = dy[k] / static_cast<A>(rows.count * columns.count);
       for (std::int64_t h = rows.begin; h < rows.end; ++h) {
         for (std::int64_t w = columns.begin; w < columns.end; ++w) {
-          dx[x_index(p, n, h, w, c)] += share;
+          sums[static_cast<std::size_t>(x_index(p, n, h, w, c))] += share;
         }
       }
     });
+    store(sums, dx_view.as<T>());
   });
 }
 

@@ -3,10 +3,12 @@
 // A convolution is one set of triples (element of y, element of w, element of x): forward adds
 // x * w into y, backward_data adds dy * w into dx, backward_weight adds x * dy into dw. So the
 // loops stand here once, in for_each_output and for_each_tap, and each pass says what it does per
-// triple.
+// triple. The two that add into many elements at a time do so in a vector, and store it at the end.
 #include <algorithm>
+#include <vector>
 
 #include "kernels/ref/install.h"
+#include "kernels/ref/store.h"
 
 namespace tl::ref {
 namespace {
@@ -52,81 +54,97 @@ void for_each_tap(const Conv2dProblem& p, const Output& o, const F& f) {
 /// What the convolution sees of x: relu?(scale * x + shift), or x itself.
 template <class T>
 struct Prologue {
+  using A = Arithmetic<T>;
+
   const T* x;
-  const T* scale;
-  const T* shift;
+  const A* scale;
+  const A* shift;
   bool relu;
 
   Prologue(const Conv2dProblem& p, ConstView x_view, ConstView scale_view, ConstView shift_view)
       : x(x_view.as<T>()),
-        scale(p.prologue ? scale_view.as<T>() : nullptr),
-        shift(p.prologue ? shift_view.as<T>() : nullptr),
+        scale(p.prologue ? scale_view.as<A>() : nullptr),
+        shift(p.prologue ? shift_view.as<A>() : nullptr),
         relu(p.prologue && p.prologue_relu) {}
 
-  T operator()(std::int64_t index, std::int64_t channel) const {
-    const T value = scale ? scale[channel] * x[index] + shift[channel] : x[index];
+  A operator()(std::int64_t index, std::int64_t channel) const {
+    const A value = scale ? scale[channel] * x[index] + shift[channel] : A{x[index]};
     return relu && value <= 0 ? 0 : value;
   }
 };
 
 void forward(Stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
-  with_float("conv2d.forward", p.y_dtype, [&]<class T>(T) {
+  with_float_or_bf16("conv2d.forward", p.y_dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;
     const Prologue<T> x(p, args.x, args.scale, args.shift);
     const T* w = args.w.as<T>();
-    const T* bias = p.bias ? args.bias.as<T>() : nullptr;
+    const A* bias = p.bias ? args.bias.as<A>() : nullptr;
     const T* residual = p.residual ? args.residual.as<T>() : nullptr;
-    T* sum = p.sums ? args.channel_sum.as<T>() : nullptr;
-    T* sum_sq = p.sums ? args.channel_sum_sq.as<T>() : nullptr;
+    A* sum = p.sums ? args.channel_sum.as<A>() : nullptr;
+    A* sum_sq = p.sums ? args.channel_sum_sq.as<A>() : nullptr;
     T* y = args.y.as<T>();
-    if (sum) std::fill_n(sum, p.c_out, T{0});
-    if (sum_sq) std::fill_n(sum_sq, p.c_out, T{0});
+    if (sum) std::fill_n(sum, p.c_out, A{0});
+    if (sum_sq) std::fill_n(sum_sq, p.c_out, A{0});
 
     for_each_output(p, [&](const Output& o) {
-      T value = 0;
+      A value = 0;
       for_each_tap(p, o, [&](std::int64_t iw, std::int64_t ix, std::int64_t channel) {
         value += x(ix, channel) * w[iw];
       });
       if (bias) value += bias[o.co];
       if (residual) value += residual[o.index];
       if (p.relu && value <= 0) value = 0;
-      y[o.index] = value;
-      if (sum) sum[o.co] += value;
-      if (sum_sq) sum_sq[o.co] += value * value;
+      y[o.index] = static_cast<T>(value);
+      const A written = y[o.index];
+      if (sum) sum[o.co] += written;
+      if (sum_sq) sum_sq[o.co] += written * written;
     });
   });
 }
 
 void backward_data(Stream, const Conv2dProblem& p, const Conv2dBackwardDataArgs& args) {
-  with_float("conv2d.backward_data", p.x_dtype, [&]<class T>(T) {
+  with_float_or_bf16("conv2d.backward_data", p.x_dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;
     const T* dy = args.dy.as<T>();
     const T* w = args.w.as<T>();
     T* dx = args.dx.as<T>();
-    if (!p.accumulate) std::fill_n(dx, p.x_size(), T{0});
+    std::vector<A> sums(static_cast<std::size_t>(p.x_size()));
+    if (p.accumulate) std::copy_n(dx, p.x_size(), sums.begin());
     for_each_output(p, [&](const Output& o) {
       for_each_tap(p, o, [&](std::int64_t iw, std::int64_t ix, std::int64_t) {
-        dx[ix] += dy[o.index] * w[iw];
+        sums[static_cast<std::size_t>(ix)] += A{dy[o.index]} * w[iw];
       });
     });
+    store(sums, dx);
   });
 }
 
 void backward_weight(Stream, const Conv2dProblem& p, const Conv2dBackwardWeightArgs& args) {
-  with_float("conv2d.backward_weight", p.w_dtype, [&]<class T>(T) {
+  with_float_or_bf16("conv2d.backward_weight", p.x_dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;
     const Prologue<T> x(p, args.x, args.scale, args.shift);
     const T* dy = args.dy.as<T>();
-    T* dw = args.dw.as<T>();
-    std::fill_n(dw, p.w_size(), T{0});
+    std::vector<A> sums(static_cast<std::size_t>(p.w_size()));
     for_each_output(p, [&](const Output& o) {
       for_each_tap(p, o, [&](std::int64_t iw, std::int64_t ix, std::int64_t channel) {
-        dw[iw] += x(ix, channel) * dy[o.index];
+        sums[static_cast<std::size_t>(iw)] += x(ix, channel) * dy[o.index];
       });
     });
+    if (p.w_dtype == p.x_dtype) {
+      store(sums, args.dw.as<T>());
+    } else {
+      store(sums, args.dw.as<A>());
+    }
   });
 }
 
 bool supports(const Conv2dProblem& p) {
-  const bool is_float = p.y_dtype == DType::f32 || p.y_dtype == DType::f64;
-  return is_float && p.x_dtype == p.y_dtype && p.w_dtype == p.y_dtype;
+  return is_float(p.y_dtype) && p.x_dtype == p.y_dtype && p.w_dtype == p.y_dtype;
+}
+
+bool supports_weight(const Conv2dProblem& p) {
+  return is_float(p.y_dtype) && p.x_dtype == p.y_dtype &&
+         (p.w_dtype == p.y_dtype || p.w_dtype == parameter_dtype(p.y_dtype));
 }
 
 }  // namespace
@@ -134,7 +152,8 @@ bool supports(const Conv2dProblem& p) {
 void install_conv2d(Backend& b) {
   b.conv2d.forward.add({.name = "naive", .supports = supports, .run = forward});
   b.conv2d.backward_data.add({.name = "naive", .supports = supports, .run = backward_data});
-  b.conv2d.backward_weight.add({.name = "naive", .supports = supports, .run = backward_weight});
+  b.conv2d.backward_weight.add(
+      {.name = "naive", .supports = supports_weight, .run = backward_weight});
 }
 
 }  // namespace tl::ref

@@ -12,13 +12,13 @@ struct Coefficients {
   const CrossEntropyProblem& p;
   const std::int32_t* label;
   const T* probability;
-  const T* weights;
+  const Arithmetic<T>* weights;
 
   Coefficients(const CrossEntropyProblem& problem, const CrossEntropyTargets& t)
       : p(problem),
         label(t.labels ? t.labels.as<std::int32_t>() : nullptr),
         probability(t.labels ? nullptr : t.probabilities.as<T>()),
-        weights(t.weights ? t.weights.as<T>() : nullptr) {}
+        weights(t.weights ? t.weights.as<Arithmetic<T>>() : nullptr) {}
 
   bool ignored(std::int64_t i) const { return label && label[i] == p.ignore_index; }
   double weight(std::int64_t j) const { return weights ? static_cast<double>(weights[j]) : 1; }
@@ -37,7 +37,8 @@ struct Coefficients {
 
 void forward(Stream, const CrossEntropyProblem& p, const CrossEntropyTargets& targets,
              ConstView log_p_view, View loss_view, View total_view) {
-  with_float("cross_entropy.forward", loss_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16("cross_entropy.forward", log_p_view.dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;
     const Coefficients<T> c(p, targets);
     const T* log_p = log_p_view.as<T>();
     double sum = 0, total = 0;
@@ -47,22 +48,24 @@ void forward(Stream, const CrossEntropyProblem& p, const CrossEntropyTargets& ta
         if (!c.unread(i, j)) sum += c.k(i, j) * static_cast<double>(log_p[i * p.columns + j]);
       }
     }
-    *loss_view.as<T>() = static_cast<T>(-sum / total);
-    *total_view.as<T>() = static_cast<T>(total);
+    *loss_view.as<A>() = static_cast<A>(-sum / total);
+    *total_view.as<A>() = static_cast<A>(total);
   });
 }
 
 void backward(Stream, const CrossEntropyProblem& p, const CrossEntropyTargets& targets,
               ConstView total_view, ConstView dloss_view, View dlog_p_view) {
   if (dlog_p_view.size == 0) return;
-  with_float("cross_entropy.backward", dlog_p_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16("cross_entropy.backward", dlog_p_view.dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;
     const Coefficients<T> c(p, targets);
-    const T share = -*dloss_view.as<T>() / *total_view.as<T>();
+    const A share = -*dloss_view.as<A>() / *total_view.as<A>();
     T* dlog_p = dlog_p_view.as<T>();
-    std::fill_n(dlog_p, p.rows * p.columns, T{0});
+    std::fill_n(dlog_p, p.rows * p.columns, static_cast<T>(0));
     for (std::int64_t i = 0; i < p.rows; ++i) {
       for (std::int64_t j = 0; j < p.columns; ++j) {
-        if (!c.unread(i, j)) dlog_p[i * p.columns + j] = share * static_cast<T>(c.k(i, j));
+        if (c.unread(i, j)) continue;
+        dlog_p[i * p.columns + j] = static_cast<T>(share * static_cast<A>(c.k(i, j)));
       }
     }
   });

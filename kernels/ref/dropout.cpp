@@ -6,14 +6,14 @@ namespace tl::ref {
 namespace {
 
 void run(Stream, const DropoutProblem& p, ConstView x_view, View y_view) {
-  with_float("dropout", y_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16("dropout", y_view.dtype, [&]<class T>(T) {
     const T* x = x_view.as<T>();
     T* y = y_view.as<T>();
-    const T scale = static_cast<T>(p.scale());
+    const auto scale = static_cast<Arithmetic<T>>(p.scale());
     for (std::int64_t i = 0; i < y_view.size; ++i) {
       const auto at = static_cast<std::uint64_t>(i);
       const std::uint32_t word = philox_block(p.seed, p.call, at / 4)[at % 4];
-      y[i] = word >= p.threshold() ? x[i] * scale : 0;
+      y[i] = static_cast<T>(word >= p.threshold() ? x[i] * scale : 0);
     }
   });
 }

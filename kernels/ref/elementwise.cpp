@@ -64,23 +64,28 @@ T gradient_of(UnaryOp op, T saved, T dy, T a, T b) {
 }
 
 void unary(Stream, const UnaryProblem& p, ConstView x_view, View y_view) {
-  with_float(name_of(p.op), y_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16(name_of(p.op), y_view.dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;
     const T* x = x_view.as<T>();
     T* y = y_view.as<T>();
-    const T a = static_cast<T>(p.a), b = static_cast<T>(p.b);
-    for (std::int64_t i = 0; i < y_view.size; ++i) y[i] = value_of(p.op, x[i], a, b);
+    const A a = static_cast<A>(p.a), b = static_cast<A>(p.b);
+    for (std::int64_t i = 0; i < y_view.size; ++i) {
+      y[i] = static_cast<T>(value_of<A>(p.op, x[i], a, b));
+    }
   });
 }
 
 void unary_backward(Stream, const UnaryProblem& p, ConstView saved_view, ConstView dy_view,
                     View dx_view) {
-  with_float(name_of(p.op), dx_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16(name_of(p.op), dx_view.dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;
     const T* saved = saved_by(p.op) == SavedBy::nothing ? nullptr : saved_view.as<T>();
     const T* dy = dy_view.as<T>();
     T* dx = dx_view.as<T>();
-    const T a = static_cast<T>(p.a), b = static_cast<T>(p.b);
+    const A a = static_cast<A>(p.a), b = static_cast<A>(p.b);
     for (std::int64_t i = 0; i < dx_view.size; ++i) {
-      dx[i] = gradient_of(p.op, saved ? saved[i] : T{0}, dy[i], a, b);
+      const A x_or_y = saved ? A{saved[i]} : 0;
+      dx[i] = static_cast<T>(gradient_of<A>(p.op, x_or_y, dy[i], a, b));
     }
   });
 }
@@ -110,21 +115,24 @@ T value_of(BinaryOp op, T a, T b) {
 }
 
 void binary(Stream, const BinaryProblem& p, ConstView a_view, ConstView b_view, View y_view) {
-  with_float(name_of(p.op), y_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16(name_of(p.op), y_view.dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;
     const T* a = a_view.as<T>();
     const T* b = b_view.as<T>();
     T* y = y_view.as<T>();
     for (std::int64_t i = 0; i < p.size(); ++i) {
-      y[i] = value_of(p.op, a[offset_of(p, p.a_steps, i)], b[offset_of(p, p.b_steps, i)]);
+      const A value =
+          value_of<A>(p.op, a[offset_of(p, p.a_steps, i)], b[offset_of(p, p.b_steps, i)]);
+      y[i] = static_cast<T>(value);
     }
   });
 }
 
 void accumulate(Stream, ConstView x_view, View y_view) {
-  with_float("elementwise.accumulate", y_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16("elementwise.accumulate", y_view.dtype, [&]<class T>(T) {
     const T* x = x_view.as<T>();
     T* y = y_view.as<T>();
-    for (std::int64_t i = 0; i < y_view.size; ++i) y[i] += x[i];
+    for (std::int64_t i = 0; i < y_view.size; ++i) y[i] = static_cast<T>(y[i] + x[i]);
   });
 }
 

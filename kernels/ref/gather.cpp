@@ -1,7 +1,9 @@
 // gather: the contract of kernels/gather.h.
 #include <algorithm>
+#include <vector>
 
 #include "kernels/ref/install.h"
+#include "kernels/ref/store.h"
 
 namespace tl::ref {
 namespace {
@@ -22,15 +24,15 @@ void rows_backward(Stream, std::int64_t columns, ConstView dy_view, ConstView in
                    View dx_view) {
   if (dx_view.size == 0) return;
   const std::int32_t* index = index_view.as<std::int32_t>();
-  with_float("gather.rows_backward", dx_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16("gather.rows_backward", dx_view.dtype, [&]<class T>(T) {
     const T* dy = dy_view.as<T>();
-    T* dx = dx_view.as<T>();
-    std::fill_n(dx, dx_view.size, T{0});
+    std::vector<Arithmetic<T>> sums(static_cast<std::size_t>(dx_view.size));
     for (std::int64_t i = 0; i < index_view.size; ++i) {
       for (std::int64_t j = 0; j < columns; ++j) {
-        dx[index[i] * columns + j] += dy[i * columns + j];
+        sums[static_cast<std::size_t>(index[i] * columns + j)] += dy[i * columns + j];
       }
     }
+    store(sums, dx_view.as<T>());
   });
 }
 

@@ -2,14 +2,17 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "kernels/ref/install.h"
+#include "kernels/ref/store.h"
 
 namespace tl::ref {
 namespace {
 
 void forward(Stream, const MaxPool2dProblem& p, ConstView x_view, View y_view, View position_view) {
-  with_float("max_pool2d.forward", y_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16("max_pool2d.forward", y_view.dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;
     const T* x = x_view.as<T>();
     T* y = y_view.as<T>();
     std::int32_t* position = position_view ? position_view.as<std::int32_t>() : nullptr;
@@ -18,7 +21,7 @@ void forward(Stream, const MaxPool2dProblem& p, ConstView x_view, View y_view, V
       for (std::int64_t oh = 0; oh < p.out_h(); ++oh) {
         for (std::int64_t ow = 0; ow < p.out_w(); ++ow) {
           for (std::int64_t c = 0; c < p.c; ++c, ++k) {
-            T best = -std::numeric_limits<T>::infinity();
+            A best = -std::numeric_limits<A>::infinity();
             std::int64_t best_at = -1;
             for (std::int64_t r = 0; r < p.kernel_h; ++r) {
               const std::int64_t h = oh * p.stride_h - p.pad_h + r * p.dilation_h;
@@ -26,7 +29,7 @@ void forward(Stream, const MaxPool2dProblem& p, ConstView x_view, View y_view, V
               for (std::int64_t s = 0; s < p.kernel_w; ++s) {
                 const std::int64_t w = ow * p.stride_w - p.pad_w + s * p.dilation_w;
                 if (w < 0 || w >= p.w) continue;
-                const T value = x[((n * p.h + h) * p.w + w) * p.c + c];
+                const A value = x[((n * p.h + h) * p.w + w) * p.c + c];
                 const bool first = best_at < 0;
                 if (first || value > best || (std::isnan(value) && !std::isnan(best))) {
                   best = value;
@@ -34,7 +37,7 @@ void forward(Stream, const MaxPool2dProblem& p, ConstView x_view, View y_view, V
                 }
               }
             }
-            y[k] = best;
+            y[k] = static_cast<T>(best);
             if (position) position[k] = static_cast<std::int32_t>(best_at);
           }
         }
@@ -45,20 +48,21 @@ void forward(Stream, const MaxPool2dProblem& p, ConstView x_view, View y_view, V
 
 void backward(Stream, const MaxPool2dProblem& p, ConstView dy_view, ConstView position_view,
               View dx_view) {
-  with_float("max_pool2d.backward", dx_view.dtype, [&]<class T>(T) {
+  with_float_or_bf16("max_pool2d.backward", dx_view.dtype, [&]<class T>(T) {
     const T* dy = dy_view.as<T>();
     const std::int32_t* position = position_view.as<std::int32_t>();
-    T* dx = dx_view.as<T>();
-    std::fill_n(dx, p.x_size(), T{0});
+    std::vector<Arithmetic<T>> sums(static_cast<std::size_t>(p.x_size()));
     std::int64_t k = 0;
     for (std::int64_t n = 0; n < p.n; ++n) {
       for (std::int64_t i = 0; i < p.out_h() * p.out_w(); ++i) {
         for (std::int64_t c = 0; c < p.c; ++c, ++k) {
           if (position[k] < 0) continue;
-          dx[(n * p.h * p.w + position[k]) * p.c + c] += dy[k];
+          const std::int64_t at = (n * p.h * p.w + position[k]) * p.c + c;
+          sums[static_cast<std::size_t>(at)] += dy[k];
         }
       }
     }
+    store(sums, dx_view.as<T>());
   });
 }
 

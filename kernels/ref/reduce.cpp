@@ -17,7 +17,7 @@ bool beats(ReduceOp op, T x, T best) {
 void run(Stream, const ReduceProblem& p, const ReduceArgs& args) {
   check(p.op == ReduceOp::sum || p.count > 0 || p.y_size() == 0, "reduce: ", p,
         ": nothing has no largest or smallest element");
-  with_float("reduce", p.dtype, [&]<class T>(T) {
+  with_float_or_bf16("reduce", p.dtype, [&]<class T>(T) {
     const T* x = args.x.as<T>();
     T* y = args.y.as<T>();
     std::int32_t* position = p.positions ? args.position.as<std::int32_t>() : nullptr;
@@ -25,13 +25,13 @@ void run(Stream, const ReduceProblem& p, const ReduceArgs& args) {
       for (std::int64_t i = 0; i < p.inner; ++i) {
         const T* from = x + o * p.count * p.inner + i;
         const std::int64_t to = o * p.inner + i;
-        T sum = 0;
+        Arithmetic<T> sum = 0;
         std::int64_t best = 0;
         for (std::int64_t k = 0; k < p.count; ++k) {
           if (p.op == ReduceOp::sum) sum += from[k * p.inner];
-          if (beats(p.op, from[k * p.inner], from[best * p.inner])) best = k;
+          if (beats<Arithmetic<T>>(p.op, from[k * p.inner], from[best * p.inner])) best = k;
         }
-        y[to] = p.op == ReduceOp::sum ? sum : from[best * p.inner];
+        y[to] = p.op == ReduceOp::sum ? static_cast<T>(sum) : from[best * p.inner];
         if (position) position[to] = static_cast<std::int32_t>(best);
       }
     }
@@ -40,11 +40,11 @@ void run(Stream, const ReduceProblem& p, const ReduceArgs& args) {
 
 void scatter(Stream, const ReduceProblem& p, ConstView dy_view, ConstView position_view,
              View dx_view) {
-  with_float("reduce.scatter", p.dtype, [&]<class T>(T) {
+  with_float_or_bf16("reduce.scatter", p.dtype, [&]<class T>(T) {
     const T* dy = dy_view.as<T>();
     const auto* position = position_view.as<std::int32_t>();
     T* dx = dx_view.as<T>();
-    std::fill_n(dx, p.x_size(), T{0});
+    std::fill_n(dx, p.x_size(), static_cast<T>(0));
     for (std::int64_t o = 0; o < p.outer; ++o) {
       for (std::int64_t i = 0; i < p.inner; ++i) {
         const std::int64_t from = o * p.inner + i;
@@ -54,7 +54,7 @@ void scatter(Stream, const ReduceProblem& p, ConstView dy_view, ConstView positi
   });
 }
 
-bool supports(const ReduceProblem& p) { return p.dtype == DType::f32 || p.dtype == DType::f64; }
+bool supports(const ReduceProblem& p) { return is_float(p.dtype); }
 
 }  // namespace
 
