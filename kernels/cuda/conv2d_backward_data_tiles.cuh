@@ -17,7 +17,8 @@ namespace tl::TL_DEVICE_NAMESPACE {
 
 /// Dx: how dx is stored.
 template <class Tiles, class T, class Dx, int vector>
-static __global__ void __launch_bounds__(Tiles::kThreads, Tiles::template kMinBlocks<vector, false>)
+static __global__ void __launch_bounds__(Tiles::kThreads,
+                                         (Occupancy<Tiles, vector, false>::kBlocks))
     conv2d_backward_data_tiles(ConvShape shape, bool accumulate, const T* dy, const T* w, Dx* dx,
                                bool packed_dx) {
   using S = typename Tiles::Element;
@@ -110,11 +111,10 @@ struct BackwardDataOnTiles {
            fits_grid(rows(p), columns(p), products(p));
   }
 
-  /// A tap is met in one phase of all, where stride and dilation have no common factor.
+  /// Each tap is met in exactly one phase.
   static double cost(const Conv2dProblem& p) {
-    const std::int64_t taps = ceil_div(p.kh * p.kw, p.stride_h * p.stride_w);
-    return static_cast<double>(products(p)) *
-           tile_cost(rows(p), columns(p), taps * (p.c_out / p.groups));
+    return static_cast<double>(p.groups) *
+           tile_cost(rows(p), columns(p), p.kh * p.kw * (p.c_out / p.groups));
   }
 
   static void run(Stream stream, const Conv2dProblem& p, const Conv2dBackwardDataArgs& args) {

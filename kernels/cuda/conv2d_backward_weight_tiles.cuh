@@ -18,7 +18,7 @@ namespace tl::TL_DEVICE_NAMESPACE {
 /// Writes out[part][co, r, s, ci].
 template <class Tiles, class T, int vector, bool with_prologue>
 static __global__ void __launch_bounds__(Tiles::kThreads,
-                                         Tiles::template kMinBlocks<vector, with_prologue>)
+                                         (Occupancy<Tiles, vector, with_prologue>::kBlocks))
     conv2d_backward_weight_tiles(ConvShape shape, Prologue prologue, const T* x, const T* dy,
                                  float* out, int parts, int part_pixels) {
   using S = typename Tiles::Element;

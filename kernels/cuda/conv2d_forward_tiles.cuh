@@ -18,7 +18,7 @@ namespace tl::TL_DEVICE_NAMESPACE {
 
 template <class Tiles, class T, int vector, bool with_prologue>
 static __global__ void __launch_bounds__(Tiles::kThreads,
-                                         Tiles::template kMinBlocks<vector, with_prologue>)
+                                         (Occupancy<Tiles, vector, with_prologue>::kBlocks))
     conv2d_forward_tiles(ConvShape shape, Prologue prologue, Epilogue<T> epilogue, const T* x,
                          const T* w, T* y, bool packed_y) {
   using S = typename Tiles::Element;

@@ -24,8 +24,6 @@ struct RegisterTiles {
   static constexpr int kThreads = kRows * kColumns / 64;
   /// Blocks per multiprocessor: 168 registers per thread; more where elements are loaded one by
   /// one.
-  template <int vector, bool with_prologue>
-  static constexpr int kMinBlocks = (vector > 1 && !with_prologue ? 384 : 256) / kThreads;
   template <class LayoutA, class LayoutB>
   using Product = RegisterProduct<LayoutA, LayoutB>;
 };
@@ -36,10 +34,15 @@ struct TensorTiles {
   using Element = S;
   static constexpr int kRows = rows, kColumns = 64, kDepth = 64 / static_cast<int>(sizeof(S));
   static constexpr int kThreads = kRows;
-  template <int vector, bool with_prologue>
-  static constexpr int kMinBlocks = (vector > 1 && !with_prologue ? 384 : 256) / kThreads;
   template <class LayoutA, class LayoutB>
   using Product = TensorProduct<LayoutA, LayoutB>;
+};
+
+/// Threads per multiprocessor that a kernel is compiled for: 384 with 168 registers each, or 256
+/// with 255 where loading is more than copying packs.
+template <class Tiles, int vector, bool with_prologue>
+struct Occupancy {
+  static constexpr int kBlocks = (vector > 1 && !with_prologue ? 384 : 256) / Tiles::kThreads;
 };
 
 /// Kinds of tile that a pass chooses from. kVector<T>: elements per load where channels allow it.

@@ -98,4 +98,53 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
   return list;
 }
 
+/// A small picture with every combination of prologue and epilogue.
+inline std::vector<Conv2dProblem> conv2d_epilogue_cases() {
+  std::vector<Conv2dProblem> list;
+  for (int bits = 0; bits < 64; ++bits) {
+    Conv2dProblem p{.n = 2, .h = 6, .w = 5, .c_in = 16, .c_out = 32, .kh = 3, .kw = 3};
+    p.pad_h = p.pad_w = 1;
+    p.bias = bits & 1;
+    p.residual = bits & 2;
+    p.relu = bits & 4;
+    p.sums = bits & 8;
+    p.prologue = bits & 16;
+    p.prologue_relu = p.prologue && (bits & 32);
+    list.push_back(p);
+  }
+  return list;
+}
+
+/// Few and small cases for kernels that work in tiles and run on the host, slowly: of everything
+/// above that bites, once.
+inline std::vector<Conv2dProblem> conv2d_tile_cases() {
+  std::vector<Conv2dProblem> list = {
+      // One past a tile of columns and of rows; more than one step of depth, and a part of one.
+      ConvCase(1, 5, 13, 40, 68).add_bias().add_relu(),
+      ConvCase(1, 2, 3, 17, 33).full_epilogue(),
+      ConvCase(1, 1, 1, 1, 1),
+      // 3x3 with whole packs, and with channels that fill none; parts of Winograd's tiles.
+      ConvCase(2, 7, 6, 16, 24).kernel(3, 3).pad(1, 1).full_epilogue(),
+      ConvCase(1, 9, 5, 3, 10).kernel(3, 3).pad(2, 0),
+      ConvCase(1, 5, 4, 12, 8).kernel(3, 3).pad(3, 1).add_residual(),
+      // Strides: phases with and without taps, and none at all for a tap.
+      ConvCase(2, 6, 7, 16, 16).stride(2, 2),
+      ConvCase(1, 9, 10, 8, 16).kernel(3, 3).stride(2, 2).pad(1, 1).add_bias(),
+      ConvCase(1, 12, 14, 3, 8).kernel(7, 7).stride(2, 2).pad(3, 3).add_bias().add_relu(),
+      ConvCase(1, 11, 10, 8, 8).kernel(1, 2).stride(3, 3).pad(0, 1),
+      // Dilation, with strides that share a factor with it or do not.
+      ConvCase(1, 9, 8, 8, 8).kernel(3, 3).pad(2, 2).dilate(2, 2),
+      ConvCase(1, 14, 15, 4, 6).kernel(3, 2).stride(4, 2).pad(1, 0).dilate(2, 3),
+      // Groups, down to depthwise.
+      ConvCase(1, 6, 5, 16, 24).kernel(3, 3).pad(1, 1).in_groups(2).full_epilogue(),
+      ConvCase(1, 5, 6, 12, 12).kernel(3, 3).stride(2, 2).pad(1, 1).in_groups(12).add_bias(),
+      // More pixels than one part of dw has.
+      ConvCase(1, 17, 19, 4, 8).kernel(2, 2),
+      // Nothing.
+      ConvCase(0, 8, 8, 16, 16).kernel(3, 3).pad(1, 1),
+  };
+  for (const Conv2dProblem& p : random_conv2d_cases(6)) list.push_back(p);
+  return list;
+}
+
 }  // namespace tl::test

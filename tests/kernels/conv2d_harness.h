@@ -1,11 +1,13 @@
-// How one variant of conv2d is run in a test: buffers exactly as large as the contract says,
-// displaced by one element so that nothing is aligned, outputs and workspace poisoned with NaN.
+// How one variant of conv2d is run in a test: buffers exactly as large as the contract says, all of
+// them displaced by one element, so that nothing is aligned, or none; outputs and workspace
+// poisoned with NaN.
 #pragma once
 
 #include <algorithm>
 #include <vector>
 
 #include "kernels/conv2d.h"
+#include "tests/support/bf16.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
 
@@ -23,8 +25,14 @@ inline Inputs random_inputs(const Conv2dProblem& p, bool integers) {
   const auto values = [&](std::int64_t size) {
     return integers ? random.integer_vector(size) : random.uniform_vector(size);
   };
-  return {values(p.x_size()), values(p.w_size()), values(p.y_size()), values(p.c_in),
-          values(p.c_in),     values(p.c_out),    values(p.y_size()), values(p.x_size())};
+  Inputs in = {values(p.x_size()), values(p.w_size()), values(p.y_size()), values(p.c_in),
+               values(p.c_in),     values(p.c_out),    values(p.y_size()), values(p.x_size())};
+  if (p.x_dtype == DType::bf16) {
+    for (Values* stored : {&in.x, &in.w, &in.dy, &in.residual, &in.dx_before}) {
+      *stored = rounded_to_bf16(*stored);
+    }
+  }
+  return in;
 }
 
 inline Conv2dProblem with_dtype(Conv2dProblem p, DType dtype) {
@@ -38,15 +46,16 @@ struct ForwardResult {
   bool operator==(const ForwardResult&) const = default;
 };
 
-/// Runs variants of one backend on inputs of one problem.
+/// Runs variants of one backend on inputs of one problem. Every buffer begins `offset` elements
+/// after an aligned address.
 class Harness {
  public:
-  Harness(const Backend& backend, const Conv2dProblem& p, const Inputs& in)
-      : backend_(backend), p_(p), in_(in) {}
+  Harness(const Backend& backend, const Conv2dProblem& p, const Inputs& in, std::int64_t offset = 1)
+      : backend_(backend), p_(p), in_(in), offset_(offset) {}
 
   template <class VariantT>
   ForwardResult forward(const VariantT& variant) const {
-    return forward_into(Displaced(backend_, p_.y_dtype, p_.y_size()), variant, false);
+    return forward_into(output(p_.y_dtype, p_.y_size()), variant, false);
   }
 
   /// With the residual in y's own buffer.
@@ -57,9 +66,9 @@ class Harness {
 
   template <class VariantT>
   Values backward_data(const VariantT& variant) const {
-    Displaced dx(backend_, p_.x_dtype, p_.x_size());
+    DeviceBuffer dx = output(p_.x_dtype, p_.x_size());
     if (p_.accumulate) dx.write(in_.dx_before);
-    const Displaced dy = input(in_.dy), w = input(in_.w);
+    const DeviceBuffer dy = input(in_.dy), w = input(in_.w);
     const DeviceBuffer prepared = prepare(variant, w), workspace = workspace_of(variant);
     Conv2dBackwardDataArgs args;
     args.dy = dy.view();
@@ -72,9 +81,9 @@ class Harness {
 
   template <class VariantT>
   Values backward_weight(const VariantT& variant) const {
-    const Displaced dw(backend_, p_.w_dtype, p_.w_size());
-    const Displaced x = input(in_.x), dy = input(in_.dy), scale = input(in_.scale),
-                    shift = input(in_.shift);
+    const DeviceBuffer dw = output(p_.w_dtype, p_.w_size());
+    const DeviceBuffer x = input(in_.x), dy = input(in_.dy), scale = parameters(in_.scale),
+                       shift = parameters(in_.shift);
     const DeviceBuffer workspace = workspace_of(variant);
     Conv2dBackwardWeightArgs args;
     args.x = x.view();
@@ -87,37 +96,15 @@ class Harness {
   }
 
  private:
-  /// A buffer that begins one element after an aligned address and ends with its block.
-  class Displaced {
-   public:
-    Displaced(const Backend& backend, DType dtype, std::int64_t size)
-        : block_(backend, dtype, size + 1) {}
-    View view() const {
-      const View all = block_.view();
-      return {static_cast<char*>(all.data) + size_of(all.dtype), all.dtype, all.size - 1};
-    }
-    void write(const Values& values) {
-      Values all = block_.read();
-      std::copy(values.begin(), values.end(), all.begin() + 1);
-      block_.write(all);
-    }
-    Values read() const {
-      const Values all = block_.read();
-      return {all.begin() + 1, all.end()};
-    }
-
-   private:
-    DeviceBuffer block_;
-  };
-
   template <class VariantT>
-  ForwardResult forward_into(const Displaced& y, const VariantT& variant,
+  ForwardResult forward_into(const DeviceBuffer& y, const VariantT& variant,
                              bool residual_is_y) const {
     const std::int64_t sums = p_.sums ? p_.c_out : 0;
-    const Displaced sum(backend_, p_.y_dtype, sums), sum_sq(backend_, p_.y_dtype, sums);
-    const Displaced x = input(in_.x), w = input(in_.w), scale = input(in_.scale),
-                    shift = input(in_.shift), bias = input(in_.bias),
-                    residual = input(in_.residual);
+    const DType parameter = parameter_dtype(p_.y_dtype);
+    const DeviceBuffer sum = output(parameter, sums), sum_sq = output(parameter, sums);
+    const DeviceBuffer x = input(in_.x), w = input(in_.w), scale = parameters(in_.scale),
+                       shift = parameters(in_.shift), bias = parameters(in_.bias),
+                       residual = input(in_.residual);
     const DeviceBuffer prepared = prepare(variant, w), workspace = workspace_of(variant);
     Conv2dForwardArgs args;
     args.x = x.view();
@@ -132,13 +119,17 @@ class Harness {
     return {y.read(), sum.read(), sum_sq.read()};
   }
 
-  Displaced input(const Values& values) const {
-    Displaced buffer(backend_, p_.x_dtype, static_cast<std::int64_t>(values.size()));
-    buffer.write(values);
-    return buffer;
+  DeviceBuffer output(DType dtype, std::int64_t size) const {
+    return DeviceBuffer(backend_, dtype, size, offset_);
+  }
+  DeviceBuffer input(const Values& values) const {
+    return DeviceBuffer(backend_, p_.x_dtype, values, offset_);
+  }
+  DeviceBuffer parameters(const Values& values) const {
+    return DeviceBuffer(backend_, parameter_dtype(p_.x_dtype), values, offset_);
   }
   template <class VariantT>
-  DeviceBuffer prepare(const VariantT& variant, const Displaced& w) const {
+  DeviceBuffer prepare(const VariantT& variant, const DeviceBuffer& w) const {
     DeviceBuffer prepared(backend_, DType::u8, variant.prepared_size(p_));
     if (variant.prepared_size(p_) > 0) variant.prepare({}, p_, w.view(), prepared);
     return prepared;
@@ -153,6 +144,7 @@ class Harness {
   const Backend& backend_;
   const Conv2dProblem p_;
   const Inputs& in_;
+  std::int64_t offset_;
 };
 
 }  // namespace tl::test
