@@ -67,11 +67,15 @@ struct Packs {
 
 template <int N, class T>
 __device__ Pack<T, N> load(const T* from, bool repeat) {
-  if (N == 1 || !repeat) return load_pack<N>(from);
-  Pack<T, N> pack;
+  if constexpr (N > 1) {
+    if (repeat) {
+      Pack<T, N> pack;
 #pragma unroll
-  for (int i = 0; i < N; ++i) pack.x[i] = *from;
-  return pack;
+      for (int i = 0; i < N; ++i) pack.x[i] = *from;
+      return pack;
+    }
+  }
+  return load_pack<N>(from);
 }
 
 template <int N, class F, class T, class D>

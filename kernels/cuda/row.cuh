@@ -160,8 +160,6 @@ static __global__ void for_each_row(Kernel kernel, std::int64_t rows, std::int64
   for (; row < rows; row += step) kernel.template operator()<S>(row * columns);
 }
 
-namespace detail {
-
 template <class S, class Kernel>
 void launch_rows(Stream stream, const Kernel& kernel, std::int64_t rows, std::int64_t columns) {
   launch<for_each_row<S, Kernel>>(blocks_for(rows * S::kTeam), kThreads, 0, native(stream), kernel,
@@ -176,14 +174,14 @@ void run_rows_in_packs(Stream stream, const Kernel& kernel, std::int64_t rows,
     launch_rows<RowShape<32, pack, kFew>>(stream, kernel, rows, columns);
   } else if (columns <= 32 * 32) {
     launch_rows<RowShape<32, pack, kMany>>(stream, kernel, rows, columns);
+  } else if (columns <= 8 * kThreads) {
+    launch_rows<RowShape<kThreads, pack, kFew>>(stream, kernel, rows, columns);
   } else if (columns <= 32 * kThreads) {
     launch_rows<RowShape<kThreads, pack, kMany>>(stream, kernel, rows, columns);
   } else {
     launch_rows<RowShape<kThreads, pack, 0>>(stream, kernel, rows, columns);
   }
 }
-
-}  // namespace detail
 
 /// Runs `kernel` on all rows, in the shape that fits `columns`. T: the type of the elements of
 /// `arrays`, the ones the kernel reads and writes.
@@ -194,9 +192,9 @@ void run_rows(Stream stream, const Kernel& kernel, std::int64_t rows, std::int64
   bool packed = columns % kPack == 0;
   for (const T* array : arrays) packed = packed && is_aligned_for<kPack>(array);
   if (packed) {
-    detail::run_rows_in_packs<kPack>(stream, kernel, rows, columns);
+    run_rows_in_packs<kPack>(stream, kernel, rows, columns);
   } else {
-    detail::run_rows_in_packs<1>(stream, kernel, rows, columns);
+    run_rows_in_packs<1>(stream, kernel, rows, columns);
   }
 }
 
