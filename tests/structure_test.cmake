@@ -12,7 +12,7 @@ endfunction()
 
 # Contracts that have no CUDA kernel yet. This list may only shrink.
 set(contracts_without_cuda
-  average_pool2d gemm gradient_norm max_pool2d sgd)
+  average_pool2d gradient_norm max_pool2d sgd)
 
 # What each folder may include of the project. apps and tests may include anything.
 set(layers kernels engine nn models io apps tests)

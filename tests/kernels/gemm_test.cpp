@@ -35,11 +35,13 @@ std::vector<Size> sizes() {
 }
 
 /// For kernels in tiles of 16, 64 or 128 by 64, with steps of 16 or 32: one past a tile and a step,
-/// less than either, whole packs of 4 and 8 that end in the middle of a tile, a depth that is cut
-/// into ranges of which the last is short, batches, and nothing.
+/// less than either, whole packs of 4 and 8 that end in the middle of a tile, packs that fit the
+/// rows of some matrices alone, a depth that is cut into ranges of which the last is short,
+/// batches, and nothing.
 std::vector<Size> sizes_for_tiles() {
-  return {{1, 1, 1},       {17, 1, 19}, {65, 66, 33}, {72, 80, 40}, {8, 9, 520}, {3, 5, 7, 3},
-          {16, 72, 24, 2}, {5, 7, 0},   {0, 4, 3},    {4, 0, 3},    {4, 3, 2, 0}};
+  return {{1, 1, 1},   {17, 1, 19}, {65, 66, 33}, {72, 80, 40},    {8, 9, 520},
+          {16, 8, 10}, {10, 8, 16}, {3, 5, 7, 3}, {16, 72, 24, 2}, {5, 7, 0},
+          {0, 4, 3},   {4, 0, 3},   {4, 3, 2, 0}};
 }
 /// So many matrices that two of their tiles become one of 128 rows.
 constexpr Size kManyMatrices{72, 8, 8, 270};
