@@ -1,4 +1,5 @@
-// gemm by large tiles: what "register_tiles", "split_k" and "tensor_*" share. Read tile.cuh first.
+// gemm by large tiles: what "register_tiles", "split_k" and "tensor_*" share. Read tile.cuh and
+// product_tiles.cuh first.
 //
 // A block computes a tile of y. It walks along the depth in steps, with the next step's tiles of
 // op(a) and op(b) on their way to shared memory (cp.async) while it multiplies the present ones. A
@@ -7,10 +8,9 @@
 
 #include <type_traits>
 
-#include "kernels/cuda/conv2d_tiles.cuh"
 #include "kernels/cuda/dtypes.h"
 #include "kernels/cuda/gemm.cuh"
-#include "kernels/cuda/grid_stride.cuh"
+#include "kernels/cuda/product_tiles.cuh"
 
 namespace tl::TL_DEVICE_NAMESPACE {
 
@@ -40,13 +40,10 @@ struct MatrixOperand {
   __device__ const T* base() const { return data; }
 };
 
-template <class Tiles, int vector>
-inline constexpr int kGemmMinBlocks = Tiles::template kMinBlocks<vector, false>;
-
 /// Depths [blockIdx.y * depth_per_block, + depth_per_block) of matrix blockIdx.z. With more than
 /// one block along the depth, y holds a whole batch of partial products for each.
 template <class Tiles, class T, class Y, int vector, bool trans_a, bool trans_b>
-static __global__ void __launch_bounds__(Tiles::kThreads, kGemmMinBlocks<Tiles, vector>)
+static __global__ void __launch_bounds__(Tiles::kThreads, Occupancy<Tiles, vector, false>::kBlocks)
     gemm_tiles(GemmShape shape, GemmBuffers<T, Y> matrices, int depth_per_block, bool packed_y) {
   using S = typename Tiles::Element;
   constexpr int kDepth = Tiles::kDepth;
