@@ -7,8 +7,8 @@
 //
 #include <cmath>
 
-#include "kernels/cpu/floats.h"
 #include "kernels/cpu/install.h"
+#include "kernels/cpu/row_function.h"
 #include "kernels/cpu/softmax-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -55,24 +55,15 @@ namespace {
 HWY_EXPORT(forward);
 HWY_EXPORT(backward);
 
-void run_forward(Stream, std::int64_t columns, ConstView x, View y) {
-  const char* op = "log_softmax.forward";
-  if (y.size == 0) return;
-  HWY_DYNAMIC_DISPATCH(forward)(floats(op, x), floats(op, y), y.size / columns, columns);
-}
-
-void run_backward(Stream, std::int64_t columns, ConstView y, ConstView dy, View dx) {
-  const char* op = "log_softmax.backward";
-  if (dx.size == 0) return;
-  HWY_DYNAMIC_DISPATCH(backward)
-  (floats(op, y), floats(op, dy), floats(op, dx), dx.size / columns, columns);
-}
-
 }  // namespace
 
 void install_log_softmax(Backend& b) {
-  b.log_softmax.forward = run_forward;
-  b.log_softmax.backward = run_backward;
+  b.log_softmax.forward = row_forward("log_softmax.forward", [](auto... args) {
+    HWY_DYNAMIC_DISPATCH(forward)(args...);
+  });
+  b.log_softmax.backward = row_backward("log_softmax.backward", [](auto... args) {
+    HWY_DYNAMIC_DISPATCH(backward)(args...);
+  });
 }
 
 }  // namespace tl::cpu

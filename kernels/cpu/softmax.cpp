@@ -5,8 +5,8 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/softmax.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/cpu/floats.h"
 #include "kernels/cpu/install.h"
+#include "kernels/cpu/row_function.h"
 #include "kernels/cpu/softmax-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -54,24 +54,15 @@ namespace {
 HWY_EXPORT(forward);
 HWY_EXPORT(backward);
 
-void run_forward(Stream, std::int64_t columns, ConstView x, View y) {
-  const char* op = "softmax.forward";
-  if (y.size == 0) return;
-  HWY_DYNAMIC_DISPATCH(forward)(floats(op, x), floats(op, y), y.size / columns, columns);
-}
-
-void run_backward(Stream, std::int64_t columns, ConstView y, ConstView dy, View dx) {
-  const char* op = "softmax.backward";
-  if (dx.size == 0) return;
-  HWY_DYNAMIC_DISPATCH(backward)
-  (floats(op, y), floats(op, dy), floats(op, dx), dx.size / columns, columns);
-}
-
 }  // namespace
 
 void install_softmax(Backend& b) {
-  b.softmax.forward = run_forward;
-  b.softmax.backward = run_backward;
+  b.softmax.forward =
+      row_forward("softmax.forward", [](auto... args) { HWY_DYNAMIC_DISPATCH(forward)
+                                                        (args...); });
+  b.softmax.backward = row_backward("softmax.backward", [](auto... args) {
+    HWY_DYNAMIC_DISPATCH(backward)(args...);
+  });
 }
 
 }  // namespace tl::cpu

@@ -18,10 +18,10 @@ namespace tl::TL_DEVICE_NAMESPACE {
 /// f of each element of some packs; what f returns is converted to Y.
 template <class Y, int N, class F, class... X>
 __device__ Pack<Y, N> map_packs(const F& f, const Pack<X, N>&... x) {
-  Pack<Y, N> y;
+  decltype(f(x.x[0]...)) y[N];
 #pragma unroll
-  for (int i = 0; i < N; ++i) y.x[i] = static_cast<Y>(f(x.x[i]...));
-  return y;
+  for (int i = 0; i < N; ++i) y[i] = f(x.x[i]...);
+  return make_pack<Y>(y);
 }
 
 /// Packs of N elements, then the few that are left over.

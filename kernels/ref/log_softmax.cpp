@@ -4,42 +4,31 @@
 #include <cmath>
 
 #include "kernels/ref/install.h"
+#include "kernels/ref/row_function.h"
 
 namespace tl::ref {
 namespace {
 
 void forward(Stream, std::int64_t columns, ConstView x_view, View y_view) {
-  if (y_view.size == 0) return;
-  with_float_or_bf16("log_softmax.forward", y_view.dtype, [&]<class T>(T) {
-    using A = Arithmetic<T>;
-    const std::int64_t rows = y_view.size / columns;
-    for (std::int64_t i = 0; i < rows; ++i) {
-      const T* x = x_view.as<T>() + i * columns;
-      T* y = y_view.as<T>() + i * columns;
-      const A max = *std::max_element(x, x + columns);
-      A sum = 0;
-      for (std::int64_t j = 0; j < columns; ++j) sum += std::exp(x[j] - max);
-      for (std::int64_t j = 0; j < columns; ++j) {
-        y[j] = static_cast<T>(x[j] - max - std::log(sum));
-      }
-    }
+  for_each_row("log_softmax.forward", columns, y_view, [&]<class T, class A>(std::int64_t i) {
+    const T* x = x_view.as<T>() + i;
+    T* y = y_view.as<T>() + i;
+    const A max = *std::max_element(x, x + columns);
+    A sum = 0;
+    for (std::int64_t j = 0; j < columns; ++j) sum += std::exp(x[j] - max);
+    for (std::int64_t j = 0; j < columns; ++j) y[j] = static_cast<T>(x[j] - max - std::log(sum));
   });
 }
 
 void backward(Stream, std::int64_t columns, ConstView y_view, ConstView dy_view, View dx_view) {
-  if (dx_view.size == 0) return;
-  with_float_or_bf16("log_softmax.backward", dx_view.dtype, [&]<class T>(T) {
-    using A = Arithmetic<T>;
-    const std::int64_t rows = dx_view.size / columns;
-    for (std::int64_t i = 0; i < rows; ++i) {
-      const T* y = y_view.as<T>() + i * columns;
-      const T* dy = dy_view.as<T>() + i * columns;
-      T* dx = dx_view.as<T>() + i * columns;
-      A sum = 0;
-      for (std::int64_t j = 0; j < columns; ++j) sum += dy[j];
-      for (std::int64_t j = 0; j < columns; ++j) {
-        dx[j] = static_cast<T>(dy[j] - std::exp(A{y[j]}) * sum);
-      }
+  for_each_row("log_softmax.backward", columns, dx_view, [&]<class T, class A>(std::int64_t i) {
+    const T* y = y_view.as<T>() + i;
+    const T* dy = dy_view.as<T>() + i;
+    T* dx = dx_view.as<T>() + i;
+    A sum = 0;
+    for (std::int64_t j = 0; j < columns; ++j) sum += dy[j];
+    for (std::int64_t j = 0; j < columns; ++j) {
+      dx[j] = static_cast<T>(dy[j] - std::exp(A{y[j]}) * sum);
     }
   });
 }
