@@ -40,10 +40,16 @@ struct MatrixOperand {
   __device__ const T* base() const { return data; }
 };
 
+/// Packs that are converted wait in registers, and two tiles along the depth need the most of them.
+template <class Tiles, class T, int vector, bool both_along_depth>
+using GemmOccupancy =
+    Occupancy<Tiles, vector, both_along_depth && !std::is_same_v<T, typename Tiles::Element>>;
+
 /// Depths [blockIdx.y * depth_per_block, + depth_per_block) of matrix blockIdx.z. With more than
 /// one block along the depth, y holds a whole batch of partial products for each.
 template <class Tiles, class T, class Y, int vector, bool trans_a, bool trans_b>
-static __global__ void __launch_bounds__(Tiles::kThreads, Occupancy<Tiles, vector, false>::kBlocks)
+static __global__ void __launch_bounds__(
+    Tiles::kThreads, GemmOccupancy<Tiles, T, vector, !trans_a && trans_b>::kBlocks)
     gemm_tiles(GemmShape shape, GemmBuffers<T, Y> matrices, int depth_per_block, bool packed_y) {
   using S = typename Tiles::Element;
   constexpr int kDepth = Tiles::kDepth;
