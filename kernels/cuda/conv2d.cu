@@ -59,13 +59,9 @@ bool conv2d_supports_weight(const Conv2dProblem& p) {
 
 namespace {
 
-struct Sums {
-  float sum, sum_sq;
-};
-
 template <class T>
 struct ChannelSums {
-  using Value = Sums;
+  using Value = ChannelSum;
   const T* y;
   float* channel_sum;
   float* channel_sum_sq;
@@ -103,6 +99,16 @@ void conv2d_channel_sums(Stream stream, const Conv2dProblem& p, const Conv2dForw
 
 std::int64_t conv2d_channel_sums_bytes(const Conv2dProblem& p) {
   return p.sums ? channel_reduce_bytes<ChannelSums<float>>(output_rows(p), p.c_out) : 0;
+}
+
+void conv2d_add_channel_sums(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args,
+                             const ChannelSum* sums, std::int64_t parts) {
+  if (p.c_out == 0) return;
+  const ChannelSums<float> reduction = {nullptr, args.channel_sum.as<float>(),
+                                        args.channel_sum_sq.as<float>()};
+  launch<channel_reduce_finish<ChannelSums<float>>>(static_cast<unsigned>(p.c_out), kFinishThreads,
+                                                    0, native(stream), reduction, parts, p.c_out,
+                                                    sums);
 }
 
 void install_conv2d(Backend& b) {

@@ -104,9 +104,18 @@ decltype(auto) with_activation(DType dtype, const F& f) {
   return f(float{});
 }
 
+/// What `sums` asks for, of one channel.
+struct ChannelSum {
+  float sum, sum_sq;
+};
+
 /// Writes channel_sum and channel_sum_sq from y, if `p.sums`, with this much workspace.
 void conv2d_channel_sums(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args);
 std::int64_t conv2d_channel_sums_bytes(const Conv2dProblem& p);
+
+/// Writes them from parts [parts][c_out], added in a fixed order.
+void conv2d_add_channel_sums(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args,
+                             const ChannelSum* sums, std::int64_t parts);
 
 /// Whole passes, which other variants are made of: forward of "implicit_gemm" and so on. dx may be
 /// f32 beside bf16.

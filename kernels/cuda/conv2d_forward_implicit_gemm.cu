@@ -16,7 +16,7 @@ void conv2d_forward_implicit_gemm(Stream stream, const Conv2dProblem& p,
 void add_conv2d_forward_implicit_gemm(Conv2dKernels& kernels) {
   kernels.forward.add({.name = "implicit_gemm",
                        .supports = Pass::supports,
-                       .workspace_bytes = conv2d_channel_sums_bytes,
+                       .workspace_bytes = Pass::workspace_bytes,
                        .run = Pass::run,
                        .cost = Pass::cost});
 }

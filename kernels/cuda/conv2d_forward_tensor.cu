@@ -19,13 +19,13 @@ bool supports(const Conv2dProblem& p) {
 void add_conv2d_forward_tensor(Conv2dKernels& kernels) {
   kernels.forward.add({.name = "implicit_gemm_bf16",
                        .supports = supports<DType::bf16>,
-                       .workspace_bytes = conv2d_channel_sums_bytes,
+                       .workspace_bytes = Pass::workspace_bytes,
                        .run = Pass::run,
                        .cost = Pass::cost,
                        .on_request = true});
   kernels.forward.add({.name = "implicit_gemm_tf32",
                        .supports = supports<DType::f32>,
-                       .workspace_bytes = conv2d_channel_sums_bytes,
+                       .workspace_bytes = Pass::workspace_bytes,
                        .run = Pass::run,
                        .cost = Pass::cost,
                        .on_request = true});

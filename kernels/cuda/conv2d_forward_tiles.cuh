@@ -9,18 +9,52 @@
 // A block computes a tile of y. It walks over the depth in steps: it gathers a tile of a from x and
 // one of b from w into shared memory and multiplies them there. So an operand comes from global
 // memory once per tile, not once per product. At the end the sums go through shared memory too, so
-// that y and the residual are written and read in packs, whole lines at a time.
+// that y and the residual are written and read in packs, whole lines at a time. While y is in
+// registers its sums over channels are taken too, if they are asked for: one part per tile, added
+// up in order by a second kernel, so that nobody reads y again.
 #pragma once
 
 #include "kernels/cuda/conv2d_tiles.cuh"
 
 namespace tl::TL_DEVICE_NAMESPACE {
 
+/// One thread's share of the sums over channels of a tile: always the same four columns.
+struct QuadSums {
+  float sum[4] = {}, sum_sq[4] = {};
+
+  __device__ void add(int e, float y) {
+    sum[e] += y;
+    sum_sq[e] += y * y;
+  }
+};
+
+/// Adds up what the threads of a block have of each column, in order, and leaves it in part
+/// [columns]. `lines` is shared memory.
+template <int threads, int pitch>
+__device__ void leave_channel_sums(const QuadSums& mine, float (*lines)[pitch], int columns,
+                                   ChannelSum* part) {
+  constexpr int kQuads = kTileColumns / 4, kLanes = threads / kQuads;
+  static_assert(threads >= kTileColumns);
+  const int thread = threadIdx.x, lane = thread / kQuads;
+  __syncthreads();  // the sums that lay here have been read
+  store_floats(&lines[lane][thread % kQuads * 4], mine.sum);
+  store_floats(&lines[kLanes + lane][thread % kQuads * 4], mine.sum_sq);
+  __syncthreads();
+  if (thread >= min(columns, kTileColumns)) return;
+  ChannelSum total{};
+  for (int i = 0; i < kLanes; ++i) {
+    total.sum += lines[i][thread];
+    total.sum_sq += lines[kLanes + i][thread];
+  }
+  part[thread] = total;
+}
+
+/// `parts` [tiles of rows][c_out]: the sums over channels of each tile; nullptr: not wanted.
 template <class Tiles, class T, int vector, bool with_prologue>
 static __global__ void __launch_bounds__(Tiles::kThreads,
                                          (Occupancy<Tiles, vector, with_prologue>::kBlocks))
     conv2d_forward_tiles(ConvShape shape, Prologue prologue, Epilogue<T> epilogue, const T* x,
-                         const T* w, T* y, bool packed_y) {
+                         const T* w, T* y, bool packed_y, ChannelSum* parts) {
   using S = typename Tiles::Element;
   constexpr int kDepth = Tiles::kDepth;
   using LayoutA = TileLayout<S, Tiles::kRows, kDepth, Along::depth>;
@@ -51,6 +85,7 @@ static __global__ void __launch_bounds__(Tiles::kThreads,
   product.store(buffers.sums);
   __syncthreads();
 
+  QuadSums quad_sums;
   for_each_quad<Tiles::kRows, Tiles::kThreads>(
       buffers.sums, [&](int row, int column, float(&sums)[4]) {
         const int m = first_row + row, j = first_column + column;
@@ -60,12 +95,23 @@ static __global__ void __launch_bounds__(Tiles::kThreads,
         if (packed_y) {
           epilogue.apply(sums, i, channel);
           store_floats(y + i, sums);
+#pragma unroll
+          for (int e = 0; e < 4; ++e) quad_sums.add(e, static_cast<T>(sums[e]));
         } else {
-          for (int e = 0; e < min(4, shape.group_out - j); ++e) {
+#pragma unroll
+          for (int e = 0; e < 4; ++e) {
+            if (j + e >= shape.group_out) break;
             y[i + e] = static_cast<T>(epilogue(sums[e], i + e, channel + e));
+            quad_sums.add(e, y[i + e]);
           }
         }
       });
+  if (parts) {
+    leave_channel_sums<Tiles::kThreads>(
+        quad_sums, buffers.sums, shape.group_out - first_column,
+        parts + static_cast<std::int64_t>(first_row / Tiles::kRows) * shape.c_out +
+            group * shape.group_out + first_column);
+  }
 }
 
 /// The pass on one kind of tile, as a Variant's functions.
@@ -83,17 +129,22 @@ struct ForwardOnTiles {
            tile_cost(rows(p), columns(p), p.kh * p.kw * (p.c_in / p.groups));
   }
 
+  /// The sums over channels of each tile, the smaller ones.
+  static std::int64_t workspace_bytes(const Conv2dProblem& p) {
+    return p.sums ? ceil_div(rows(p), kSmallRows) * p.c_out *
+                        static_cast<std::int64_t>(sizeof(ChannelSum))
+                  : 0;
+  }
+
   static void run(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
-    if (p.y_size() > 0) {
-      with_activation(p.y_dtype, [&]<class T>(T) {
-        if (p.prologue) {
-          choose_tiles<T, true>(stream, p, args);
-        } else {
-          choose_tiles<T, false>(stream, p, args);
-        }
-      });
-    }
-    conv2d_channel_sums(stream, p, args);
+    if (p.y_size() == 0) return conv2d_channel_sums(stream, p, args);
+    with_activation(p.y_dtype, [&]<class T>(T) {
+      if (p.prologue) {
+        choose_tiles<T, true>(stream, p, args);
+      } else {
+        choose_tiles<T, false>(stream, p, args);
+      }
+    });
   }
 
  private:
@@ -120,10 +171,14 @@ struct ForwardOnTiles {
     T* const y = args.y.as<T>();
     const bool packed_y = columns(p) % 4 == 0 && is_aligned_for<4>(y) &&
                           is_aligned_for<4>(epilogue.residual) && is_aligned_for<4>(epilogue.bias);
+    const auto parts = p.sums ? static_cast<ChannelSum*>(args.workspace.data) : nullptr;
     launch<conv2d_forward_tiles<Tiles, T, vector, with_prologue>>(
         tile_grid<Tiles>(rows(p), columns(p), p.groups), Tiles::kThreads, 0, native(stream),
         ConvShape(p), Prologue(p, args.scale, args.shift), epilogue, args.x.as<T>(), args.w.as<T>(),
-        y, packed_y);
+        y, packed_y, parts);
+    if (p.sums) {
+      conv2d_add_channel_sums(stream, p, args, parts, ceil_div(rows(p), Tiles::kRows));
+    }
   }
 };
 

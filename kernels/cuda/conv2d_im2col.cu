@@ -132,7 +132,8 @@ void backward_weight(Stream stream, const Conv2dProblem& p, const Conv2dBackward
 }
 
 std::int64_t forward_bytes(const Conv2dProblem& p) {
-  return column_bytes(product_of(p), p.x_dtype) + conv2d_channel_sums_bytes(p);
+  const Conv2dProblem product = product_of(p);
+  return column_bytes(product, p.x_dtype) + ForwardOnTiles<RegisterKind>::workspace_bytes(product);
 }
 std::int64_t backward_data_bytes(const Conv2dProblem& p) {
   return column_bytes(product_of(p), DType::f32);

@@ -22,6 +22,7 @@ struct ConvCase : Conv2dProblem {
   ConvCase add_bias() { return bias = true, *this; }
   ConvCase add_residual() { return residual = true, *this; }
   ConvCase add_relu() { return relu = true, *this; }
+  ConvCase add_sums() { return sums = true, *this; }
   ConvCase full_epilogue() { return bias = residual = relu = true, *this; }
 };
 
@@ -120,12 +121,12 @@ inline std::vector<Conv2dProblem> conv2d_epilogue_cases() {
 inline std::vector<Conv2dProblem> conv2d_tile_cases() {
   std::vector<Conv2dProblem> list = {
       // One past a tile of columns and of rows; more than one step of depth, and a part of one.
-      ConvCase(1, 5, 13, 40, 68).add_bias().add_relu(),
+      ConvCase(1, 5, 13, 40, 68).add_bias().add_relu().add_sums(),
       ConvCase(1, 2, 3, 17, 33).full_epilogue(),
       ConvCase(1, 1, 1, 1, 1),
       // 3x3 with whole packs, and with channels that fill none; parts of Winograd's tiles.
       ConvCase(2, 7, 6, 16, 24).kernel(3, 3).pad(1, 1).full_epilogue(),
-      ConvCase(1, 9, 5, 3, 10).kernel(3, 3).pad(2, 0),
+      ConvCase(1, 9, 15, 3, 10).kernel(3, 3).pad(2, 0).add_sums(),
       ConvCase(1, 5, 4, 12, 8).kernel(3, 3).pad(3, 1).add_residual(),
       // Strides: phases with and without taps, and none at all for a tap.
       ConvCase(2, 6, 7, 16, 16).stride(2, 2),
@@ -136,7 +137,7 @@ inline std::vector<Conv2dProblem> conv2d_tile_cases() {
       ConvCase(1, 9, 8, 8, 8).kernel(3, 3).pad(2, 2).dilate(2, 2),
       ConvCase(1, 14, 15, 4, 6).kernel(3, 2).stride(4, 2).pad(1, 0).dilate(2, 3),
       // Groups, down to depthwise.
-      ConvCase(1, 6, 5, 16, 24).kernel(3, 3).pad(1, 1).in_groups(2).full_epilogue(),
+      ConvCase(1, 6, 5, 16, 24).kernel(3, 3).pad(1, 1).in_groups(2).full_epilogue().add_sums(),
       ConvCase(1, 5, 6, 12, 12).kernel(3, 3).stride(2, 2).pad(1, 1).in_groups(12).add_bias(),
       // More pixels than one part of dw has.
       ConvCase(1, 17, 19, 4, 8).kernel(2, 2),

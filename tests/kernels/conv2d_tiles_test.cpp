@@ -107,22 +107,23 @@ TEST_CASE("conv2d in tiles: alignment does not change a bit") {
   });
 }
 
-// Tiles of 128 rows are for large problems: here 2 by 132 of them, of little depth.
+// Tiles of 128 rows are for large problems: here 2 by 132 of them, or 264 by 1.
 TEST_CASE("conv2d in tiles: large problems") {
   for_each_cuda_backend([&](const Backend& backend) {
     const Trial trial{.integers = true, .offset = 0, .only = "implicit_gemm"};
     for (DType dtype : {DType::f32, DType::bf16}) {
       // Two steps of depth.
       const std::int64_t depth = dtype == DType::bf16 ? 40 : 20;
-      Conv2dProblem p = with_dtype(ConvCase(1, 3, 43, depth, 64 * 132 - 8).add_residual(), dtype);
-      check_forward(backend, p, trial);
-      p.prologue = true;
-      check_forward(backend, p, trial);
-      std::swap(p.c_in, p.c_out);
-      p.residual = p.prologue = false;
-      check_backward_data(backend, p, trial);
-      p = with_f32_weight_gradient(with_dtype(ConvCase(1, 1, depth, 64 * 132 - 8, 136), dtype));
-      check_backward_weight(backend, p, trial);
+      const std::int64_t channels = 64 * 132 - 8;
+      check_forward(backend, with_dtype(ConvCase(1, 3, 43, depth, channels).add_residual(), dtype),
+                    trial);
+      Conv2dProblem pixels = with_dtype(ConvCase(1, 211, 160, depth, 8).add_sums(), dtype);
+      pixels.prologue = true;
+      check_forward(backend, pixels, trial);
+      check_backward_data(backend, with_dtype(ConvCase(1, 3, 43, channels, depth), dtype), trial);
+      check_backward_weight(
+          backend,
+          with_f32_weight_gradient(with_dtype(ConvCase(1, 1, depth, channels, 136), dtype)), trial);
     }
   });
 }
