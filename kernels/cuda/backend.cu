@@ -1,6 +1,10 @@
 // cuda and simt: the kernels of this folder, compiled by nvcc for a GPU and by the C++ compiler for
 // the host. Which backend this file defines depends on who compiles it.
 #include "kernels/cuda/install.h"
+#ifdef __CUDACC__
+#include "kernels/cuda/vendor_plugin.h"
+#include "kernels/cuda/verified.h"
+#endif
 
 namespace tl {
 
@@ -33,7 +37,12 @@ Backend backend(const char* name) {
 }  // namespace TL_DEVICE_NAMESPACE
 
 #ifdef __CUDACC__
-Backend cuda_backend() { return cuda::backend("cuda"); }
+Backend cuda_backend() {
+  Backend b = cuda::backend("cuda");
+  cuda::release_verified(b, cuda::verified_variants());
+  cuda::add_vendor_variants(b);
+  return b;
+}
 #else
 Backend simt_backend() { return simt::backend("simt"); }
 #endif
