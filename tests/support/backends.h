@@ -10,6 +10,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cpu/simd_target.h"
+#include "kernels/gpu.h"
 
 namespace tl::test {
 
@@ -25,6 +26,9 @@ inline const std::vector<Backend>& tested_backends() {
         simt_backend(),
 #endif
     };
+#ifdef TL_WITH_CUDA
+    if (gpu_fault().empty()) all.push_back(cuda_backend());
+#endif
     if (const char* only = std::getenv("TL_TEST_BACKEND"))
       std::erase_if(all, [&](const Backend& b) { return std::string_view(b.name) != only; });
     REQUIRE(!all.empty());
