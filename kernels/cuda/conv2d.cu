@@ -90,7 +90,7 @@ std::int64_t output_rows(const Conv2dProblem& p) { return p.n * p.out_h() * p.ou
 
 void conv2d_channel_sums(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
   if (!p.sums) return;
-  with_activation(p.y_dtype, [&]<class T>(T) {
+  with_f32_or_bf16("conv2d", p.y_dtype, [&]<class T>(T) {
     const ChannelSums<T> sums = {args.y.as<T>(), args.channel_sum.as<float>(),
                                  args.channel_sum_sq.as<float>()};
     channel_reduce(native(stream), sums, output_rows(p), p.c_out, args.workspace.data);

@@ -6,6 +6,7 @@
 
 #include "kernels/conv2d.h"
 #include "kernels/cuda/compat.cuh"
+#include "kernels/cuda/dtypes.h"
 #include "kernels/cuda/vector.cuh"
 
 namespace tl::TL_DEVICE_NAMESPACE {
@@ -95,14 +96,6 @@ bool conv2d_supports(const Conv2dProblem& p);
 
 /// The same for backward_weight, where dw may also be f32 beside bf16.
 bool conv2d_supports_weight(const Conv2dProblem& p);
-
-/// Calls f(T{}) with the element type of an activation, float or BFloat16.
-template <class F>
-decltype(auto) with_activation(DType dtype, const F& f) {
-  if (dtype == DType::bf16) return f(BFloat16{});
-  check(dtype == DType::f32, "conv2d: needs f32 or bf16, got ", dtype);
-  return f(float{});
-}
 
 /// What `sums` asks for, of one channel.
 struct ChannelSum {

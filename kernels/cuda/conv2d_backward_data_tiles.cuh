@@ -119,7 +119,7 @@ struct BackwardDataOnTiles {
 
   static void run(Stream stream, const Conv2dProblem& p, const Conv2dBackwardDataArgs& args) {
     if (p.x_size() == 0) return;
-    with_activation(p.y_dtype, [&]<class T>(T) {
+    with_f32_or_bf16("conv2d", p.y_dtype, [&]<class T>(T) {
       if (p.x_dtype == p.y_dtype) {
         choose_tiles<T, T>(stream, p, args);
       } else {

@@ -114,7 +114,7 @@ struct BackwardWeightOnTiles {
     if (p.w_size() == 0) return;
     float* const out =
         writes_dw(p) ? args.dw.as<float>() : static_cast<float*>(args.workspace.data);
-    with_activation(p.x_dtype, [&]<class T>(T) {
+    with_f32_or_bf16("conv2d", p.x_dtype, [&]<class T>(T) {
       if (p.prologue) {
         choose_tiles<T, true>(stream, p, args, out);
       } else {
@@ -122,7 +122,7 @@ struct BackwardWeightOnTiles {
       }
     });
     if (writes_dw(p)) return;
-    with_activation(p.w_dtype, [&]<class Dw>(Dw) {
+    with_f32_or_bf16("conv2d", p.w_dtype, [&]<class Dw>(Dw) {
       launch<conv2d_backward_weight_add_parts<Dw>>(
           blocks_for(p.w_size()), kThreads, 0, native(stream), static_cast<const float*>(out),
           static_cast<int>(parts(p).count), p.w_size(), args.dw.as<Dw>());

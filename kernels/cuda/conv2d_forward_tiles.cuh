@@ -138,7 +138,7 @@ struct ForwardOnTiles {
 
   static void run(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
     if (p.y_size() == 0) return conv2d_channel_sums(stream, p, args);
-    with_activation(p.y_dtype, [&]<class T>(T) {
+    with_f32_or_bf16("conv2d", p.y_dtype, [&]<class T>(T) {
       if (p.prologue) {
         choose_tiles<T, true>(stream, p, args);
       } else {

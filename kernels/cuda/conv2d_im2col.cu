@@ -88,7 +88,7 @@ ConstView write_columns(Stream stream, const Conv2dProblem& p, ConstView x, Cons
                         ConstView shift, View workspace) {
   const std::int64_t size = product_of(p).x_size();
   if (size > 0) {
-    with_activation(p.x_dtype, [&]<class T>(T) {
+    with_f32_or_bf16("conv2d", p.x_dtype, [&]<class T>(T) {
       launch<conv2d_im2col<T>>(blocks_for(size), kThreads, 0, native(stream), ConvShape(p),
                                Prologue(p, scale, shift), x.as<T>(),
                                static_cast<T*>(workspace.data), size);
@@ -116,7 +116,7 @@ void backward_data(Stream stream, const Conv2dProblem& p, const Conv2dBackwardDa
   Conv2dBackwardDataArgs dy_times_w = args;
   dy_times_w.dx = {args.workspace.data, DType::f32, product.x_size()};
   conv2d_backward_data_implicit_gemm(stream, product, dy_times_w);
-  with_activation(p.x_dtype, [&]<class T>(T) {
+  with_f32_or_bf16("conv2d", p.x_dtype, [&]<class T>(T) {
     launch<conv2d_col2im<T>>(blocks_for(p.x_size()), kThreads, 0, native(stream), ConvShape(p),
                              p.accumulate, static_cast<const float*>(args.workspace.data),
                              args.dx.as<T>(), p.x_size());

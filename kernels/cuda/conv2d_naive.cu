@@ -107,7 +107,7 @@ __global__ void conv2d_backward_weight_naive(ConvShape shape, Prologue prologue,
 
 void forward(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
   if (p.y_size() > 0) {
-    with_activation(p.y_dtype, [&]<class T>(T) {
+    with_f32_or_bf16("conv2d", p.y_dtype, [&]<class T>(T) {
       launch<conv2d_forward_naive<T>>(blocks_for(p.y_size()), kThreads, 0, native(stream),
                                       ConvShape(p), Prologue(p, args.scale, args.shift),
                                       Epilogue<T>(p, args), args.x.as<T>(), args.w.as<T>(),
@@ -119,7 +119,7 @@ void forward(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& arg
 
 void backward_data(Stream stream, const Conv2dProblem& p, const Conv2dBackwardDataArgs& args) {
   if (p.x_size() == 0) return;
-  with_activation(p.x_dtype, [&]<class T>(T) {
+  with_f32_or_bf16("conv2d", p.x_dtype, [&]<class T>(T) {
     launch<conv2d_backward_data_naive<T>>(blocks_for(p.x_size()), kThreads, 0, native(stream),
                                           ConvShape(p), p.accumulate, args.dy.as<T>(),
                                           args.w.as<T>(), args.dx.as<T>(), p.x_size());
@@ -128,8 +128,8 @@ void backward_data(Stream stream, const Conv2dProblem& p, const Conv2dBackwardDa
 
 void backward_weight(Stream stream, const Conv2dProblem& p, const Conv2dBackwardWeightArgs& args) {
   if (p.w_size() == 0) return;
-  with_activation(p.x_dtype, [&]<class T>(T) {
-    with_activation(p.w_dtype, [&]<class Dw>(Dw) {
+  with_f32_or_bf16("conv2d", p.x_dtype, [&]<class T>(T) {
+    with_f32_or_bf16("conv2d", p.w_dtype, [&]<class Dw>(Dw) {
       launch<conv2d_backward_weight_naive<T, Dw>>(
           blocks_for(p.w_size()), kThreads, 0, native(stream), ConvShape(p),
           Prologue(p, args.scale, args.shift), args.x.as<T>(), args.dy.as<T>(), args.dw.as<Dw>(),

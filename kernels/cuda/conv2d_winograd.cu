@@ -95,7 +95,7 @@ struct Winograd {
 
   template <bool turned>
   static void prepare(Stream stream, const Conv2dProblem& p, ConstView weights, View prepared) {
-    with_activation(p.w_dtype, [&]<class T>(T) {
+    with_f32_or_bf16("conv2d", p.w_dtype, [&]<class T>(T) {
       const std::int64_t size = p.c_in * p.c_out;
       launch<winograd_transform_filter<F, T>>(blocks_for(size), kThreads, 0, native(stream),
                                               weights.as<T>(), static_cast<int>(p.c_in), turned,
@@ -105,7 +105,7 @@ struct Winograd {
 
   static void forward(Stream stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
     if (p.y_size() > 0) {
-      with_activation(p.y_dtype, [&]<class T>(T) {
+      with_f32_or_bf16("conv2d", p.y_dtype, [&]<class T>(T) {
         run_tiles<T>(stream, forward_shape(p), Prologue(p, args.scale, args.shift),
                      Epilogue<T>(p, args), args.x.as<T>(), args.w, args.y.as<T>(), args.workspace);
       });
@@ -119,7 +119,7 @@ struct Winograd {
   static void backward_data(Stream stream, const Conv2dProblem& p,
                             const Conv2dBackwardDataArgs& args) {
     if (p.x_size() == 0) return;
-    with_activation(p.x_dtype, [&]<class T>(T) {
+    with_f32_or_bf16("conv2d", p.x_dtype, [&]<class T>(T) {
       T* const dx = args.dx.as<T>();
       Epilogue<T> epilogue{};
       if (p.accumulate) epilogue.residual = dx;
