@@ -1,4 +1,5 @@
-// tlbench: how long the network takes, on random pictures that are in memory already.
+// tlbench: how long the network takes, on random pictures that are in memory already, and how long
+// each kernel by itself (bench_kernels.h).
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -6,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/bench_kernels.h"
 #include "apps/command_line.h"
 #include "apps/force_variant.h"
 #include "apps/process_memory.h"
@@ -47,6 +49,9 @@ Times time_of(int runs, const F& work) {
   return {seconds.front(), seconds[seconds.size() / 2], seconds.back()};
 }
 
+/// Returns when the device has done all that was queued: `small` is copied to the host.
+void wait_for(const Tensor& small) { small.to_vector<std::int32_t>(); }
+
 /// One more run under watch; what it printed stays apart from the times.
 template <class F>
 void profile_run(const Options& o, const Module& network, F&& f) {
@@ -58,12 +63,15 @@ void profile_run(const Options& o, const Module& network, F&& f) {
 }
 
 /// Features of a frozen network.
-Times time_infer(const Options& o, ResNet& network, const Tensor& x) {
+Times time_infer(const Options& o, ResNet& network, const Tensor& x, const Tensor& labels) {
   network.eval();
   FrozenNetwork frozen(network, [&network](PlanBuilder& plan, const PlanValue& v) {
     return network.lower_features(plan, v);
   });
-  const Times times = time_of(o.runs, [&] { frozen(x); });
+  const Times times = time_of(o.runs, [&] {
+    frozen(x);
+    wait_for(labels);
+  });
   profile_run(o, network, [&] { frozen(x); });
   return times;
 }
@@ -86,6 +94,7 @@ Times time_train(const Options& o, ResNet& network, const Tensor& x, const Tenso
     optimizer.clear_gradients();
     backward(cross_entropy(network(x), labels));
     optimizer.step();
+    wait_for(labels);
   };
   const Times times = time_of(o.runs, step);
   peak = {.process = process_memory().peak - resident,
@@ -107,7 +116,8 @@ void run_model(const Options& o) {
   const Tensor labels = Tensor::zeros({o.batch}, DType::i32, where.device);
   const bool training = o.mode == "train";
   PeakMemory peak;
-  const Times t = training ? time_train(o, network, x, labels, peak) : time_infer(o, network, x);
+  const Times t =
+      training ? time_train(o, network, x, labels, peak) : time_infer(o, network, x, labels);
   const double rate = static_cast<double>(o.batch) / t.median;
   if (o.json) {
     nlohmann::json result = {{"arch", o.arch},
@@ -143,7 +153,7 @@ void run_model(const Options& o) {
 }  // namespace tl
 
 int main(int argc, char** argv) {
-  CLI::App app{"Times a network.", "tlbench"};
+  CLI::App app{"Times a network, or its kernels.", "tlbench"};
   tl::use_short_help(app);
   app.require_subcommand(1);
   tl::Options o;
@@ -169,7 +179,7 @@ int main(int argc, char** argv) {
   model->add_option("--threads", o.threads, "threads [all that this process may use]")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
-  model->add_option("--device", o.device, "cpu, ref or simt")
+  model->add_option("--device", o.device, "cpu, cuda[:N], auto, ref or simt")
       ->type_name("DEVICE")
       ->capture_default_str();
   model
@@ -180,16 +190,49 @@ int main(int argc, char** argv) {
   model->add_option("--trace", o.trace, "write that run for Perfetto or chrome://tracing")
       ->type_name("FILE");
   model->add_flag("--json", o.json, "one JSON object instead of a sentence");
+  tl::KernelBenchOptions k;
+  CLI::App* kernels =
+      app.add_subcommand("kernels", "Times each kernel at a ResNet's shapes, with every variant.");
+  kernels->add_option("--device", o.device, "cpu, cuda[:N], auto, ref or simt")
+      ->type_name("DEVICE")
+      ->capture_default_str();
+  kernels->add_option("--only", k.only, "this kernel, e.g. gemm; may be repeated [all]")
+      ->type_name("NAME");
+  kernels->add_option("--dtype", k.dtypes, "f32 or bf16; may be repeated")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"f32", "bf16"}));
+  kernels->add_option("--batch", k.batch, "pictures")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 4096));
+  kernels->add_option("--seconds", k.seconds, "of one measurement")
+      ->type_name("S")
+      ->capture_default_str();
+  kernels->add_option("--budget", k.budget, "begin nothing new after this many seconds")
+      ->type_name("S")
+      ->default_str("");
+  kernels->add_option("--threads", o.threads, "threads [all that this process may use]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  kernels->add_flag("--tiny", k.tiny, "shapes for devices that are no GPU");
+  kernels->add_flag("--json", k.json, "one JSON object per line");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help
-    std::fprintf(stderr, "tlbench: %s\ntlbench model --help lists what there is\n",
+    std::fprintf(stderr, "tlbench: %s\ntlbench --help lists what there is\n",
                  tl::explain_wrong_usage(app, error).c_str());
     return 2;
   }
   try {
-    tl::run_model(o);
+    if (*kernels) {
+      if (o.threads > 0) tl::set_thread_count(o.threads);
+      k.device = tl::parse_device(o.device);
+      tl::bench_kernels(k);
+    } else {
+      tl::run_model(o);
+    }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "tlbench: %s\n", error.what());
     return 1;
