@@ -8,34 +8,38 @@ namespace tl::ref {
 namespace {
 
 bool supports(const BatchNormProblem& p) {
-  const bool is_float = p.x_dtype == DType::f32 || p.x_dtype == DType::f64;
-  return is_float && p.stat_dtype == p.x_dtype;
+  return is_float(p.x_dtype) && p.stat_dtype == parameter_dtype(p.x_dtype);
 }
+
+bool supports_without_relu(const BatchNormProblem& p) { return supports(p) && !p.relu; }
 
 void train(Stream, const BatchNormProblem& p, const BatchNormTrainArgs& args) {
   if (p.rows == 0) return;
-  with_float("batch_norm.train", p.x_dtype, [&]<class T>(T) {
+  with_float_or_bf16("batch_norm.train", p.x_dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;  // of the statistics as well
     const T* x = args.x.as<T>();
-    const T* gamma = args.gamma.as<T>();
-    const T* beta = args.beta.as<T>();
+    const A* gamma = args.gamma.as<A>();
+    const A* beta = args.beta.as<A>();
     T* y = args.y.as<T>();
-    T* mean_out = args.mean.as<T>();
-    T* inv_std_out = args.inv_std.as<T>();
-    T* running_mean = args.running_mean ? args.running_mean.as<T>() : nullptr;
-    T* running_var = args.running_var ? args.running_var.as<T>() : nullptr;
-    const T rows = static_cast<T>(p.rows), momentum = static_cast<T>(p.momentum);
+    A* mean_out = args.mean.as<A>();
+    A* inv_std_out = args.inv_std.as<A>();
+    A* running_mean = args.running_mean ? args.running_mean.as<A>() : nullptr;
+    A* running_var = args.running_var ? args.running_var.as<A>() : nullptr;
+    const A rows = static_cast<A>(p.rows), momentum = static_cast<A>(p.momentum);
 
     for (std::int64_t c = 0; c < p.channels; ++c) {
-      T sum = 0, sum_sq = 0;
+      A sum = 0, sum_sq = 0;
       for (std::int64_t i = 0; i < p.rows; ++i) sum += x[i * p.channels + c];
-      const T mean = sum / rows;
+      const A mean = sum / rows;
       for (std::int64_t i = 0; i < p.rows; ++i) {
-        const T centred = x[i * p.channels + c] - mean;
+        const A centred = x[i * p.channels + c] - mean;
         sum_sq += centred * centred;
       }
-      const T inv_std = 1 / std::sqrt(sum_sq / rows + static_cast<T>(p.epsilon));
+      const A inv_std = 1 / std::sqrt(sum_sq / rows + static_cast<A>(p.epsilon));
       for (std::int64_t i = 0; i < p.rows; ++i) {
-        y[i * p.channels + c] = gamma[c] * (x[i * p.channels + c] - mean) * inv_std + beta[c];
+        const std::int64_t k = i * p.channels + c;
+        const A value = gamma[c] * (x[k] - mean) * inv_std + beta[c];
+        y[k] = static_cast<T>(p.relu && value <= 0 ? A{0} : value);
       }
       mean_out[c] = mean;
       inv_std_out[c] = inv_std;
@@ -46,71 +50,81 @@ void train(Stream, const BatchNormProblem& p, const BatchNormTrainArgs& args) {
 }
 
 void train_backward(Stream, const BatchNormProblem& p, const BatchNormTrainBackwardArgs& args) {
-  with_float("batch_norm.train_backward", p.x_dtype, [&]<class T>(T) {
+  with_float_or_bf16("batch_norm.train_backward", p.x_dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;  // of the statistics as well
     const T* x = args.x.as<T>();
     const T* dy = args.dy.as<T>();
-    const T* gamma = args.gamma.as<T>();
-    const T* mean = args.mean.as<T>();
-    const T* inv_std = args.inv_std.as<T>();
+    const A* gamma = args.gamma.as<A>();
+    const A* mean = args.mean.as<A>();
+    const A* inv_std = args.inv_std.as<A>();
     T* dx = args.dx ? args.dx.as<T>() : nullptr;
-    T* dgamma = args.dgamma.as<T>();
-    T* dbeta = args.dbeta.as<T>();
-    const T rows = static_cast<T>(p.rows);
+    A* dgamma = args.dgamma.as<A>();
+    A* dbeta = args.dbeta.as<A>();
+    const A* beta = p.relu ? args.beta.as<A>() : nullptr;
+    const A rows = static_cast<A>(p.rows);
 
     for (std::int64_t c = 0; c < p.channels; ++c) {
+      // dy, or 0 where the ReLU gave 0.
+      const auto passed = [&](std::int64_t k) {
+        const bool stopped = beta && gamma[c] * (x[k] - mean[c]) * inv_std[c] + beta[c] <= 0;
+        return stopped ? A{0} : A{dy[k]};
+      };
       const auto x_hat = [&](std::int64_t k) { return (x[k] - mean[c]) * inv_std[c]; };
-      T sum_dy = 0, sum_dy_x_hat = 0;
+      A sum_dy = 0, sum_dy_x_hat = 0;
       for (std::int64_t i = 0; i < p.rows; ++i) {
         const std::int64_t k = i * p.channels + c;
-        sum_dy += dy[k];
-        sum_dy_x_hat += dy[k] * x_hat(k);
+        sum_dy += passed(k);
+        sum_dy_x_hat += passed(k) * x_hat(k);
       }
       dbeta[c] = sum_dy;
       dgamma[c] = sum_dy_x_hat;
       for (std::int64_t i = 0; dx && i < p.rows; ++i) {
         const std::int64_t k = i * p.channels + c;
-        dx[k] = gamma[c] * inv_std[c] * (dy[k] - sum_dy / rows - x_hat(k) * (sum_dy_x_hat / rows));
+        const A centred = passed(k) - sum_dy / rows - x_hat(k) * (sum_dy_x_hat / rows);
+        dx[k] = static_cast<T>(gamma[c] * inv_std[c] * centred);
       }
     }
   });
 }
 
 void eval(Stream, const BatchNormProblem& p, const BatchNormEvalArgs& args) {
-  with_float("batch_norm.eval", p.x_dtype, [&]<class T>(T) {
+  with_float_or_bf16("batch_norm.eval", p.x_dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;  // of the statistics as well
     const T* x = args.x.as<T>();
-    const T* gamma = args.gamma.as<T>();
-    const T* beta = args.beta.as<T>();
-    const T* running_mean = args.running_mean.as<T>();
-    const T* running_var = args.running_var.as<T>();
+    const A* gamma = args.gamma.as<A>();
+    const A* beta = args.beta.as<A>();
+    const A* running_mean = args.running_mean.as<A>();
+    const A* running_var = args.running_var.as<A>();
     T* y = args.y.as<T>();
     for (std::int64_t c = 0; c < p.channels; ++c) {
-      const T inv_std = 1 / std::sqrt(running_var[c] + static_cast<T>(p.epsilon));
+      const A inv_std = 1 / std::sqrt(running_var[c] + static_cast<A>(p.epsilon));
       for (std::int64_t i = 0; i < p.rows; ++i) {
         const std::int64_t k = i * p.channels + c;
-        y[k] = gamma[c] * (x[k] - running_mean[c]) * inv_std + beta[c];
+        y[k] = static_cast<T>(gamma[c] * (x[k] - running_mean[c]) * inv_std + beta[c]);
       }
     }
   });
 }
 
 void eval_backward(Stream, const BatchNormProblem& p, const BatchNormEvalBackwardArgs& args) {
-  with_float("batch_norm.eval_backward", p.x_dtype, [&]<class T>(T) {
+  with_float_or_bf16("batch_norm.eval_backward", p.x_dtype, [&]<class T>(T) {
+    using A = Arithmetic<T>;  // of the statistics as well
     const T* x = args.x ? args.x.as<T>() : nullptr;
     const T* dy = args.dy.as<T>();
-    const T* gamma = args.gamma.as<T>();
-    const T* running_mean = args.running_mean.as<T>();
-    const T* running_var = args.running_var.as<T>();
+    const A* gamma = args.gamma.as<A>();
+    const A* running_mean = args.running_mean.as<A>();
+    const A* running_var = args.running_var.as<A>();
     T* dx = args.dx ? args.dx.as<T>() : nullptr;
-    T* dgamma = args.dgamma ? args.dgamma.as<T>() : nullptr;
-    T* dbeta = args.dbeta ? args.dbeta.as<T>() : nullptr;
+    A* dgamma = args.dgamma ? args.dgamma.as<A>() : nullptr;
+    A* dbeta = args.dbeta ? args.dbeta.as<A>() : nullptr;
     for (std::int64_t c = 0; c < p.channels; ++c) {
-      const T inv_std = 1 / std::sqrt(running_var[c] + static_cast<T>(p.epsilon));
-      T sum_dy = 0, sum_dy_x_hat = 0;
+      const A inv_std = 1 / std::sqrt(running_var[c] + static_cast<A>(p.epsilon));
+      A sum_dy = 0, sum_dy_x_hat = 0;
       for (std::int64_t i = 0; i < p.rows; ++i) {
         const std::int64_t k = i * p.channels + c;
         sum_dy += dy[k];
         if (dgamma) sum_dy_x_hat += dy[k] * (x[k] - running_mean[c]) * inv_std;
-        if (dx) dx[k] = gamma[c] * inv_std * dy[k];
+        if (dx) dx[k] = static_cast<T>(gamma[c] * inv_std * dy[k]);
       }
       if (dbeta) dbeta[c] = sum_dy;
       if (dgamma) dgamma[c] = sum_dy_x_hat;
@@ -123,8 +137,9 @@ void eval_backward(Stream, const BatchNormProblem& p, const BatchNormEvalBackwar
 void install_batch_norm(Backend& b) {
   b.batch_norm.train.add({.name = "naive", .supports = supports, .run = train});
   b.batch_norm.train_backward.add({.name = "naive", .supports = supports, .run = train_backward});
-  b.batch_norm.eval.add({.name = "naive", .supports = supports, .run = eval});
-  b.batch_norm.eval_backward.add({.name = "naive", .supports = supports, .run = eval_backward});
+  b.batch_norm.eval.add({.name = "naive", .supports = supports_without_relu, .run = eval});
+  b.batch_norm.eval_backward.add(
+      {.name = "naive", .supports = supports_without_relu, .run = eval_backward});
 }
 
 }  // namespace tl::ref
