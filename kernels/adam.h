@@ -7,7 +7,8 @@
 //   u = (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)      with t = step - missed
 //   w -= learning_rate * u                   (decoupled: learning_rate * (u + weight_decay * w))
 //
-// The powers are taken in f64. w, m and v are updated in place and alias nothing. Deterministic.
+// The powers are taken in f64. w, m and v are updated in place and alias nothing. bf16_w, where
+// there is one, becomes w rounded: the copy that mixed precision computes with. Deterministic.
 #pragma once
 
 #include <span>
@@ -30,11 +31,12 @@ struct AdamTensor {
   ConstView dw;
   View m, v;
   std::int64_t missed = 0;  ///< steps in which this parameter took no part
+  View bf16_w{};            ///< of the same size; may be absent
 };
 
 inline double bytes_of(std::span<const AdamTensor> tensors) {
   double bytes = 0;
-  for (const AdamTensor& t : tensors) bytes += 4 * bytes_of(t.w);
+  for (const AdamTensor& t : tensors) bytes += 4 * bytes_of(t.w) + bytes_of(t.bf16_w);
   return bytes;
 }
 

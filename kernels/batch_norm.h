@@ -13,7 +13,11 @@
 //   backward:   dx = gamma / sqrt(running_var + epsilon) * dy; dbeta, dgamma as above with x_hat
 //               from the running statistics, which are constants
 //
-// x, y, dx, dy [rows, channels]; everything else [channels] in `stat_dtype`. Outputs are
+//   relu:       (training) y = max(the above, 0); backward: dy counts as 0 where y <= 0. Backward
+//               makes y again from x, so nobody has to keep it.
+//
+// x, y, dx, dy [rows, channels]; everything else [channels] in `stat_dtype`, the parameter_dtype of
+// `x_dtype`. Outputs are
 // overwritten, the running statistics updated in place. y may alias x, dx may alias dy. rows of 1
 // in training is an error of the caller's (the unbiased variance does not exist). The mean is
 // subtracted before squaring or the sums are merged (Chan et al. 1979): E[x^2] - E[x]^2 is not
@@ -31,6 +35,7 @@ struct BatchNormProblem {
   std::int64_t rows = 1, channels = 1;
   DType x_dtype = DType::f32, stat_dtype = DType::f32;
   double epsilon = 1e-5, momentum = 0.1;
+  bool relu = false;  ///< of train and train_backward
 
   /// Of x and y (in backward of x, dy and dx), each once. Statistics do not count.
   double bytes() const {
@@ -53,6 +58,7 @@ struct BatchNormTrainBackwardArgs {
   ConstView x, dy, gamma, mean, inv_std;
   View dx, dgamma, dbeta;  ///< dx absent: not computed
   View workspace;
+  ConstView beta;  ///< with `relu`
 };
 
 struct BatchNormEvalArgs {

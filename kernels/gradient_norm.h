@@ -6,7 +6,7 @@
 //   state->gradient_factor = min(1, max_norm / (gradient_norm + 1e-6))        a NaN stays one
 //
 // Gradients are f32 or f64, all of one dtype; sums are taken in f64. Each gradient is cut every
-// kGradientNormChunk elements, and the chunks' sums are added in order. Deterministic.
+// kGradientNormChunk elements, and the chunks' sums are added in a fixed order. Deterministic.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,8 @@
 //   nesterov: w -= learning_rate * (g + momentum * velocity)
 //
 // A velocity of zeros is as good as none: a parameter whose first step comes later has that.
-// w and velocity are updated in place and alias nothing. Deterministic.
+// w and velocity are updated in place and alias nothing. bf16_w, where there is one, becomes w
+// rounded: the copy that mixed precision computes with. Deterministic.
 #pragma once
 
 #include <span>
@@ -24,16 +25,19 @@ struct SgdProblem {
   bool nesterov = false;  ///< with momentum
 };
 
-/// One parameter; all of one size and dtype (f32 or f64). `velocity` is absent when momentum is 0.
+/// One parameter; all of one size, and of one dtype (f32 or f64) but for bf16_w, which may be
+/// absent. `velocity` is absent when momentum is 0.
 struct SgdTensor {
   View w;
   ConstView dw;
   View velocity;
+  View bf16_w{};
 };
 
 inline double bytes_of(std::span<const SgdTensor> tensors) {
   double bytes = 0;
-  for (const SgdTensor& t : tensors) bytes += bytes_of(t.w) + bytes_of(t.dw) + bytes_of(t.velocity);
+  for (const SgdTensor& t : tensors)
+    bytes += bytes_of(t.w) + bytes_of(t.dw) + bytes_of(t.velocity) + bytes_of(t.bf16_w);
   return bytes;
 }
 

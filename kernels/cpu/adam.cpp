@@ -64,7 +64,10 @@ HWY_EXPORT(step);
 
 void run_step(Stream, const AdamProblem& p, std::span<const AdamTensor> tensors,
               const StepState* state) {
-  for (const AdamTensor& tensor : tensors) check_f32("adam.step", tensor.w.dtype);
+  for (const AdamTensor& tensor : tensors) {
+    check_f32("adam.step", tensor.w.dtype);
+    check(!tensor.bf16_w, "adam.step: cpu computes in f32 alone, got a bf16 copy of w");
+  }
   HWY_DYNAMIC_DISPATCH(step)(p, tensors, *state);
 }
 

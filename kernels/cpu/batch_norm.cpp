@@ -67,12 +67,32 @@ void for_each_element(const Shape& p, const Body& body) {
   });
 }
 
-/// y = factor * (x - mean) + beta. Subtracting first keeps the digits of a mean far from 0.
-void apply(const Shape& p, const float* x, const float* mean, const float* factor,
-           const float* beta, float* y) {
-  for_each_element(p, [=](auto d, std::int64_t i, std::int64_t c) {
+/// factor * (x - mean) + beta. Subtracting first keeps the digits of a mean far from 0.
+struct Normalise {
+  const float* x;
+  const float* mean;
+  const float* factor;
+  const float* beta;
+
+  template <class D>
+  hn::Vec<D> operator()(D d, std::int64_t i, std::int64_t c) const {
     const auto centred = hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, mean + c));
-    hn::StoreU(hn::MulAdd(hn::LoadU(d, factor + c), centred, hn::LoadU(d, beta + c)), d, y + i);
+    return hn::MulAdd(hn::LoadU(d, factor + c), centred, hn::LoadU(d, beta + c));
+  }
+};
+
+/// value, or 0 where y <= 0. A NaN in y stops nothing.
+template <class V>
+V unless_stopped(V y, V value) {
+  const hn::DFromV<V> d;
+  return hn::IfThenZeroElse(hn::Le(y, hn::Zero(d)), value);
+}
+
+/// y = relu?(normalised x)
+void apply(const Shape& p, const Normalise& normalise, float* y) {
+  for_each_element(p, [&p, normalise, y](auto d, std::int64_t i, std::int64_t c) {
+    const auto value = normalise(d, i, c);
+    hn::StoreU(p.relu ? unless_stopped(value, value) : value, d, y + i);
   });
 }
 
@@ -146,16 +166,38 @@ void train(const Shape& p, const BatchNormTrainArgs& args) {
     if (running_mean) running_mean[c] += momentum * (mean[c] - running_mean[c]);
     if (running_var) running_var[c] += momentum * (squares[c] / (rows - 1) - running_var[c]);
   }
-  apply(p, x, mean, factor, args.beta.as<float>(), args.y.as<float>());
+  apply(p, {x, mean, factor, args.beta.as<float>()}, args.y.as<float>());
 }
 
+/// dy as it comes.
+struct Passed {
+  const float* dy;
+
+  template <class D>
+  hn::Vec<D> operator()(D d, std::int64_t i, std::int64_t) const {
+    return hn::LoadU(d, dy + i);
+  }
+};
+
+/// dy, or 0 where the ReLU gave 0: y is made again as forward made it, to the bit.
+struct PassedByRelu {
+  const float* dy;
+  Normalise normalise;
+
+  template <class D>
+  hn::Vec<D> operator()(D d, std::int64_t i, std::int64_t c) const {
+    return unless_stopped(normalise(d, i, c), hn::LoadU(d, dy + i));
+  }
+};
+
 /// sum_dy = sum(dy), sum_dy_x = sum(dy * (x - mean)) per channel.
-void gradient_sums(const Shape& p, const float* x, const float* dy, const float* mean,
+template <class Dy>
+void gradient_sums(const Shape& p, const float* x, const Dy& dy, const float* mean,
                    const Workspace& ws, float* sum_dy, float* sum_dy_x) {
   parallel_for(chunk_count(p), [&](std::int64_t chunk, int) {
     sum_columns<2>(chunk_range(p.rows, chunk_rows(p), chunk), p.channels,
                    [=](auto d, std::int64_t i, std::int64_t c) {
-                     const auto g = hn::LoadU(d, dy + i);
+                     const auto g = dy(d, i, c);
                      const auto centred = hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, mean + c));
                      return std::array{g, hn::Mul(g, centred)};
                    },
@@ -173,26 +215,24 @@ void gradient_sums(const Shape& p, const float* x, const float* dy, const float*
   });
 }
 
-void train_backward(const Shape& p, const BatchNormTrainBackwardArgs& args) {
+template <class Dy>
+void gradients(const Shape& p, const BatchNormTrainBackwardArgs& args, const Workspace& ws,
+               const Dy& dy) {
   const float* x = args.x.as<float>();
-  const float* dy = args.dy.as<float>();
-  const float* gamma = args.gamma.as<float>();
   const float* mean = args.mean.as<float>();
   const float* inv_std = args.inv_std.as<float>();
   float* dgamma = args.dgamma.as<float>();
   float* dbeta = args.dbeta.as<float>();
-  const Workspace ws(p, args.workspace);
 
   gradient_sums(p, x, dy, mean, ws, dbeta, dgamma);
   // dx = factor * (dy - mean_dy - slope * (x - mean)), the contract's formula with x_hat written
   // out
-  float* factor = ws.factor(0);
+  const float* factor = ws.factor(0);
   float* mean_dy = ws.factor(1);
   float* slope = ws.factor(2);
   const float rows = static_cast<float>(p.rows);
   for (std::int64_t c = 0; c < p.channels; ++c) {
     dgamma[c] *= inv_std[c];
-    factor[c] = gamma[c] * inv_std[c];
     mean_dy[c] = dbeta[c] / rows;
     slope[c] = inv_std[c] * dgamma[c] / rows;
   }
@@ -200,10 +240,26 @@ void train_backward(const Shape& p, const BatchNormTrainBackwardArgs& args) {
   float* dx = args.dx.as<float>();
   for_each_element(p, [=](auto d, std::int64_t i, std::int64_t c) {
     const auto centred = hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, mean + c));
-    const auto without_mean = hn::Sub(hn::LoadU(d, dy + i), hn::LoadU(d, mean_dy + c));
+    const auto without_mean = hn::Sub(dy(d, i, c), hn::LoadU(d, mean_dy + c));
     const auto rest = hn::NegMulAdd(hn::LoadU(d, slope + c), centred, without_mean);
     hn::StoreU(hn::Mul(hn::LoadU(d, factor + c), rest), d, dx + i);
   });
+}
+
+void train_backward(const Shape& p, const BatchNormTrainBackwardArgs& args) {
+  const float* gamma = args.gamma.as<float>();
+  const float* inv_std = args.inv_std.as<float>();
+  const Workspace ws(p, args.workspace);
+  float* factor = ws.factor(0);
+  for (std::int64_t c = 0; c < p.channels; ++c) factor[c] = gamma[c] * inv_std[c];
+  const float* dy = args.dy.as<float>();
+  if (p.relu) {
+    const Normalise normalise = {args.x.as<float>(), args.mean.as<float>(), factor,
+                                 args.beta.as<float>()};
+    gradients(p, args, ws, PassedByRelu{dy, normalise});
+  } else {
+    gradients(p, args, ws, Passed{dy});
+  }
 }
 
 /// There is no workspace here: each chunk makes its factors anew, on the stack, for a block of
@@ -250,7 +306,7 @@ void eval_backward(const Shape& p, const BatchNormEvalBackwardArgs& args) {
   if (args.dgamma || args.dbeta) {
     float* sum_dy = args.dbeta ? args.dbeta.as<float>() : ws.factor(1);
     float* sum_dy_x = args.dgamma ? args.dgamma.as<float>() : ws.factor(2);
-    gradient_sums(p, args.x.as<float>(), dy, mean, ws, sum_dy, sum_dy_x);
+    gradient_sums(p, args.x.as<float>(), Passed{dy}, mean, ws, sum_dy, sum_dy_x);
     for (std::int64_t c = 0; c < p.channels; ++c) sum_dy_x[c] *= inv_std_of(var[c], p.epsilon);
   }
   if (!args.dx) return;
@@ -280,6 +336,8 @@ HWY_EXPORT(eval_backward);
 bool supports(const BatchNormProblem& p) {
   return p.x_dtype == DType::f32 && p.stat_dtype == DType::f32;
 }
+
+bool supports_without_relu(const BatchNormProblem& p) { return supports(p) && !p.relu; }
 
 std::int64_t workspace(const BatchNormProblem& p) {
   return HWY_DYNAMIC_DISPATCH(workspace_bytes)(p);
@@ -312,9 +370,11 @@ void install_batch_norm(Backend& b) {
                                    .supports = supports,
                                    .workspace_bytes = workspace,
                                    .run = run_train_backward});
-  b.batch_norm.eval.add({.name = name, .supports = supports, .run = run_eval});
-  b.batch_norm.eval_backward.add(
-      {.name = name, .supports = supports, .workspace_bytes = workspace, .run = run_eval_backward});
+  b.batch_norm.eval.add({.name = name, .supports = supports_without_relu, .run = run_eval});
+  b.batch_norm.eval_backward.add({.name = name,
+                                  .supports = supports_without_relu,
+                                  .workspace_bytes = workspace,
+                                  .run = run_eval_backward});
 }
 
 }  // namespace tl::cpu

@@ -55,7 +55,10 @@ HWY_EXPORT(step);
 
 void run_step(Stream, const SgdProblem& p, std::span<const SgdTensor> tensors,
               const StepState* state) {
-  for (const SgdTensor& tensor : tensors) check_f32("sgd.step", tensor.w.dtype);
+  for (const SgdTensor& tensor : tensors) {
+    check_f32("sgd.step", tensor.w.dtype);
+    check(!tensor.bf16_w, "sgd.step: cpu computes in f32 alone, got a bf16 copy of w");
+  }
   HWY_DYNAMIC_DISPATCH(step)(p, tensors, *state);
 }
 

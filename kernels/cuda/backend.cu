@@ -24,11 +24,15 @@ Backend backend(const char* name) {
   install_gemm(b);
   install_conv2d(b);
   install_batch_norm(b);
+  install_max_pool2d(b);
+  install_average_pool2d(b);
   install_global_average_pool(b);
   install_softmax(b);
   install_log_softmax(b);
   install_cross_entropy(b);
   install_dropout(b);
+  install_gradient_norm(b);
+  install_sgd(b);
   install_adam(b);
   return b;
 }

@@ -16,11 +16,15 @@ void install_reduce(Backend& b);
 void install_gemm(Backend& b);
 void install_conv2d(Backend& b);
 void install_batch_norm(Backend& b);
+void install_max_pool2d(Backend& b);
+void install_average_pool2d(Backend& b);
 void install_global_average_pool(Backend& b);
 void install_softmax(Backend& b);
 void install_log_softmax(Backend& b);
 void install_cross_entropy(Backend& b);
 void install_dropout(Backend& b);
+void install_gradient_norm(Backend& b);
+void install_sgd(Backend& b);
 void install_adam(Backend& b);
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

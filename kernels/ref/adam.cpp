@@ -23,12 +23,14 @@ void step_tensor(const AdamProblem& p, const AdamTensor& tensor, const StepState
   const T learning_rate = static_cast<T>(state.learning_rate);
   const T gradient_factor = static_cast<T>(state.gradient_factor);
 
+  BFloat16* bf16_w = tensor.bf16_w ? tensor.bf16_w.as<BFloat16>() : nullptr;
   for (std::int64_t i = 0; i < tensor.w.size; ++i) {
     const T g = gradient_factor * dw[i] + decay_in_g * w[i];
     m[i] = beta1 * m[i] + one_minus_beta1 * g;
     v[i] = beta2 * v[i] + one_minus_beta2 * g * g;
     const T u = (m[i] / m_correction) / (std::sqrt(v[i] / v_correction) + epsilon);
     w[i] -= learning_rate * (u + decay_of_w * w[i]);
+    if (bf16_w) bf16_w[i] = BFloat16(static_cast<float>(w[i]));
   }
 }
 

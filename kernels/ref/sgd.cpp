@@ -12,6 +12,7 @@ void step_tensor(const SgdProblem& p, const SgdTensor& tensor, const StepState& 
   const T learning_rate = static_cast<T>(state.learning_rate);
   const T gradient_factor = static_cast<T>(state.gradient_factor);
   const T momentum = static_cast<T>(p.momentum), weight_decay = static_cast<T>(p.weight_decay);
+  BFloat16* bf16_w = tensor.bf16_w ? tensor.bf16_w.as<BFloat16>() : nullptr;
   for (std::int64_t i = 0; i < tensor.w.size; ++i) {
     const T g = gradient_factor * dw[i] + weight_decay * w[i];
     T direction = g;
@@ -20,6 +21,7 @@ void step_tensor(const SgdProblem& p, const SgdTensor& tensor, const StepState& 
       direction = p.nesterov ? g + momentum * velocity[i] : velocity[i];
     }
     w[i] -= learning_rate * direction;
+    if (bf16_w) bf16_w[i] = BFloat16(static_cast<float>(w[i]));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "tests/support/backends.h"
+#include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
@@ -23,12 +24,13 @@ const std::int64_t kSizes[] = {1, 0, 17, 40001, 64, 16385};
 std::vector<Values> run(const Backend& b, DType dtype, const AdamProblem& p, int steps,
                         std::int64_t offset = 0) {
   Random random(9);
-  std::vector<DeviceBuffer> w, m, v;
+  std::vector<DeviceBuffer> w, m, v, bf16_w;
   for (std::int64_t size : kSizes) {
     const Values zeros(static_cast<std::size_t>(size), 0);
     w.emplace_back(b, dtype, random.uniform_vector(size), offset);
     m.emplace_back(b, dtype, zeros, offset);
     v.emplace_back(b, dtype, zeros, offset);
+    if (computes_bf16(b)) bf16_w.emplace_back(b, DType::bf16, size, offset);
   }
   for (int step = 1; step <= steps; ++step) {
     std::vector<DeviceBuffer> dw;
@@ -36,6 +38,7 @@ std::vector<Values> run(const Backend& b, DType dtype, const AdamProblem& p, int
     for (std::size_t i = 0; i < w.size(); ++i) {
       dw.emplace_back(b, dtype, random.uniform_vector(kSizes[i]), offset);
       tensors.push_back({w[i], dw[i], m[i], v[i]});
+      if (!bf16_w.empty()) tensors.back().bf16_w = bf16_w[i];
     }
     const StepStateBuffer state(
         b, {.learning_rate = 0.01 * step, .step = step, .gradient_factor = 1.0 / step});
@@ -44,6 +47,7 @@ std::vector<Values> run(const Backend& b, DType dtype, const AdamProblem& p, int
   std::vector<Values> result;
   for (std::size_t i = 0; i < w.size(); ++i) {
     for (const DeviceBuffer* buffer : {&w[i], &m[i], &v[i]}) result.push_back(buffer->read());
+    if (!bf16_w.empty()) CHECK((bf16_w[i].read() == rounded_to_bf16(w[i].read())));
   }
   return result;
 }
@@ -141,6 +145,11 @@ TEST_CASE("adam: wrong dtypes; same bits for every thread count") {
     const StepStateBuffer state(b, {.learning_rate = 1, .step = 1});
     CHECK_THROWS_AS(b.adam.step({}, {}, tensors, state.data()), Error);
   }
+  const Backend cpu = cpu_backend();
+  const DeviceBuffer f32(cpu, DType::f32, 1), bf16(cpu, DType::bf16, 1);
+  const AdamTensor tensors[] = {{f32, f32, f32, f32, 0, bf16}};
+  const StepStateBuffer state(cpu, {.learning_rate = 1, .step = 1});
+  CHECK_THROWS_AS(cpu.adam.step({}, {}, tensors, state.data()), Error);
   check_same_for_all_thread_counts(
       [] { return run(cpu_backend(), DType::f32, {.weight_decay = 0.01}, 3); });
 }

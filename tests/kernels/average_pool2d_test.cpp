@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/support/backends.h"
+#include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
@@ -160,6 +161,14 @@ TEST_CASE("average_pool2d") {
     for_each_pooling_backend([&](const Backend& b) {
       check_close(run_forward(b, DType::f32, p, x), y, f32_sum_bound(window), "y");
       check_close(run_backward(b, DType::f32, p, dy), dx, f32_sum_bound(windows + 1), "dx");
+    });
+    const Values x16 = rounded_to_bf16(x), dy16 = rounded_to_bf16(dy);
+    const Values y16 = run_forward(reference(), DType::f64, p, x16);
+    const Values dx16 = run_backward(reference(), DType::f64, p, dy16);
+    for_each_pooling_backend([&](const Backend& b) {
+      if (!computes_bf16(b)) return;
+      check_close(run_forward(b, DType::bf16, p, x16), y16, kBf16Rounding, "y");
+      check_close(run_backward(b, DType::bf16, p, dy16), dx16, kBf16Rounding, "dx");
     });
   }
 }

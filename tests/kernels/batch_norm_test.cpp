@@ -1,10 +1,12 @@
 // batch_norm: by hand, exactly, and every variant against ref in f64.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <string>
 
 #include "tests/support/backends.h"
+#include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
@@ -45,7 +47,7 @@ struct Manner {
   bool in_place = false;
 };
 
-/// Buffers of one backend in the problem's dtype.
+/// Buffers of one backend and dtype.
 struct Buffers {
   const Backend& b;
   DType dtype;
@@ -57,11 +59,11 @@ struct Buffers {
 template <class V>
 Trained train(const Backend& b, const V& variant, const BatchNormProblem& p, const Inputs& in,
               Manner manner = {}) {
-  const Buffers buffer{b, p.x_dtype, manner};
-  const DeviceBuffer x = buffer(in.x), gamma = buffer(in.gamma), beta = buffer(in.beta);
-  const DeviceBuffer y = buffer(p.rows * p.channels), mean = buffer(p.channels),
-                     inv_std = buffer(p.channels), running_mean = buffer(in.running_mean),
-                     running_var = buffer(in.running_var);
+  const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
+  const DeviceBuffer x = buffer(in.x), gamma = channel(in.gamma), beta = channel(in.beta);
+  const DeviceBuffer y = buffer(p.rows * p.channels), mean = channel(p.channels),
+                     inv_std = channel(p.channels), running_mean = channel(in.running_mean),
+                     running_var = channel(in.running_var);
   const DeviceBuffer& out = manner.in_place ? x : y;
   run_variant(
       b, variant, p,
@@ -73,23 +75,25 @@ template <class V>
 Gradients train_backward(const Backend& b, const V& variant, const BatchNormProblem& p,
                          const Inputs& in, const Values& mean_in, const Values& inv_std_in,
                          Manner manner = {}) {
-  const Buffers buffer{b, p.x_dtype, manner};
-  const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = buffer(in.gamma),
-                     mean = buffer(mean_in), inv_std = buffer(inv_std_in);
-  const DeviceBuffer dx = buffer(p.rows * p.channels), dgamma = buffer(p.channels),
-                     dbeta = buffer(p.channels);
+  const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
+  const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = channel(in.gamma),
+                     beta = channel(in.beta), mean = channel(mean_in),
+                     inv_std = channel(inv_std_in);
+  const DeviceBuffer dx = buffer(p.rows * p.channels), dgamma = channel(p.channels),
+                     dbeta = channel(p.channels);
   const DeviceBuffer& out = manner.in_place ? dy : dx;
-  run_variant(b, variant, p,
-              BatchNormTrainBackwardArgs{x, dy, gamma, mean, inv_std, out, dgamma, dbeta, {}});
+  run_variant(
+      b, variant, p,
+      BatchNormTrainBackwardArgs{x, dy, gamma, mean, inv_std, out, dgamma, dbeta, {}, beta});
   return {out.read(), dgamma.read(), dbeta.read()};
 }
 
 template <class V>
 Values eval(const Backend& b, const V& variant, const BatchNormProblem& p, const Inputs& in,
             Manner manner = {}) {
-  const Buffers buffer{b, p.x_dtype, manner};
-  const DeviceBuffer x = buffer(in.x), gamma = buffer(in.gamma), beta = buffer(in.beta),
-                     mean = buffer(in.running_mean), var = buffer(in.running_var),
+  const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
+  const DeviceBuffer x = buffer(in.x), gamma = channel(in.gamma), beta = channel(in.beta),
+                     mean = channel(in.running_mean), var = channel(in.running_var),
                      y = buffer(p.rows * p.channels);
   const DeviceBuffer& out = manner.in_place ? x : y;
   variant.run({}, p, {x, gamma, beta, mean, var, out});
@@ -99,11 +103,11 @@ Values eval(const Backend& b, const V& variant, const BatchNormProblem& p, const
 template <class V>
 Gradients eval_backward(const Backend& b, const V& variant, const BatchNormProblem& p,
                         const Inputs& in, Manner manner = {}) {
-  const Buffers buffer{b, p.x_dtype, manner};
-  const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = buffer(in.gamma),
-                     mean = buffer(in.running_mean), var = buffer(in.running_var);
-  const DeviceBuffer dx = buffer(p.rows * p.channels), dgamma = buffer(p.channels),
-                     dbeta = buffer(p.channels);
+  const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
+  const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = channel(in.gamma),
+                     mean = channel(in.running_mean), var = channel(in.running_var);
+  const DeviceBuffer dx = buffer(p.rows * p.channels), dgamma = channel(p.channels),
+                     dbeta = channel(p.channels);
   const DeviceBuffer& out = manner.in_place ? dy : dx;
   run_variant(b, variant, p,
               BatchNormEvalBackwardArgs{x, dy, gamma, mean, var, out, dgamma, dbeta, {}});
@@ -127,7 +131,8 @@ BatchNormProblem problem(std::int64_t rows, std::int64_t channels, DType dtype =
   BatchNormProblem p;
   p.rows = rows;
   p.channels = channels;
-  p.x_dtype = p.stat_dtype = dtype;
+  p.x_dtype = dtype;
+  p.stat_dtype = parameter_dtype(dtype);
   return p;
 }
 
@@ -290,10 +295,90 @@ TEST_CASE("batch_norm.train_backward against ref in f64") {
       const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = buffer(in.gamma),
                          m = buffer(mean), s = buffer(inv_std), dgamma = buffer(channels),
                          dbeta = buffer(channels);
-      run_variant(b, v, p, BatchNormTrainBackwardArgs{x, dy, gamma, m, s, {}, dgamma, dbeta, {}});
+      run_variant(b, v, p,
+                  BatchNormTrainBackwardArgs{x, dy, gamma, m, s, {}, dgamma, dbeta, {}, {}});
       const Gradients g = train_backward(b, v, p, in, mean, inv_std);
       CHECK((dgamma.read() == g.dgamma));
       CHECK((dbeta.read() == g.dbeta));
+    });
+  }
+}
+
+TEST_CASE("batch_norm with relu: the bits of the norm, then the ReLU; and of its dy masked") {
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    for (const auto& [rows, channels] : {std::array{2, 1}, {7, 17}, {64, 64}, {1025, 16}}) {
+      CAPTURE(dtype);
+      CAPTURE(rows);
+      CAPTURE(channels);
+      const BatchNormProblem plain = problem(rows, channels, dtype);
+      BatchNormProblem p = plain;
+      p.relu = true;
+      const Inputs in(p, -1, 3);
+      for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& variant) {
+        for (const Manner& manner : kManners) {
+          Trained expected = train(b, variant, plain, in);
+          std::size_t stopped = 0;
+          for (double& y : expected.y) {
+            stopped += y <= 0;
+            y = std::max(y, 0.0);
+          }
+          CHECK(stopped > 0);
+          CHECK((train(b, variant, p, in, manner) == expected));
+        }
+        const auto& backward = b.batch_norm.train_backward.choose(p);
+        const Trained forward = train(b, variant, plain, in);
+        Inputs masked = in;
+        for (std::size_t i = 0; i < masked.dy.size(); ++i) {
+          if (forward.y[i] <= 0) masked.dy[i] = 0;
+        }
+        const Gradients expected =
+            train_backward(b, backward, plain, masked, forward.mean, forward.inv_std);
+        for (const Manner& manner : kManners) {
+          CHECK((train_backward(b, backward, p, in, forward.mean, forward.inv_std, manner) ==
+                 expected));
+        }
+      });
+    }
+  }
+}
+
+TEST_CASE("batch_norm in bf16 against ref in f64") {
+  for (const auto& [rows, channels] : {std::array{3, 3}, {49, 130}, {1025, 16}}) {
+    CAPTURE(rows);
+    CAPTURE(channels);
+    const BatchNormProblem p = problem(rows, channels, DType::bf16),
+                           exact = problem(rows, channels, DType::f64);
+    Inputs in(p, -1, 3);
+    in.x = rounded_to_bf16(in.x);
+    in.dy = rounded_to_bf16(in.dy);
+    const auto& ref = reference().batch_norm;
+    const Trained expected = train(reference(), ref.train.all().front(), exact, in);
+    const Gradients back = train_backward(reference(), ref.train_backward.all().front(), exact, in,
+                                          expected.mean, expected.inv_std);
+    const Gradients frozen = eval_backward(reference(), ref.eval_backward.all().front(), exact, in);
+    const Values y = eval(reference(), ref.eval.all().front(), exact, in);
+    // As in f32 above; what is stored in bf16 is rounded once more.
+    const double sums = 16 * f32_sum_bound(static_cast<double>(rows));
+    for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& variant) {
+      const Trained t = train(b, variant, p, in);
+      check_close(t.y, expected.y, kBf16Rounding, "y");
+      check_close(t.mean, expected.mean, sums, "mean");
+      check_close(t.inv_std, expected.inv_std, sums, "inv_std");
+    });
+    for_each_variant(&BatchNormKernels::train_backward, p, [&](const Backend& b, const auto& v) {
+      const Gradients g = train_backward(b, v, p, in, expected.mean, expected.inv_std);
+      check_close(g.dx, back.dx, kBf16Rounding, "dx");
+      check_close(g.dgamma, back.dgamma, sums, "dgamma");
+      check_close(g.dbeta, back.dbeta, sums, "dbeta");
+    });
+    for_each_variant(&BatchNormKernels::eval, p, [&](const Backend& b, const auto& variant) {
+      check_close(eval(b, variant, p, in), y, kBf16Rounding, "y");
+    });
+    for_each_variant(&BatchNormKernels::eval_backward, p, [&](const Backend& b, const auto& v) {
+      const Gradients g = eval_backward(b, v, p, in);
+      check_close(g.dx, frozen.dx, kBf16Rounding, "dx");
+      check_close(g.dgamma, frozen.dgamma, sums, "dgamma");
+      check_close(g.dbeta, frozen.dbeta, sums, "dbeta");
     });
   }
 }

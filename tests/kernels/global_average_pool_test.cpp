@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "tests/support/backends.h"
+#include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
@@ -27,16 +28,18 @@ std::vector<Problem> cases() {
           {3, 7, 7, 512}, {1, 17, 13, 129}, {0, 2, 2, 3},  {2, 3, 4, 0}};
 }
 
-// Buffers begin one element into their blocks: aligned to that element only.
+// Unless said otherwise buffers begin one element into their blocks: aligned to that element only.
 
-Values run_forward(const Backend& b, DType dtype, const Problem& p, const Values& x) {
-  const DeviceBuffer in(b, dtype, x, 1), y(b, dtype, p.y_size(), 1);
+Values run_forward(const Backend& b, DType dtype, const Problem& p, const Values& x,
+                   std::int64_t offset = 1) {
+  const DeviceBuffer in(b, dtype, x, offset), y(b, dtype, p.y_size(), offset);
   b.global_average_pool.forward({}, p, in, y);
   return y.read();
 }
 
-Values run_backward(const Backend& b, DType dtype, const Problem& p, const Values& dy) {
-  const DeviceBuffer in(b, dtype, dy, 1), dx(b, dtype, p.x_size(), 1);
+Values run_backward(const Backend& b, DType dtype, const Problem& p, const Values& dy,
+                    std::int64_t offset = 1) {
+  const DeviceBuffer in(b, dtype, dy, offset), dx(b, dtype, p.x_size(), offset);
   b.global_average_pool.backward({}, p, in, dx);
   return dx.read();
 }
@@ -51,13 +54,34 @@ TEST_CASE("global_average_pool") {
     for (const Problem& p : cases()) {
       INFO(name(p));
       const Values x = random.uniform_vector(p.x_size()), dy = random.uniform_vector(p.y_size());
-      check_close(run_forward(backend, DType::f32, p, x),
-                  run_forward(reference(), DType::f64, p, x),
-                  f32_sum_bound(static_cast<double>(p.h + p.w)), "y");
-      check_close(run_backward(backend, DType::f32, p, dy),
-                  run_backward(reference(), DType::f64, p, dy), f32_sum_bound(1), "dx");
+      for (const std::int64_t offset : {0, 1}) {
+        check_close(run_forward(backend, DType::f32, p, x, offset),
+                    run_forward(reference(), DType::f64, p, x),
+                    f32_sum_bound(static_cast<double>(p.h + p.w)), "y");
+        check_close(run_backward(backend, DType::f32, p, dy, offset),
+                    run_backward(reference(), DType::f64, p, dy), f32_sum_bound(1), "dx");
+      }
     }
   });
+}
+
+TEST_CASE("global_average_pool in bf16") {
+  for (const Backend& b : tested_backends()) {
+    if (!computes_bf16(b)) continue;
+    CAPTURE(std::string(b.name));
+    Random random(3);
+    for (const Problem& p : cases()) {
+      INFO(name(p));
+      const Values x = rounded_to_bf16(random.uniform_vector(p.x_size()));
+      const Values dy = rounded_to_bf16(random.uniform_vector(p.y_size()));
+      for (const std::int64_t offset : {0, 1}) {
+        check_close(run_forward(b, DType::bf16, p, x, offset),
+                    run_forward(reference(), DType::f64, p, x), kBf16Rounding, "y");
+        check_close(run_backward(b, DType::bf16, p, dy, offset),
+                    run_backward(reference(), DType::f64, p, dy), kBf16Rounding, "dx");
+      }
+    }
+  }
 }
 
 TEST_CASE("global_average_pool: integers, exactly") {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/support/backends.h"
+#include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
@@ -195,6 +196,26 @@ TEST_CASE("max_pool2d against ref in f64, with and without ties") {
           check_close(backward(b, p, dy, expected.position, DType::f32, offset), dx,
                       f32_sum_bound(static_cast<double>(p.kernel_h * p.kernel_w)), "dx");
         }
+      }
+    }
+  }
+}
+
+TEST_CASE("max_pool2d in bf16 against ref in f64") {
+  for (const MaxPool2dProblem& p : problems()) {
+    INFO("x ", p.n, " ", p.h, " ", p.w, " ", p.c, ", kernel ", p.kernel_h, " ", p.kernel_w);
+    Random random(static_cast<std::uint64_t>(p.w));
+    const Values x = rounded_to_bf16(random.uniform_vector(p.x_size()));
+    const Values dy = rounded_to_bf16(random.uniform_vector(p.y_size()));
+    const Pooled expected = forward(reference(), p, x, DType::f64);
+    const Values dx = backward(reference(), p, dy, expected.position, DType::f64);
+    for (const Backend& b : tested_backends()) {
+      if (!b.max_pool2d.forward || !computes_bf16(b)) continue;
+      CAPTURE(std::string(b.name));
+      for (std::int64_t offset : {0, 1}) {
+        CHECK((forward(b, p, x, DType::bf16, offset) == expected));
+        check_close(backward(b, p, dy, expected.position, DType::bf16, offset), dx, kBf16Rounding,
+                    "dx");
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "tests/support/backends.h"
+#include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
@@ -22,10 +23,11 @@ const std::int64_t kSizes[] = {1, 0, 17, 40001, 64, 16385};
 std::vector<Values> run(const Backend& b, DType dtype, const SgdProblem& p, int steps,
                         std::int64_t offset = 0) {
   Random random(9);
-  std::vector<DeviceBuffer> w, velocity;
+  std::vector<DeviceBuffer> w, velocity, bf16_w;
   for (std::int64_t size : kSizes) {
     w.emplace_back(b, dtype, random.uniform_vector(size), offset);
     velocity.emplace_back(b, dtype, size, offset);  // NaN: step 1 must not read it
+    if (computes_bf16(b)) bf16_w.emplace_back(b, DType::bf16, size, offset);
   }
   for (int step = 1; step <= steps; ++step) {
     std::vector<DeviceBuffer> dw;
@@ -33,6 +35,7 @@ std::vector<Values> run(const Backend& b, DType dtype, const SgdProblem& p, int 
     for (std::size_t i = 0; i < w.size(); ++i) {
       dw.emplace_back(b, dtype, random.uniform_vector(kSizes[i]), offset);
       tensors.push_back({w[i], dw[i], p.momentum != 0 ? velocity[i].view() : View{}});
+      if (!bf16_w.empty()) tensors.back().bf16_w = bf16_w[i];
     }
     const StepStateBuffer state(
         b, {.learning_rate = 0.1 / step, .step = step, .gradient_factor = 1.0 / step});
@@ -41,6 +44,7 @@ std::vector<Values> run(const Backend& b, DType dtype, const SgdProblem& p, int 
   std::vector<Values> result;
   for (std::size_t i = 0; i < w.size(); ++i) {
     result.push_back(w[i].read());
+    if (!bf16_w.empty()) CHECK((bf16_w[i].read() == rounded_to_bf16(w[i].read())));
     if (p.momentum != 0) result.push_back(velocity[i].read());
   }
   return result;
@@ -125,6 +129,11 @@ TEST_CASE("sgd: wrong dtypes; same bits for every thread count") {
     const StepStateBuffer state(b, {.learning_rate = 1, .step = 1});
     CHECK_THROWS_AS(b.sgd.step({}, {}, tensors, state.data()), Error);
   }
+  const Backend cpu = cpu_backend();
+  const DeviceBuffer f32(cpu, DType::f32, 1), bf16(cpu, DType::bf16, 1);
+  const SgdTensor tensors[] = {{f32, f32, f32, bf16}};
+  const StepStateBuffer state(cpu, {.learning_rate = 1, .step = 1});
+  CHECK_THROWS_AS(cpu.sgd.step({}, {}, tensors, state.data()), Error);
   check_same_for_all_thread_counts(
       [] { return run(cpu_backend(), DType::f32, {.momentum = 0.9, .weight_decay = 0.01}, 3); });
 }
