@@ -121,6 +121,7 @@ void install_conv2d(Backend& b) {
   add_conv2d_backward_data_tensor(b.conv2d);
   add_conv2d_backward_weight_tensor(b.conv2d);
   add_conv2d_winograd(b.conv2d);
+  add_conv2d_backward_weight_winograd(b.conv2d);
 }
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

@@ -129,5 +129,6 @@ void add_conv2d_forward_tensor(Conv2dKernels& kernels);
 void add_conv2d_backward_data_tensor(Conv2dKernels& kernels);
 void add_conv2d_backward_weight_tensor(Conv2dKernels& kernels);
 void add_conv2d_winograd(Conv2dKernels& kernels);
+void add_conv2d_backward_weight_winograd(Conv2dKernels& kernels);
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

@@ -22,34 +22,21 @@ template <class F>
 struct Winograd {
   static constexpr std::int64_t kPlane = F::kPoints * F::kPoints;
 
-  static WinogradShape with_tiles(WinogradShape shape) {
-    shape.tiles_h = (shape.y_h + F::kOutputs - 1) / F::kOutputs;
-    shape.tiles_w = (shape.y_w + F::kOutputs - 1) / F::kOutputs;
-    return shape;
-  }
   static WinogradShape forward_shape(const Conv2dProblem& p) {
-    const ConvShape s(p);
-    return with_tiles({s.n, s.h, s.w, s.c_in, s.pad_h, s.pad_w, s.out_h, s.out_w, s.c_out, 0, 0});
+    return winograd_forward_shape<F>(p);
   }
   static WinogradShape backward_data_shape(const Conv2dProblem& p) {
     const ConvShape s(p);
-    return with_tiles(
+    return with_tiles<F>(
         {s.n, s.out_h, s.out_w, s.c_out, 2 - s.pad_h, 2 - s.pad_w, s.h, s.w, s.c_in, 0, 0});
   }
 
-  /// Tiles whose V and M fit the workspace: about 16 MB, 64 tiles at least.
-  static std::int64_t chunk_tiles(const WinogradShape& shape) {
-    constexpr std::int64_t kChunkBytes = 16 << 20, kUnit = 64;
-    const std::int64_t tile_bytes = kPlane * (shape.c_in + shape.c_out) * kFloatBytes;
-    const std::int64_t fitting = kChunkBytes / tile_bytes / kUnit * kUnit;
-    return std::min(shape.tiles(), std::max(fitting, kUnit));
-  }
-  /// Floats of V of one chunk, up to the next multiple of 64 bytes.
+  /// Of V of one chunk.
   static std::int64_t v_floats(const WinogradShape& shape) {
-    return ceil_div(chunk_tiles(shape) * kPlane * shape.c_in, 16) * 16;
+    return whole_lines(winograd_chunk_tiles<F>(shape) * kPlane * shape.c_in);
   }
   static std::int64_t workspace_bytes(const WinogradShape& shape) {
-    return (v_floats(shape) + chunk_tiles(shape) * kPlane * shape.c_out) * kFloatBytes;
+    return (v_floats(shape) + winograd_chunk_tiles<F>(shape) * kPlane * shape.c_out) * kFloatBytes;
   }
 
   /// M = V * U^T for all points of `tiles` tiles.
@@ -71,7 +58,7 @@ struct Winograd {
     const auto u = static_cast<const float*>(prepared.data);
     const auto v = static_cast<float*>(workspace.data);
     float* const m = v + v_floats(shape);
-    const std::int64_t chunk = chunk_tiles(shape);
+    const std::int64_t chunk = winograd_chunk_tiles<F>(shape);
     for (std::int64_t first = 0; first < shape.tiles(); first += chunk) {
       const std::int64_t tiles = std::min(chunk, shape.tiles() - first);
       launch<winograd_transform_input<F, T>>(blocks_for(tiles * shape.c_in), kThreads, 0,
@@ -85,8 +72,7 @@ struct Winograd {
   }
 
   static bool supports(const Conv2dProblem& p) {
-    return conv2d_supports(p) && p.kh == 3 && p.kw == 3 && p.stride_h == 1 && p.stride_w == 1 &&
-           p.dilation_h == 1 && p.dilation_w == 1 && p.groups == 1 && p.c_in > 0 && p.c_out > 0;
+    return conv2d_supports(p) && is_winograd_shape(p);
   }
 
   static std::int64_t prepared_bytes(const Conv2dProblem& p) {

@@ -14,6 +14,8 @@
 // threads read and write neighbouring addresses, and a whole tile fits the thread's registers.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/cuda/conv2d.cuh"
 #include "kernels/cuda/grid_stride.cuh"
 
@@ -26,6 +28,40 @@ struct WinogradShape {
 
   std::int64_t tiles() const { return static_cast<std::int64_t>(n) * tiles_h * tiles_w; }
 };
+
+/// With tiles of F on y.
+template <class F>
+WinogradShape with_tiles(WinogradShape shape) {
+  shape.tiles_h = (shape.y_h + F::kOutputs - 1) / F::kOutputs;
+  shape.tiles_w = (shape.y_w + F::kOutputs - 1) / F::kOutputs;
+  return shape;
+}
+template <class F>
+WinogradShape winograd_forward_shape(const Conv2dProblem& p) {
+  const ConvShape s(p);
+  return with_tiles<F>({s.n, s.h, s.w, s.c_in, s.pad_h, s.pad_w, s.out_h, s.out_w, s.c_out, 0, 0});
+}
+
+/// 3x3, stride 1, no dilation, no groups.
+inline bool is_winograd_shape(const Conv2dProblem& p) {
+  return p.kh == 3 && p.kw == 3 && p.stride_h == 1 && p.stride_w == 1 && p.dilation_h == 1 &&
+         p.dilation_w == 1 && p.groups == 1 && p.c_in > 0 && p.c_out > 0;
+}
+
+/// Tiles are done in chunks, so that the workspace is bounded and what is written for a chunk is
+/// still in the second-level cache when it is read: about 16 MB, 64 tiles at least.
+template <class F>
+std::int64_t winograd_chunk_tiles(const WinogradShape& shape) {
+  constexpr std::int64_t kChunkBytes = 16 << 20, kUnit = 64;
+  const std::int64_t tile_bytes = std::int64_t{F::kPoints} * F::kPoints *
+                                  (shape.c_in + shape.c_out) *
+                                  static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t fitting = kChunkBytes / tile_bytes / kUnit * kUnit;
+  return std::min(shape.tiles(), std::max(fitting, kUnit));
+}
+
+/// Up to the next multiple of 64 bytes.
+inline std::int64_t whole_lines(std::int64_t floats) { return ceil_div(floats, 16) * 16; }
 
 /// A tile's picture and its first pixel of y.
 struct WinogradTile {

@@ -10,6 +10,9 @@
 //         [ 0  -2  -1    2   1  0 ]        [ -16/15  -8/15  -4/15 ]          [ 0  1 -1  1/8 -8  1 ]
 //         [ 0  1/2 -1  -1/2  1  0 ]        [   1/15  -2/15   4/15 ]
 //         [ 0   1 -3/2  -2  3/2 1 ]        [    0      0      1   ]
+//
+// The gradient of the filter is F(3, 4) on the same points: 3x3 results, the taps are 4x4 pixels of
+// dy. The input transform is the same, G has a column for the third power, and A^T three rows.
 #pragma once
 
 #include "kernels/cuda/compat.cuh"
@@ -51,6 +54,26 @@ struct WinogradF4x4 {
     out[1] = 0.5f * m[3] + (difference - 2.0f * m[4]);
     out[2] = 0.25f * m[3] + (4.0f * m[4] + sum);
     out[3] = (0.125f * m[3] + (difference - 8.0f * m[4])) + m[5];
+  }
+
+  /// G g of F(3, 4).
+  static __device__ void gradients(const float (&g)[kOutputs], float (&out)[kPoints]) {
+    constexpr float kThird = 1.0f / 3;
+    const float even = g[0] + g[2], odd = g[1] + g[3];
+    out[0] = g[0];
+    out[1] = kThird * (even + odd);
+    out[2] = kThird * (odd - even);
+    out[3] = -16.0f / 15 * (0.5f * (0.25f * g[3] + g[1]) + (0.25f * g[2] + g[0]));
+    out[4] = 1.0f / 15 * ((4.0f * g[2] + g[0]) - 2.0f * (4.0f * g[3] + g[1]));
+    out[5] = g[3];
+  }
+
+  /// A^T m of F(3, 4).
+  static __device__ void tap_gradients(const float (&m)[kPoints], float (&out)[3]) {
+    const float sum = m[1] + m[2], difference = m[1] - m[2];
+    out[0] = (m[0] + sum) + (m[3] + m[4]);
+    out[1] = 0.5f * m[3] + (difference - 2.0f * m[4]);
+    out[2] = (0.25f * m[3] + (4.0f * m[4] + sum)) + m[5];
   }
 };
 
