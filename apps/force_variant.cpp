@@ -18,6 +18,11 @@ void force_in(const std::string& name, Slots&... slots) {
     found |= here;
   };
   (force_if_known(slots), ...);
+  // One that could be there and is not: the slot says why.
+  const auto explain = [&](auto& slot) {
+    if (!found && slot.is_absent(name)) slot.force(name);
+  };
+  (explain(slots), ...);
   check(found, "--variant: no variant '", name, "'; there are ", known);
 }
 
