@@ -16,7 +16,7 @@
 // log_p, dlog_p, probabilities [rows, columns] of one float dtype; weights [columns], loss, total
 // and dloss [1] of its parameter_dtype; labels i32 [rows], each in [0, columns) or ignore_index
 // (checked by the op where they lie on the host, undefined here). Outputs are overwritten and alias
-// nothing. Sums are taken in f64, in the order of memory. Deterministic.
+// nothing. Sums are taken in f64, in an order laid down by the shape. Deterministic.
 #pragma once
 
 #include <cstdint>
