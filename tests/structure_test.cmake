@@ -71,7 +71,7 @@ foreach(op ${ops})
   endif()
 endforeach()
 
-foreach(folder . kernels kernels/ref kernels/cpu kernels/cuda kernels/simt engine nn models io apps apps/demo
+foreach(folder . kernels kernels/ref kernels/cpu kernels/cuda kernels/cuda/vendor kernels/simt engine nn models io apps apps/demo
         tests tests/peers tests/golden)
   if(NOT EXISTS ${ROOT}/${folder}/README.md)
     fail("${folder}: no README.md")
