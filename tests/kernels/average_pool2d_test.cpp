@@ -181,7 +181,8 @@ TEST_CASE("average_pool2d: a window of everything is the global mean") {
   for_each_pooling_backend([&](const Backend& b) {
     const DeviceBuffer in(b, DType::f32, x), y(b, DType::f32, p.y_size());
     b.global_average_pool.forward({}, global, in, y);
-    CHECK(run_forward(b, DType::f32, p, x) == y.read());
+    // Each kernel has an order of its own; no chain is longer than a row and a column.
+    check_close(run_forward(b, DType::f32, p, x), y.read(), f32_sum_bound(6 + 9), "y");
   });
 }
 
