@@ -218,10 +218,11 @@ void Bench::memory_bound(DType dtype) const {
     return BatchNormTrainArgs{x,       gamma,        beta,        y,        mean,
                               inv_std, running_mean, running_var, workspace};
   });
-  time_variants(
-      b_.batch_norm.train_backward, norm, dtype, {}, [&](const Buffer& workspace, ConstView) {
-        return BatchNormTrainBackwardArgs{x, dy, gamma, mean, inv_std, y, dgamma, dbeta, workspace};
-      });
+  time_variants(b_.batch_norm.train_backward, norm, dtype, {},
+                [&](const Buffer& workspace, ConstView) {
+                  return BatchNormTrainBackwardArgs{x, dy,     gamma, mean,      inv_std,
+                                                    y, dgamma, dbeta, workspace, beta};
+                });
   time_variants(b_.batch_norm.eval, norm, dtype, {}, [&](const Buffer&, ConstView) {
     return BatchNormEvalArgs{x, gamma, beta, running_mean, running_var, y};
   });

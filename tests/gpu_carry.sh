@@ -30,6 +30,12 @@ for package in "${packages[@]}"; do
     done
 done
 
+# A package that says where it is installed instead of where it lies.
+grep -rlF 'set(_IMPORT_PREFIX "/usr")' "$to" | while read -r file; do
+  up=$(dirname "${file#"$to"/usr/}" | sed 's#[^/]*#..#g')
+  sed -i "s#set(_IMPORT_PREFIX \"/usr\")#get_filename_component(_IMPORT_PREFIX \"\${CMAKE_CURRENT_LIST_DIR}/$up\" ABSOLUTE)#" "$file"
+done
+
 bytes=$(du -sb "$to" | cut -f1)
 [ "$bytes" -lt $((64 << 20)) ] || {
   echo "gpu_carry: $to holds $bytes bytes, more than 64 MiB" >&2

@@ -58,6 +58,10 @@ TEST_CASE("vendor: the plugin hands over every variant") {
   CHECK_FALSE(table->forward.supports({.prologue = true}));
   CHECK_FALSE(table->forward.supports({.sums = true}));
   CHECK_FALSE(table->forward_tf32.supports(in_bf16({})));
+  BatchNormProblem with_relu;
+  with_relu.relu = true;
+  CHECK_FALSE(table->train.supports(with_relu));
+  CHECK_FALSE(table->train_backward.supports(with_relu));
 }
 
 TEST_CASE("vendor: the plugin refuses another build") {
