@@ -12,6 +12,7 @@
 #   *.log           what each part printed
 # Exit: 0 all passed, 1 something failed or was cut off, 2 wrong usage, 3 no GPU.
 set -uo pipefail
+caller=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 device=cuda out=build/gpu_check carried=carried budget=570 jobs=$(nproc) build=""
@@ -40,6 +41,9 @@ fi
 [ "$device" = simt ] && tiny=1 || tiny=""
 [ -n "$build" ] || build=build/gpu
 [ -d "$carried" ] || carried=""
+# Named by the caller: from where it stands.
+case $out in /* | build/gpu_check) ;; *) out=$caller/$out ;; esac
+case $build in /* | build/gpu) ;; *) build=$caller/$build ;; esac
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 rm -f "$out"/*.jsonl "$out"/result.json "$out"/verified.txt

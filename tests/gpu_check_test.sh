@@ -31,8 +31,8 @@ assert r["networks"][0]["images_per_second"] > 0
 print("tests and kernels agree")
 EOF
 # gemm's tests ran and passed; those of conv2d did not run, so none of its variants is verified.
-expect 0 "gemm register simt" grep -E '^gemm ' found/verified.txt
-expect 1 "" grep -E '^conv2d' found/verified.txt
+expect 0 "gemm register_tiles simt" grep -E '^gemm ' found/verified.txt
+! grep -q '^conv2d' found/verified.txt || fail "a variant without tests is called verified"
 
 # A failing test is in the report, and its variants are not verified.
 mkdir -p broken/tests broken/apps
@@ -40,7 +40,7 @@ printf '#!/bin/sh\nexit 1\n' >broken/tests/kernels_tests
 chmod +x broken/tests/kernels_tests
 ln -s "$build/apps/tlbench" broken/apps/tlbench
 expect 1 "result:" "$check" --device simt --build "$PWD/broken" --out found2 --parts "tests kernels"
-expect 1 "" grep -E '^gemm ' found2/verified.txt
+! grep -q '^gemm ' found2/verified.txt || fail "a variant whose tests failed is called verified"
 expect 0 '"passed": false' cat found2/result.json
 
 # Tables: with and without results.
