@@ -162,9 +162,9 @@ void write_model_file(const std::filesystem::path& path, const ResNet& network,
 
 std::string checksum_of_backbone(const ResNet& network) {
   std::uint64_t hash = 0xcbf29ce484222325;
-  for (const auto& [name, tensor] : network.state()) {
-    if (is_head(name)) continue;
-    for (const float value : tensor.to_vector<float>()) {
+  for (const NamedTensor& s : network.state()) {
+    if (is_head(s.name)) continue;
+    for (const float value : s.tensor.to_vector<float>()) {
       std::uint32_t bits;
       std::memcpy(&bits, &value, sizeof(bits));
       hash = (hash ^ bits) * 0x100000001b3;
@@ -178,8 +178,8 @@ std::string checksum_of_backbone(const ResNet& network) {
 void write_head_file(const std::filesystem::path& path, const ResNet& network,
                      const ModelInfo& info, const BackboneSource& source) {
   WeightsFile file;
-  for (const auto& [name, tensor] : network.state()) {
-    if (is_head(name)) file.arrays.emplace_back(name, to_array(tensor.detached()));
+  for (const NamedTensor& s : network.state()) {
+    if (is_head(s.name)) file.arrays.emplace_back(s.name, to_array(s.tensor.detached()));
   }
   file.attributes = attributes_of(kHeadKind, network, info);
   file.attributes["backbone weights"] =

@@ -32,6 +32,7 @@ Json json_of(const TrainOptions& o) {
           {"scratch", o.scratch},
           {"unfreeze", o.unfreeze},
           {"augment", o.augment},
+          {"amp", o.amp},
           {"data", o.data},
           {"size", o.size},
           {"device", o.device},

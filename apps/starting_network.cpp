@@ -84,6 +84,7 @@ StartingNetwork make_starting_network(const TrainOptions& options, std::int64_t 
     start.preprocessing.resize = sized.resize;
     start.preprocessing.crop = sized.crop;
   }
+  if (options.amp == "bf16") start.network->activation_dtype = DType::bf16;
   mark_trained(*start.network, options);
   return start;
 }

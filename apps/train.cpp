@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t kMostClassesInSummary = 10;
 
-void print_recipe(const Recipe& r) {
+void print_recipe(const TrainOptions& options) {
+  const Recipe& r = options.recipe;
   std::printf("recipe    %s %g, batch %lld, %d epochs, seed %llu", r.optimizer.c_str(),
               r.learning_rate, static_cast<long long>(r.batch_size), r.epochs,
               static_cast<unsigned long long>(r.seed));
@@ -26,6 +27,7 @@ void print_recipe(const Recipe& r) {
   if (r.clip > 0) std::printf(", gradients clipped to %g", r.clip);
   if (r.label_smoothing > 0) std::printf(", label smoothing %g", r.label_smoothing);
   if (r.balanced) std::printf(", balanced classes");
+  if (options.amp != "off") std::printf(", activations in %s", options.amp.c_str());
   std::printf("\n");
   std::fflush(stdout);
 }
@@ -64,7 +66,7 @@ void train(const TrainOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const StopSignal stop;
   TrainingJob job(options);
-  print_recipe(job.options.recipe);
+  print_recipe(job.options);
   write_file_atomically(job.folder.config(), config_json(job));
   std::optional<Profile> profile;
   if (options.profile) profile.emplace();

@@ -16,9 +16,10 @@ struct TrainOptions {
   bool scratch = false;           ///< everything is trained, from random weights
   std::string unfreeze;           ///< patterns of parameters to train beside the head; "all"
   bool augment = false;
-  std::string data;  ///< folder of pictures
-  std::string out;   ///< folder of the run; empty: runs/N
-  int size = 0;      ///< pixels of a picture's side; 0: as the weights say, or the architecture
+  std::string amp = "off";  ///< bf16: activations are, what is trained stays f32 (resnet.h)
+  std::string data;         ///< folder of pictures
+  std::string out;          ///< folder of the run; empty: runs/N
+  int size = 0;  ///< pixels of a picture's side; 0: as the weights say, or the architecture
   std::string device = "cpu";
   Recipe recipe;              ///< learning_rate 0: usual_rate()
   double val_fraction = 0.2;  ///< where the data has no validation folder

@@ -35,6 +35,10 @@ void add_network_options(CLI::App& c, TrainOptions& o) {
   c.add_flag("--scratch", o.scratch, "train everything, from random weights")
       ->excludes(weights)
       ->excludes(unfreeze);
+  c.add_option("--amp", o.amp, "mixed precision, with --unfreeze or --scratch; not on cpu")
+      ->capture_default_str()
+      ->type_name("off|bf16")
+      ->check(CLI::IsMember({"off", "bf16"}));
   c.add_option("--size", o.size, "side of the square a network sees [as its weights say, or 224]")
       ->type_name("PIXELS")
       ->check(CLI::Range(8, 2048));
@@ -122,6 +126,9 @@ Command add_train(CLI::App& tlrun) {
             if (o->augment && o->trains_head_alone())
               throw CLI::ValidationError("--augment: needs --unfreeze or --scratch",
                                          "a frozen network sees each picture once");
+            if (o->amp != "off" && o->trains_head_alone())
+              throw CLI::ValidationError("--amp: needs --unfreeze or --scratch",
+                                         "a frozen network is computed in f32");
             train(*o);
             return 0;
           }};

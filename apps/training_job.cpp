@@ -17,6 +17,14 @@ TrainOptions completed(TrainOptions options) {
   return options;
 }
 
+/// Throws where the device cannot do what the options ask for, before any picture is read.
+Device device_for(const TrainOptions& options) {
+  const Device device = parse_device(options.device);
+  check(options.amp == "off" || device != Device::cpu,
+        "--amp bf16: the cpu computes in f32; ref, simt and cuda have bf16");
+  return device;
+}
+
 Device announced(Device device) {
   std::printf("device    %s, %d threads\n", name_of(device), thread_count());
   return device;
@@ -47,7 +55,7 @@ double usual_rate(const TrainOptions& options) {
 
 TrainingJob::TrainingJob(const TrainOptions& wanted)
     : options(completed(wanted)),
-      device(announced(parse_device(wanted.device))),
+      device(announced(device_for(options))),
       data(read_data(options)),
       start(make_starting_network(options, classes(), device)),
       folder(options.out),

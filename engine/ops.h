@@ -1,7 +1,9 @@
 // The ops: functions on tensors that know their own gradients. One page each in ops/.
-// All inputs of a call are on one device and of one float dtype (labels: i32); images are NHWC,
-// filters [c_out, kh, kw, c_in / groups]. An op whose inputs do not fit together, or not its
-// options, throws an Error that names the op, what it needs and what it got, and changes nothing.
+// All inputs of a call are on one device and of one float dtype (labels: i32), but beside bf16
+// activations biases, batch norm's parameters and statistics, and class weights are f32, as are
+// their gradients and a loss. Images are NHWC, filters [c_out, kh, kw, c_in / groups]. An op whose
+// inputs do not fit together, or not its options, throws an Error that names the op, what it needs
+// and what it got, and changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -106,8 +108,10 @@ struct Conv2dOptions {
 /// x [n, h, w, c_in], weight [c_out, kh, kw, c_in / groups], bias [c_out] or absent, to
 /// [n, oh, ow, c_out] with oh = floor((h + 2 pad - dilation (kh - 1) - 1) / stride) + 1 and ow
 /// likewise. Heights, widths and options (as those of max_pool2d) are below 2^31.
+/// Mixed precision: x bf16, weight f32, and `bf16_weight` the same numbers rounded to bf16, which
+/// are what is computed with. The gradient is that of `weight`, summed and stored in f32.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
-              const Conv2dOptions& options);
+              const Conv2dOptions& options, const Tensor& bf16_weight = {});
 
 /// Learned scale and shift and running statistics, all [channels].
 struct BatchNormTensors {

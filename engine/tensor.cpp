@@ -91,10 +91,12 @@ std::vector<T> Tensor::to_vector() const {
 
 template Tensor Tensor::from(std::span<const float>, Shape, DType, Device);
 template Tensor Tensor::from(std::span<const double>, Shape, DType, Device);
+template Tensor Tensor::from(std::span<const BFloat16>, Shape, DType, Device);
 template Tensor Tensor::from(std::span<const std::int32_t>, Shape, DType, Device);
 template Tensor Tensor::from(std::span<const std::uint8_t>, Shape, DType, Device);
 template std::vector<float> Tensor::to_vector() const;
 template std::vector<double> Tensor::to_vector() const;
+template std::vector<BFloat16> Tensor::to_vector() const;
 template std::vector<std::int32_t> Tensor::to_vector() const;
 template std::vector<std::uint8_t> Tensor::to_vector() const;
 

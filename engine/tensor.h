@@ -35,7 +35,8 @@ class Tensor {
     return full(std::move(shape), 0, dtype, device);
   }
   static Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype(), x.device()); }
-  /// A copy of `values`, row-major, converted to `dtype`; T is float, double, int32 or uint8.
+  /// A copy of `values`, row-major, converted to `dtype`; T is float, double, BFloat16, int32 or
+  /// uint8.
   /// Conversions, here and below: a float dtype rounds; an integer dtype drops the fraction, and a
   /// number beyond its range or a NaN throws.
   template <class T>

@@ -33,6 +33,7 @@ const ResNetConfig& checked(const ResNetConfig& config) {
 
 ResNet::ResNet(const ResNetConfig& c, Generator& random, Placement where)
     : config(checked(c)),
+      activation_dtype(where.dtype),
       conv1_(c.in_channels, c.width, c.stem == ResNetStem::conv7_pool ? 7 : 3, stem_options(c.stem),
              random, where),
       bn1_(c.width, where),
@@ -57,10 +58,10 @@ ResNet::ResNet(const ResNetConfig& c, Generator& random, Placement where)
 }
 
 Tensor ResNet::features(const Tensor& x) {
-  Tensor y = bn1_.forward_relu(conv1_(x));
+  Tensor y = bn1_.forward_relu(conv1_(cast(x, activation_dtype)));
   if (config.stem == ResNetStem::conv7_pool) y = max_pool2d(y, kStemPool);
   for (Sequential& stage : stages_) y = stage(y);
-  return global_average_pool(y);
+  return cast(global_average_pool(y), fc.weight.dtype());
 }
 
 PlanValue ResNet::lower_features(PlanBuilder& plan, const PlanValue& x) const {

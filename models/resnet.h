@@ -22,6 +22,11 @@ class ResNet : public Module {
 
   const ResNetConfig config;
 
+  /// What features() computes in, after x has been cast to it; of the parameters' dtype at the
+  /// start. bf16 with f32 parameters is mixed precision: activations and their gradients are bf16,
+  /// while parameters, their gradients, batch norm's statistics and the head stay f32.
+  DType activation_dtype;
+
  private:
   Conv2d conv1_;
   BatchNorm2d bn1_;

@@ -54,7 +54,13 @@ Conv2d::Conv2d(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, Conv2
       weight(add_parameter("weight",
                            starting_filter(c_in, c_out, kernel, o.groups, start, random, where))),
       bias(start == ConvStart::alone ? add_parameter("bias", starting_bias(weight, random, where))
-                                     : Tensor()) {}
+                                     : Tensor()),
+      bf16_weight_(add_bf16_copy("weight")) {}
+
+Tensor Conv2d::forward(const Tensor& x) {
+  const bool is_mixed = x.dtype() == DType::bf16 && weight.dtype() == DType::f32;
+  return conv2d(x, weight, bias, options, is_mixed ? bf16_weight_->get() : Tensor());
+}
 
 PlanValue Conv2d::lower(PlanBuilder& plan, const PlanValue& x) const {
   return plan.conv(x, *this, nullptr);

@@ -8,6 +8,7 @@
 
 #include "engine/ops.h"
 #include "engine/random.h"
+#include "nn/bf16_copy.h"
 #include "nn/module.h"
 
 namespace tl {
@@ -29,16 +30,20 @@ class Linear : public Module {
 enum class ConvStart { before_norm, alone };
 
 /// x [n, h, w, c_in] to [n, oh, ow, c_out], square kernel; parameters `weight` [c_out, kernel,
-/// kernel, c_in / groups] and, if it has one, `bias` [c_out].
+/// kernel, c_in / groups] and, if it has one, `bias` [c_out]. Where the parameters are f32 and x is
+/// bf16, it computes with a bf16 copy of the weight; gradients are f32.
 class Conv2d : public Module {
  public:
   Conv2d(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, Conv2dOptions options,
          Generator& random, Placement where = {}, ConvStart start = ConvStart::before_norm);
-  Tensor forward(const Tensor& x) override { return conv2d(x, weight, bias, options); }
+  Tensor forward(const Tensor& x) override;
   PlanValue lower(PlanBuilder& plan, const PlanValue& x) const override;
 
   const Conv2dOptions options;
   const Tensor weight, bias;  ///< bias is absent before a batch norm
+
+ private:
+  const std::shared_ptr<Bf16Copy> bf16_weight_;
 };
 
 /// Normalises each channel: by the batch in training, by the running statistics in evaluation, and

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nn/bf16_copy.h"
 #include "nn/frozen.h"
 #include "nn/name_pattern.h"
 
@@ -18,6 +19,14 @@ Tensor Module::add_parameter(std::string name, Tensor x) {
   x.set_requires_grad();
   tensors_.push_back({std::move(name), x, true});
   return x;
+}
+
+std::shared_ptr<Bf16Copy> Module::add_bf16_copy(const std::string& name) {
+  const auto entry = std::find_if(tensors_.begin(), tensors_.end(),
+                                  [&](const Entry& e) { return e.trained && e.name == name; });
+  check(entry != tensors_.end(), "module: no parameter '", name, "' to copy to bf16");
+  entry->bf16_copy = std::make_shared<Bf16Copy>(entry->tensor);
+  return entry->bf16_copy;
 }
 
 Tensor Module::add_buffer(std::string name, Tensor x) {
@@ -74,7 +83,7 @@ std::vector<NamedTensor> Module::collect(bool trained, bool buffers) const {
 void Module::collect_into(std::vector<NamedTensor>& out, const std::string& prefix, bool trained,
                           bool buffers) const {
   for (const Entry& e : tensors_) {
-    if (e.trained ? trained : buffers) out.push_back({prefix + e.name, e.tensor});
+    if (e.trained ? trained : buffers) out.push_back({prefix + e.name, e.tensor, e.bf16_copy});
   }
   for (const auto& [name, child] : children_)
     child->collect_into(out, prefix + name + ".", trained, buffers);

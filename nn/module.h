@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 
 namespace tl {
 
+class Bf16Copy;
 class PlanBuilder;
 struct PlanValue;
 
@@ -23,6 +25,7 @@ struct Placement {
 struct NamedTensor {
   std::string name;  ///< path from the root, e.g. "layer1.0.conv1.weight"
   Tensor tensor;
+  std::shared_ptr<Bf16Copy> bf16_copy = nullptr;  ///< of a parameter that has one (nn/bf16_copy.h)
 };
 
 /// Modules hold their children as members and name them in the constructor. They cannot be copied
@@ -69,6 +72,8 @@ class Module {
  protected:
   Module() = default;
   Tensor add_parameter(std::string name, Tensor x);
+  /// Gives the parameter of that name a copy in bf16, which optimizers keep up to date.
+  std::shared_ptr<Bf16Copy> add_bf16_copy(const std::string& name);
   Tensor add_buffer(std::string name, Tensor x);
   void add_module(std::string name, Module& child);
 
@@ -77,6 +82,7 @@ class Module {
     std::string name;
     Tensor tensor;
     bool trained;
+    std::shared_ptr<Bf16Copy> bf16_copy = nullptr;
   };
   std::vector<NamedTensor> collect(bool trained, bool buffers) const;
   void collect_into(std::vector<NamedTensor>& out, const std::string& prefix, bool trained,

@@ -22,7 +22,7 @@ Optimizer::Optimizer(std::vector<NamedTensor> parameters, double rate) : learnin
     check(twin == p, "optimizer: ", p->name, " and ", twin->name, " are one tensor");
     check(p->tensor.device() == parameters[0].tensor.device(), "optimizer: ", p->name, " is on ",
           p->tensor.device(), ", ", parameters[0].name, " on ", parameters[0].tensor.device());
-    slots_.push_back({.w = p->tensor, .first = {}, .second = {}});
+    slots_.push_back({.w = p->tensor, .first = {}, .second = {}, .bf16_copy = p->bf16_copy});
   }
   state_ = Tensor::zeros({sizeof(StepState)}, DType::u8, slots_[0].w.device());
 }
@@ -48,6 +48,9 @@ void Optimizer::step() {
   write_state();
   if (max_norm_ < std::numeric_limits<double>::infinity()) clip(active);
   update(active, static_cast<const StepState*>(state_.readable().data));
+  for (const Slot* slot : active) {
+    if (slot->bf16_copy) slot->bf16_copy->written();
+  }
 }
 
 void Optimizer::write_state() {
@@ -87,7 +90,8 @@ void Sgd::update(const std::vector<const Slot*>& active, const StepState* state)
   for (const Slot* slot : active) {
     tensors.push_back({.w = slot->w.writable(),
                        .dw = slot->w.grad().readable(),
-                       .velocity = slot->first ? slot->first.writable() : View{}});
+                       .velocity = slot->first ? slot->first.writable() : View{},
+                       .bf16_w = slot->bf16_w()});
   }
   slots_[0].w.backend().sgd.step(slots_[0].w.stream(), options_, tensors, state);
 }
@@ -113,7 +117,8 @@ void Adam::update(const std::vector<const Slot*>& active, const StepState* state
                        .dw = slot->w.grad().readable(),
                        .m = slot->first.writable(),
                        .v = slot->second.writable(),
-                       .missed = slot->missed});
+                       .missed = slot->missed,
+                       .bf16_w = slot->bf16_w()});
   }
   slots_[0].w.backend().adam.step(slots_[0].w.stream(), options_, tensors, state);
 }

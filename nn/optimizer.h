@@ -7,6 +7,7 @@
 
 #include "kernels/adam.h"
 #include "kernels/sgd.h"
+#include "nn/bf16_copy.h"
 #include "nn/module.h"
 
 namespace tl {
@@ -37,6 +38,9 @@ class Optimizer {
     Tensor w;
     Tensor first, second;     ///< velocity or moments; absent where not used
     std::int64_t missed = 0;  ///< steps in which the parameter was passed over
+    std::shared_ptr<Bf16Copy> bf16_copy = nullptr;
+
+    View bf16_w() const { return bf16_copy ? bf16_copy->writable() : View{}; }
   };
   /// One kernel call for `active`, the parameters that take part. `state` is a device pointer.
   virtual void update(const std::vector<const Slot*>& active, const StepState* state) = 0;

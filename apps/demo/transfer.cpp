@@ -78,8 +78,8 @@ void train_network(ResNet& network, const PictureSet& training, double learning_
 
 /// Statistics of 16 pictures would be worse than those of the source task.
 void freeze_batch_norms(const ResNet& network) {
-  for (const auto& [name, w] : network.parameters()) {
-    if (w.rank() == 1 && !name.starts_with("fc.")) w.set_requires_grad(false);
+  for (const NamedTensor& p : network.parameters()) {
+    if (p.tensor.rank() == 1 && !p.name.starts_with("fc.")) p.tensor.set_requires_grad(false);
   }
 }
 

@@ -16,6 +16,16 @@ inline void check_alike(const char* op, const Tensor& x, const char* name, const
         x.dtype());
 }
 
+/// `other` goes beside activations x: on their device, of their parameter_dtype.
+inline void check_parameter(const char* op, const Tensor& x, const char* name,
+                            const Tensor& other) {
+  check(other.device() == x.device(), op, ": ", name, " is on ", other.device(), ", the input on ",
+        x.device());
+  const DType wanted = parameter_dtype(x.dtype());
+  check(other.dtype() == wanted, op, ": ", name, " is ", other.dtype(), ", beside an input in ",
+        x.dtype(), " it must be ", wanted);
+}
+
 inline void check_shape(const char* op, const char* name, const Tensor& x, const Shape& expected) {
   check(x.shape() == expected, op, ": ", name, " must have shape ", expected, ", got ", x.shape());
 }

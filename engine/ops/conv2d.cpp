@@ -1,6 +1,8 @@
 // conv2d: y = x convolved with w, plus a bias per output channel (formula: kernels/conv2d.h)
 //   dx = dy convolved with w transposed        dw = x correlated with dy        db = sum of dy
 // saved: x and w, each only for the gradient that needs it
+// With a bf16 weight beside an f32 one, w in these formulas is the former; dw is written in f32 and
+// goes to the latter.
 #include "engine/ops.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/problems.h"
@@ -39,18 +41,39 @@ Conv2dProblem conv2d_problem(const char* op, const Shape& x, const Shape& w, con
   return p;
 }
 
+namespace {
+
+/// The filter that the kernels are handed.
+Tensor checked_filter(const Tensor& x, const Tensor& weight, const Tensor& bf16_weight) {
+  if (!bf16_weight) {
+    check(x.dtype() != DType::bf16 || weight.dtype() != DType::f32,
+          "conv2d: the input is bf16, the filter f32: its copy in bf16 must be given as well");
+    check_alike("conv2d", x, "the filter", weight);
+    return weight;
+  }
+  check(x.dtype() == DType::bf16, "conv2d: a bf16 copy of the filter needs a bf16 input, got ",
+        x.dtype());
+  check_parameter("conv2d", x, "the filter", weight);
+  check_alike("conv2d", x, "the copy of the filter", bf16_weight);
+  check_shape("conv2d", "the copy of the filter", bf16_weight, weight.shape());
+  check(!will_record({bf16_weight}), "conv2d: the copy of the filter gets no gradient");
+  return bf16_weight;
+}
+
+}  // namespace
+
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
-              const Conv2dOptions& options) {
+              const Conv2dOptions& options, const Tensor& bf16_weight) {
   check_float("conv2d", x);
-  check_alike("conv2d", x, "the filter", weight);
+  const Tensor filter = checked_filter(x, weight, bf16_weight);
   Conv2dProblem p = conv2d_problem("conv2d", x.shape(), weight.shape(), options, x.dtype());
   Tensor y = Tensor::empty({p.n, p.out_h(), p.out_w(), p.c_out}, x.dtype(), x.device());
   Conv2dForwardArgs args;
   args.x = x.readable();
-  args.w = weight.readable();
+  args.w = filter.readable();
   args.y = y.writable();
   if (bias) {
-    check_alike("conv2d", x, "bias", bias);
+    check_parameter("conv2d", x, "bias", bias);
     check_shape("conv2d", "bias", bias, {p.c_out});
     args.bias = bias.readable();
     p.bias = true;
@@ -59,10 +82,10 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
 
   p.bias = false;
   const Saved saved_x("conv2d", weight.requires_grad() ? x : Tensor{});
-  const Saved saved_w("conv2d", x.requires_grad() ? weight : Tensor{});
+  const Saved saved_w("conv2d", x.requires_grad() ? filter : Tensor{});
   return record("conv2d", y, {x, weight, bias},
-                [p, x = saved_x, w = saved_w, x_shape = x.shape(), w_shape = weight.shape()](
-                    const Tensor& dy, const Needs& needs) {
+                [p, x = saved_x, w = saved_w, x_shape = x.shape(), w_shape = weight.shape(),
+                 dw_dtype = weight.dtype()](const Tensor& dy, const Needs& needs) {
                   Gradients g(3);
                   const Backend& kernels = dy.backend();
                   if (needs[0]) {
@@ -74,12 +97,14 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     run_variant(dy, kernels.conv2d.backward_data, p, a, &Conv2dBackwardDataArgs::w);
                   }
                   if (needs[1]) {
-                    g[1] = Tensor::empty(w_shape, dy.dtype(), dy.device());
+                    g[1] = Tensor::empty(w_shape, dw_dtype, dy.device());
+                    Conv2dProblem dw_problem = p;
+                    dw_problem.w_dtype = dw_dtype;
                     Conv2dBackwardWeightArgs a;
                     a.x = x.get().readable();
                     a.dy = dy.readable();
                     a.dw = g[1].writable();
-                    run_variant(dy, kernels.conv2d.backward_weight, p, a);
+                    run_variant(dy, kernels.conv2d.backward_weight, dw_problem, a);
                   }
                   if (needs[2]) {
                     g[2] = sum_rows(dy);

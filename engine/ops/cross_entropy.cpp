@@ -33,20 +33,21 @@ Tensor mean_negative_log_likelihood(const Tensor& log_p, const Tensor& targets,
                               .columns = log_p.shape()[1],
                               .label_smoothing = o.label_smoothing,
                               .ignore_index = o.ignore_index};
-  Tensor loss = Tensor::empty({1}, log_p.dtype(), log_p.device());
+  Tensor loss = Tensor::empty({1}, parameter_dtype(log_p.dtype()), log_p.device());
   Tensor total = Tensor::empty_like(loss);
   loss.backend().cross_entropy.forward(loss.stream(), p, views_of(targets, o.class_weights),
                                        log_p.readable(), loss.writable(), total.writable());
-  return record(kOp, loss, {log_p},
-                [p, targets = Saved(kOp, targets), weighted = static_cast<bool>(o.class_weights),
-                 weights = Saved(kOp, o.class_weights),
-                 total = Saved(kOp, total)](const Tensor& dloss, const Needs&) {
-                  Tensor d = Tensor::empty({p.rows, p.columns}, dloss.dtype(), dloss.device());
-                  d.backend().cross_entropy.backward(
-                      d.stream(), p, views_of(targets.get(), weighted ? weights.get() : Tensor{}),
-                      total.get().readable(), dloss.readable(), d.writable());
-                  return Gradients{d};
-                });
+  return record(
+      kOp, loss, {log_p},
+      [p, dtype = log_p.dtype(), targets = Saved(kOp, targets),
+       weighted = static_cast<bool>(o.class_weights), weights = Saved(kOp, o.class_weights),
+       total = Saved(kOp, total)](const Tensor& dloss, const Needs&) {
+        Tensor d = Tensor::empty({p.rows, p.columns}, dtype, dloss.device());
+        d.backend().cross_entropy.backward(
+            d.stream(), p, views_of(targets.get(), weighted ? weights.get() : Tensor{}),
+            total.get().readable(), dloss.readable(), d.writable());
+        return Gradients{d};
+      });
 }
 
 }  // namespace
@@ -68,7 +69,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
     check(!will_record({targets}), kOp, ": probabilities get no gradient, but need one");
   }
   if (o.class_weights) {
-    check_alike(kOp, logits, "class_weights", o.class_weights);
+    check_parameter(kOp, logits, "class_weights", o.class_weights);
     check_shape(kOp, "class_weights", o.class_weights, {logits.shape()[1]});
     check(!will_record({o.class_weights}), kOp, ": class_weights get no gradient, but need one");
   }

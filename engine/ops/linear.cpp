@@ -15,7 +15,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check_alike("linear", x, "weight", weight);
   const std::int64_t rows = x.shape()[0], in = x.shape()[1], out = weight.shape()[0];
   if (bias) {
-    check_alike("linear", x, "bias", bias);
+    check_parameter("linear", x, "bias", bias);
     check_shape("linear", "bias", bias, {out});
   }
 

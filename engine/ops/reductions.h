@@ -81,8 +81,13 @@ inline Tensor sum_along(Tensor x, const std::vector<bool>& along) {
   return x;
 }
 
-/// The sum of all rows of x [..., columns]: a bias's gradient.
+/// The sum of all rows of x [..., columns]: a bias's gradient, in the parameter_dtype of x.
 inline Tensor sum_rows(const Tensor& x) {
+  if (const DType dtype = parameter_dtype(x.dtype()); dtype != x.dtype()) {
+    const Tensor wider = Tensor::empty(x.shape(), dtype, x.device());
+    wider.backend().memory.cast(wider.stream(), x.readable(), wider.writable());
+    return sum_rows(wider);
+  }
   const std::int64_t columns = x.shape()[-1];
   const ReduceProblem p{
       .count = columns == 0 ? 0 : x.size() / columns, .inner = columns, .dtype = x.dtype()};

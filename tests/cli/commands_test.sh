@@ -7,11 +7,11 @@ tlrun=$1
 source "$(dirname "$0")/expect.sh"
 render_pictures
 
-# Help fits a screen: at most 30 lines of 100 columns.
+# Help fits a screen: at most 32 lines of 100 columns.
 for command in "" train eval predict inspect demo render; do
   # shellcheck disable=SC2086
   expect 0 "Usage: tlrun" "$tlrun" $command --help
-  [ "$(wc -l <out.txt)" -le 30 ] || fail "tlrun $command --help has more than 30 lines"
+  [ "$(wc -l <out.txt)" -le 32 ] || fail "tlrun $command --help has more than 32 lines"
   [ "$(wc -L <out.txt)" -le 100 ] || fail "tlrun $command --help is wider than 100 columns"
   also "  tlrun "
 done
@@ -23,6 +23,8 @@ expect 2 "evla: no such command; did you mean eval?" "$tlrun" evla
 expect 2 "--modle: no such option; did you mean --model?" "$tlrun" predict --modle x a.png
 expect 2 "frobnicate: no such command" "$tlrun" frobnicate
 expect 2 "--augment: needs --unfreeze or --scratch" "$tlrun" --data patterns --augment
+expect 2 "--amp: needs --unfreeze or --scratch" "$tlrun" --data patterns --amp bf16
+expect 1 "--amp bf16: the cpu computes in f32" "$tlrun" --data patterns --scratch --amp bf16
 expect 2 "--unfreeze excludes --scratch" "$tlrun" --data patterns --scratch --unfreeze layer4
 expect 2 "--seed: must be a whole number" "$tlrun" --data patterns --seed -1
 expect 2 "--seed: must be a whole number" "$tlrun" render seeds --seed -1

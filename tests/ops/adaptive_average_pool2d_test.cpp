@@ -1,5 +1,5 @@
 // adaptive_average_pool2d: gradient, devices, errors. Where windows lie is tested with the kernel.
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -32,6 +32,7 @@ TEST_CASE("adaptive_average_pool2d: every device") {
   std::vector<OpCase> cases = small_cases();
   cases.push_back(pool_case({2, 13, 11, 64}, 6));
   check_devices("adaptive_average_pool2d", cases);
+  check_bf16("adaptive_average_pool2d", cases);
   check_exact_on_devices("adaptive_average_pool2d", {pool_case({2, 8, 4, 5}, {4, 2}, true),
                                                      pool_case({1, 16, 8, 33}, {2, 4}, true)});
 }

@@ -1,5 +1,5 @@
 // average_pool2d: gradient, devices, errors. Where windows lie is tested with the kernel.
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -37,6 +37,7 @@ TEST_CASE("average_pool2d: every device") {
   std::vector<OpCase> cases = small_cases();
   cases.push_back(pool_case({2, 15, 17, 64}, {.kernel = 3, .stride = 2, .pad = 1}));
   check_devices("average_pool2d", cases);
+  check_bf16("average_pool2d", cases);
   // Every count is a power of two: means and shares are exact.
   check_exact_on_devices("average_pool2d",
                          {pool_case({2, 6, 9, 5}, {.kernel = {2, 4}, .stride = 1}, true),

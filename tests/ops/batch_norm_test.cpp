@@ -1,5 +1,5 @@
 // batch_norm, training and evaluation: gradients, running statistics, devices, errors.
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -13,8 +13,9 @@ BatchNormTensors with_statistics(const std::vector<Tensor>& x) {
   Random random(static_cast<std::uint64_t>(channels));
   const auto mean = random.uniform_vector(channels);
   const auto var = random.uniform_vector(channels, 0.5, 1.5);
-  return {x[1], x[2], Tensor::from(mean, {channels}, x[0].dtype(), x[0].device()),
-          Tensor::from(var, {channels}, x[0].dtype(), x[0].device())};
+  const DType dtype = parameter_dtype(x[0].dtype());
+  return {x[1], x[2], Tensor::from(mean, {channels}, dtype, x[0].device()),
+          Tensor::from(var, {channels}, dtype, x[0].device())};
 }
 
 /// x is off centre by `offset`, where a variance taken as E[x^2] - E[x]^2 loses digits.
@@ -37,7 +38,8 @@ OpCase norm_case(bool training, const Shape& shape, double offset = 0.5) {
                                 : batch_norm_eval(in[0], t, kOptions);
               },
           .y_terms = terms,
-          .gradient_terms = {2 * terms, terms, terms}};
+          .gradient_terms = {2 * terms, terms, terms},
+          .first_parameter = 1};
 }
 
 std::vector<OpCase> cases(bool training) {
@@ -57,6 +59,7 @@ TEST_CASE("batch_norm: every device") {
     list.push_back(norm_case(training, {4, 14, 13, 64}));
     list.push_back(norm_case(training, {2, 7, 7, 33}));
     check_devices("batch_norm", list);
+    check_bf16("batch_norm", cases(training));
   }
 }
 
@@ -169,7 +172,7 @@ TEST_CASE("batch_norm: empty, errors") {
   CHECK_ERROR(batch_norm_eval(zeros({3}), tensors(3), kOptions),
               "batch_norm_eval: needs [..., channels], got [3]");
   CHECK_ERROR(batch_norm_eval(zeros({4, 3}, DType::f32), tensors(3), kOptions),
-              "batch_norm_eval: gamma is f64, the input f32");
+              "batch_norm_eval: gamma is f64, beside an input in f32 it must be f32");
   CHECK_ERROR(batch_norm_eval(zeros({4, 3}, DType::f64, Device::cpu), tensors(3), kOptions),
               "batch_norm_eval: gamma is on ref, the input on cpu");
   CHECK_ERROR(batch_norm_train(zeros({4, 3}, DType::i32), tensors(3), kOptions),

@@ -1,5 +1,5 @@
 // add, sub, mul, div: gradients, devices, exact cases, broadcasting both ways, errors.
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -76,6 +76,7 @@ TEST_CASE("binary: every device") {
   shapes.push_back({{2, 5, 7, 17}, {2, 1, 1, 17}});
   shapes.push_back({{129, 1}, {65}});
   check_devices("binary", cases(shapes));
+  check_bf16("binary", cases(shapes), {.gradients = 3});
 }
 
 TEST_CASE("binary: exact cases") {

@@ -48,6 +48,27 @@ TEST_CASE("cast: the gradient comes back in the dtype of x") {
   });
 }
 
+TEST_CASE("cast: to bf16 and back, and the gradient both ways") {
+  EveryDevice every("cast");
+  every.run([](Device device) {
+    // Half way between two neighbours: to the even one.
+    const Tensor x = Tensor::from(Values{1 + 0x1p-8, 1 + 0x3p-8, -3}, {3}, DType::f32, device);
+    const Tensor y = cast(x.set_requires_grad(), DType::bf16);
+    CHECK(y.dtype() == DType::bf16);
+    CHECK(y.to_vector<double>() == Values{1, 1 + 0x4p-8, -3});
+    backward(y, Tensor::from(Values{0.5, 1 + 0x1p-7, -7}, {3}, DType::bf16, device));
+    CHECK(x.grad().dtype() == DType::f32);
+    CHECK(x.grad().to_vector<double>() == Values{0.5, 1 + 0x1p-7, -7});
+
+    const Tensor narrow = Tensor::from(Values{2, 0.5}, {2}, DType::bf16, device);
+    const Tensor wide = cast(narrow.set_requires_grad(), DType::f32);
+    CHECK(wide.to_vector<double>() == Values{2, 0.5});
+    backward(wide, Tensor::from(Values{1 + 0x1p-9, 3}, {2}, DType::f32, device));
+    CHECK(narrow.grad().dtype() == DType::bf16);
+    CHECK(narrow.grad().to_vector<double>() == Values{1, 3});
+  });
+}
+
 TEST_CASE("cast: to its own dtype a tensor is itself") {
   const Tensor x = zeros({3}).set_requires_grad();
   CHECK(cast(x, DType::f64).impl() == x.impl());

@@ -1,6 +1,6 @@
 // conv2d: gradients, devices, which gradients are computed, errors.
 #include "engine/ops/problems.h"
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -30,7 +30,8 @@ OpCase conv_case(const Sizes& s, bool integers = false) {
            .op = [o = s.options, bias = s.bias](
                      const auto& x) { return conv2d(x[0], x[1], bias ? x[2] : Tensor{}, o); },
            .y_terms = taps + 1,
-           .gradient_terms = {dx_taps, positions}};
+           .gradient_terms = {dx_taps, positions},
+           .first_parameter = 2};  // the bias
   if (s.bias) {
     c.inputs.push_back(input({s.w[0]}));
     c.gradient_terms.push_back(positions);
@@ -60,6 +61,45 @@ std::vector<OpCase> small_cases() {
                  {.stride = {2, 3}, .pad = {1, 2}, .dilation = {3, 2}, .groups = 2},
                  true}),
   };
+}
+
+/// As mixed precision computes it: an f32 filter, whose bf16 copy the kernels are handed.
+OpCase mixed_case(const Sizes& s) {
+  OpCase c = conv_case(s);
+  c.name += ", mixed";
+  c.first_parameter = 1;
+  c.op = [o = s.options, bias = s.bias](const std::vector<Tensor>& x) {
+    const bool is_mixed = x[0].dtype() == DType::bf16;
+    const Tensor copy = is_mixed ? cast(x[1].detached(), DType::bf16) : Tensor{};
+    return conv2d(x[0], x[1], bias ? x[2] : Tensor{}, o, copy);
+  };
+  return c;
+}
+
+TEST_CASE("conv2d: bf16 on every device") {
+  check_bf16("conv2d", small_cases());
+  check_bf16("conv2d", {mixed_case({{2, 5, 4, 3}, {4, 3, 3, 3}, {.pad = 1}, true}),
+                        mixed_case({{2, 9, 8, 17}, {9, 1, 1, 17}, {.stride = 2}}),
+                        mixed_case({{1, 5, 4, 6}, {4, 3, 3, 3}, {.pad = 1, .groups = 2}, true})});
+}
+
+TEST_CASE("conv2d: what mixed precision needs") {
+  const auto of = [](const Shape& shape, DType dtype) {
+    return Tensor::zeros(shape, dtype, Device::ref);
+  };
+  const Tensor x = of({1, 3, 3, 2}, DType::bf16), w = of({4, 1, 1, 2}, DType::f32);
+  const Tensor copy = of({4, 1, 1, 2}, DType::bf16);
+  CHECK(conv2d(x, w, {}, {}, copy).dtype() == DType::bf16);
+  CHECK_ERROR(conv2d(x, w, {}, {}),
+              "conv2d: the input is bf16, the filter f32: its copy in bf16 must be given as well");
+  CHECK_ERROR(conv2d(of({1, 3, 3, 2}, DType::f32), w, {}, {}, copy),
+              "conv2d: a bf16 copy of the filter needs a bf16 input, got f32");
+  CHECK_ERROR(conv2d(x, copy, {}, {}, copy),
+              "conv2d: the filter is bf16, beside an input in bf16 it must be f32");
+  CHECK_ERROR(conv2d(x, w, {}, {}, of({4, 1, 2, 1}, DType::bf16)),
+              "conv2d: the copy of the filter must have shape [4, 1, 1, 2], got [4, 1, 2, 1]");
+  CHECK_ERROR(conv2d(x, w, of({4}, DType::bf16), {}, copy),
+              "conv2d: bias is bf16, beside an input in bf16 it must be f32");
 }
 
 TEST_CASE("conv2d: gradient") { check_gradients("conv2d", small_cases()); }

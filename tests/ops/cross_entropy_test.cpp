@@ -1,5 +1,5 @@
 // cross_entropy: gradients, devices, known values, errors.
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -45,7 +45,9 @@ OpCase entropy_case(std::int64_t rows, std::int64_t classes, const Extras& extra
     const Tensor given = extras.soft ? Tensor::from(targets, {rows, classes}, dtype, device)
                                      : Tensor::from(targets, {rows}, DType::i32, device);
     CrossEntropyOptions options{.label_smoothing = extras.smoothing};
-    if (extras.weighted) options.class_weights = Tensor::from(weights, {classes}, dtype, device);
+    if (extras.weighted) {
+      options.class_weights = Tensor::from(weights, {classes}, parameter_dtype(dtype), device);
+    }
     if (extras.ignoring) options.ignore_index = static_cast<std::int32_t>(targets[0]);
     return cross_entropy(x[0], given, options);
   };
@@ -73,6 +75,7 @@ TEST_CASE("cross_entropy: every device") {
   std::vector<OpCase> list = cases();
   list.push_back(entropy_case(32, 1000));
   check_devices("cross_entropy", list);
+  check_bf16("cross_entropy", cases(), {.y = 2, .gradients = 3});
 }
 
 TEST_CASE("cross_entropy: equal logits cost log(classes), and the gradient is exact") {
@@ -138,7 +141,7 @@ TEST_CASE("cross_entropy: errors") {
   CHECK_ERROR(cross_entropy(logits, labels({0, 1}), {.class_weights = zeros({2})}),
               "cross_entropy: class_weights must have shape [3], got [2]");
   CHECK_ERROR(cross_entropy(logits, labels({0, 1}), {.class_weights = zeros({3}, DType::f32)}),
-              "cross_entropy: class_weights is f32, the input f64");
+              "cross_entropy: class_weights is f32, beside an input in f64 it must be f64");
   CHECK_ERROR(
       cross_entropy(logits, labels({0, 1}), {.class_weights = zeros({3}).set_requires_grad()}),
       "cross_entropy: class_weights get no gradient, but need one");

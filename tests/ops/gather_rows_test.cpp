@@ -1,5 +1,5 @@
 // gather_rows: which rows, gradients, devices, errors.
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -35,6 +35,7 @@ TEST_CASE("gather_rows: gradient") { check_gradients("gather_rows", cases(false)
 
 TEST_CASE("gather_rows: every device") {
   check_devices("gather_rows", cases(false));
+  check_bf16("gather_rows", cases(false));
   check_exact_on_devices("gather_rows", cases(true));
 }
 

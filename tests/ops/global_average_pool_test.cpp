@@ -1,5 +1,5 @@
 // global_average_pool: gradient, devices, exact values, errors.
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -30,6 +30,7 @@ TEST_CASE("global_average_pool: every device") {
   cases.push_back(pool_case({2, 7, 7, 512}));
   cases.push_back(pool_case({1, 33, 31, 5}));
   check_devices("global_average_pool", cases);
+  check_bf16("global_average_pool", cases);
   // A power of two of pixels: every mean and every share is exact.
   check_exact_on_devices("global_average_pool",
                          {pool_case({3, 2, 4, 5}, true), pool_case({2, 16, 8, 33}, true),

@@ -1,6 +1,6 @@
 // linear: gradients, devices, which gradients are computed, errors.
 #include "tests/support/count_calls.h"
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -18,7 +18,8 @@ OpCase linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, bool wi
       .inputs = {input({rows, in}), input({out, in})},
       .op = [with_bias](const auto& x) { return linear(x[0], x[1], with_bias ? x[2] : Tensor{}); },
       .y_terms = static_cast<double>(in + 1),
-      .gradient_terms = {static_cast<double>(out), static_cast<double>(rows)}};
+      .gradient_terms = {static_cast<double>(out), static_cast<double>(rows)},
+      .first_parameter = 2};  // the bias
   if (with_bias) {
     c.inputs.push_back(input({out}));
     c.gradient_terms.push_back(static_cast<double>(rows));
@@ -39,6 +40,7 @@ TEST_CASE("linear: every device") {
   cases.push_back(linear_case(1, 512, 1000));
   cases.push_back(linear_case(130, 257, 31, false));
   check_devices("linear", cases);
+  check_bf16("linear", small_cases());
   check_exact_on_devices("linear", {linear_case(13, 37, 19, true, true)});
 }
 
@@ -93,7 +95,8 @@ TEST_CASE("linear: errors") {
   CHECK_ERROR(linear(zeros({4, 3, 1, 1}), w, {}),
               "linear: needs x [rows, in] and weight [out, in], got [4, 3, 1, 1] and [2, 3]");
   CHECK_ERROR(linear(x, w, zeros({3})), "linear: bias must have shape [2], got [3]");
-  CHECK_ERROR(linear(x, w, zeros({2}, DType::f32)), "linear: bias is f32, the input f64");
+  CHECK_ERROR(linear(x, w, zeros({2}, DType::f32)),
+              "linear: bias is f32, beside an input in f64 it must be f64");
   CHECK_ERROR(linear(x, zeros({2, 3}, DType::f64, Device::cpu), {}),
               "linear: weight is on cpu, the input on ref");
   CHECK_ERROR(linear(zeros({4, 3}, DType::i32), w, {}), "linear: needs a float tensor, got i32");

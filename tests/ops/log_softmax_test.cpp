@@ -1,5 +1,5 @@
 // log_softmax: gradients, large inputs, devices, errors.
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -48,6 +48,7 @@ TEST_CASE("log_softmax: every device") {
                    .y_terms = 18,
                    .gradient_terms = {18}});
   check_devices("log_softmax", cases);
+  check_bf16("log_softmax", cases, {.gradients = 2});
 }
 
 TEST_CASE("log_softmax: one column, exactly") {

@@ -1,6 +1,6 @@
 // matmul: gradients, devices, which gradients are computed, errors.
 #include "tests/support/count_calls.h"
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -40,6 +40,7 @@ TEST_CASE("matmul: every device") {
   cases.push_back(matmul_case({5, 1, 70}, {5, 70, 1}));
   cases.push_back(matmul_case({3, 17, 19}, {19, 31}));
   check_devices("matmul", cases);
+  check_bf16("matmul", cases);
   check_exact_on_devices("matmul", {matmul_case({3, 13, 37}, {3, 37, 19}, true),
                                     matmul_case({3, 13, 37}, {37, 19}, true)});
 }

@@ -1,7 +1,7 @@
 // max_pool2d: gradients, ties, NaN, devices, errors.
 #include <limits>
 
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -50,6 +50,7 @@ TEST_CASE("max_pool2d: gradient") { check_gradients("max_pool2d", cases(1.0 / 64
 
 TEST_CASE("max_pool2d: every device") {
   check_devices("max_pool2d", cases(1.0 / 64));
+  check_bf16("max_pool2d", cases(1.0 / 64));
   std::vector<OpCase> exact = cases(1);
   exact.push_back(pool_case({2, 15, 17, 64}, {.kernel = 3, .stride = 2, .pad = 1}, 1));
   check_exact_on_devices("max_pool2d", exact);

@@ -1,7 +1,7 @@
 // softmax: gradients, large inputs, any axis, devices, errors.
 #include <cmath>
 
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -39,6 +39,7 @@ TEST_CASE("softmax: every device") {
                    .y_terms = 33,
                    .gradient_terms = {33}});
   check_devices("softmax", cases);
+  check_bf16("softmax", cases, {.gradients = 2});
 }
 
 TEST_CASE("softmax: by hand") {

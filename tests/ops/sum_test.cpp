@@ -1,5 +1,5 @@
 // sum, mean: gradients, devices, exact cases, any axes, errors.
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -69,6 +69,7 @@ TEST_CASE("sum, mean: every device") {
   }
   exact.push_back(case_of({{3, 8, 5}, {1}, false, {3, 5}}, true, true));  // eighths
   check_devices("sum", cases);
+  check_bf16("sum", cases, {.y = 2, .gradients = 2});
   check_exact_on_devices("sum", exact);
 }
 

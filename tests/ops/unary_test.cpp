@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "engine/allocator.h"
-#include "tests/support/op_case.h"
+#include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
@@ -73,6 +73,7 @@ TEST_CASE("unary: gradient") { check_gradients("unary", cases({{}, {3}, {7, 5}, 
 
 TEST_CASE("unary: every device") {
   check_devices("unary", cases({{}, {3}, {7, 5}, {2, 3, 5, 17}, {129}}));
+  check_bf16("unary", cases({{3}, {2, 3, 5, 17}}), {.gradients = 2});
 }
 
 TEST_CASE("unary: exact cases") {

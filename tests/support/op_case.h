@@ -3,10 +3,12 @@
 // `ref` in f64. check_devices() then holds every device, `ref` in f32 included, against `ref` f64.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "engine/ops.h"
+#include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
 #include "tests/support/random.h"
@@ -22,7 +24,12 @@ struct OpCase {
   /// bounds in f32 are derived from (f32_sum_bound).
   double y_terms = 1;
   std::vector<double> gradient_terms;
+  /// Inputs from this one on are parameters: f32 beside bf16 activations.
+  std::size_t first_parameter = SIZE_MAX;
 };
+
+/// What dy is made of: any numbers, small integers (for cases that are exact), numbers of bf16.
+enum class Cotangent { any, integers, bf16_values };
 
 /// y and the gradient of every input, for a cotangent that depends on the seed alone.
 struct OpResult {
@@ -39,11 +46,12 @@ inline void poison_free_blocks(const std::vector<std::int64_t>& sizes, DType dty
   }
 }
 
-/// `integers`: the cotangent consists of small integers, for cases that are exact.
-inline OpResult run_case(const OpCase& c, DType dtype, Device device, bool integers = false) {
+inline OpResult run_case(const OpCase& c, DType dtype, Device device,
+                         Cotangent cotangent = Cotangent::any) {
   std::vector<Tensor> x;
   for (const Input& input : c.inputs) {
-    x.push_back(Tensor::from(input.values, input.shape, dtype, device).set_requires_grad());
+    const DType own = x.size() >= c.first_parameter ? parameter_dtype(dtype) : dtype;
+    x.push_back(Tensor::from(input.values, input.shape, own, device).set_requires_grad());
   }
   std::vector<std::int64_t> sizes;
   for (const Tensor& t : x) sizes.push_back(t.size());
@@ -55,9 +63,10 @@ inline OpResult run_case(const OpCase& c, DType dtype, Device device, bool integ
 
   const Tensor y = c.op(x);
   Random random(99);
-  const auto dy =
-      integers ? random.integer_vector(y.size(), 1, 3) : random.uniform_vector(y.size());
-  backward(y, Tensor::from(dy, y.shape(), dtype, device));
+  auto dy = cotangent == Cotangent::integers ? random.integer_vector(y.size(), 1, 3)
+                                             : random.uniform_vector(y.size());
+  if (cotangent == Cotangent::bf16_values) dy = rounded_to_bf16(std::move(dy));
+  backward(y, Tensor::from(dy, y.shape(), y.dtype(), device));
   OpResult result{y.to_vector<double>(), {}};
   for (const Tensor& t : x) {
     REQUIRE(t.grad());
@@ -122,11 +131,11 @@ inline void check_exact_on_devices(const char* op, const std::vector<OpCase>& ca
   EveryDevice every(op);
   for (const OpCase& c : cases) {
     INFO(concat(op, ", exact case ", c.name));
-    const OpResult expected = run_case(c, DType::f64, Device::ref, true);
+    const OpResult expected = run_case(c, DType::f64, Device::ref, Cotangent::integers);
     CHECK(norm(expected.y) > 0);
     for (const auto& gradient : expected.gradients) CHECK(norm(gradient) > 0);
     every.run([&](Device device) {
-      const OpResult found = run_case(c, DType::f32, device, true);
+      const OpResult found = run_case(c, DType::f32, device, Cotangent::integers);
       CHECK(found.y == expected.y);
       CHECK(found.gradients == expected.gradients);
     });
