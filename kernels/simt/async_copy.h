@@ -75,8 +75,10 @@ TL_SIMT_INLINE void __pipeline_wait_prior(std::size_t count) {
     detail::copy_words(copy.to, copy.from, whole);
     // What zeros begin in the middle of a word.
     std::byte* const end = static_cast<std::byte*>(copy.to) + whole;
-    std::memset(end, 0, copy.bytes - whole + copy.zeros);
-    std::memcpy(end, static_cast<const std::byte*>(copy.from) + whole, copy.bytes - whole);
+    const std::byte* const tail = static_cast<const std::byte*>(copy.from) + whole;
+    for (std::size_t i = 0; i < copy.bytes - whole + copy.zeros; ++i) {
+      end[i] = i < copy.bytes - whole ? tail[i] : std::byte{0};
+    }
   });
 }
 

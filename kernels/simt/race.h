@@ -72,6 +72,9 @@ void run_thread(int id);
 void enter_kernel();
 void leave_kernel();
 
+/// Off, for tests of kernels that do on purpose what is wrong. On at the start.
+void use_checks(bool on);
+
 /// All threads of the block have met.
 void barrier();
 
@@ -121,6 +124,7 @@ inline void begin_block() {}
 inline void run_thread(int) {}
 inline void enter_kernel() {}
 inline void leave_kernel() {}
+inline void use_checks(bool) {}
 inline void barrier() {}
 inline void sync_lanes(std::uint32_t) {}
 struct Pause {

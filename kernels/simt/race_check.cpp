@@ -53,6 +53,7 @@ std::uint32_t first_of_block = 1, first_of_launch = 1;
 std::vector<Block> blocks;  // that this launch has started
 WarpClocks clocks[kWarps];
 bool clocks_used[kWarps];
+bool checks_in_use = true;
 int thread = 0;                                   // the running one
 std::uint32_t who = 0;                            // its Access::who, less kind and bytes
 const std::source_location* operation = nullptr;  // what it does for its warp
@@ -283,7 +284,9 @@ void run_thread(int id) {
   update_who();
 }
 
-void enter_kernel() { in_kernel = true; }
+void use_checks(bool on) { checks_in_use = on; }
+
+void enter_kernel() { in_kernel = checks_in_use; }
 void leave_kernel() { in_kernel = false; }
 
 void barrier() { ++stretch; }

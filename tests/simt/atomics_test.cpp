@@ -13,7 +13,7 @@ __global__ void collect(const int* x, Totals* totals, float* total) {
   atomicAdd(&totals->sum, value);
   atomicMax(&totals->largest, value);
   atomicMin(&totals->smallest, value);
-  int seen = totals->swaps;
+  int seen = 0;
   for (;;) {  // atomicAdd by compare and swap
     const int found = atomicCAS(&totals->swaps, seen, seen + 1);
     if (found == seen) break;

@@ -52,6 +52,10 @@ __global__ void reverse_block(int* y) {
 
 __global__ void nothing() {}
 
+__global__ void fails() {
+  if (threadIdx.x < 32) __syncthreads();
+}
+
 template <class T, int n>
 __global__ void templated(T* y) {
   y[0] = n;
@@ -91,6 +95,7 @@ TEST_CASE("simt: each thread has its own copy of the parameters") {
 }
 
 TEST_CASE("simt: dynamic shared memory is NaN at the start of every block") {
+  const WithoutRaceChecks all_pass;
   const Buffer<int> y(3 * 32);
   launch<count_nan>(3, 32, 33 * sizeof(float), nullptr, 33, static_cast<int*>(y));
   CHECK(y.read() == std::vector<int>(3 * 32, 33));
@@ -123,6 +128,13 @@ TEST_CASE("simt: launches that no GPU takes") {
   CHECK(contains(refused(1, dim3(1u << 31, 2)), "nothing: illegal block"));
   CHECK(refused(1, 1, 227 << 10) == "no error");
   CHECK(contains(refused(1, 1, (227 << 10) + 1), "nothing: 232449 bytes of dynamic shared"));
+}
+
+TEST_CASE("simt: a launch after a failed one is a launch like any other") {
+  const Buffer<int> y(64);
+  CHECK(contains(error_of([&] { launch<fails>(1, 64, 0, nullptr); }), "fails: block (0,0,0)"));
+  launch<reverse_block>(1, 64, 64 * sizeof(int), nullptr, static_cast<int*>(y));
+  CHECK(y.read()[63] == 0);
 }
 
 TEST_CASE("simt: launches of several OS threads do not meet") {

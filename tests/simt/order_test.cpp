@@ -10,9 +10,9 @@ namespace {
 /// y[k] = the thread that came k-th, counted over the whole grid; then again after a barrier.
 __global__ void arrivals(int* count, int* y) {
   const int threads = blockDim.x, me = blockIdx.x * threads + threadIdx.x;
-  y[(*count)++] = me;
+  y[atomicAdd(count, 1)] = me;
   __syncthreads();
-  y[(*count)++] = me;
+  y[atomicAdd(count, 1)] = me;
 }
 
 std::vector<int> arrivals_in(const char* order_text, unsigned blocks, unsigned threads) {

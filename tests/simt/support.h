@@ -8,6 +8,7 @@
 
 #include "kernels/error.h"
 #include "kernels/simt/order.h"
+#include "kernels/simt/race.h"
 #include "kernels/simt/simt.h"
 
 namespace tl::simt {
@@ -52,6 +53,15 @@ class UseOrder {
 
  private:
   ThreadOrder before_;
+};
+
+/// While it lives, the race checker of a race build lets everything pass: for kernels that look on
+/// purpose at what is not there.
+struct WithoutRaceChecks {
+  WithoutRaceChecks() { race::use_checks(false); }
+  ~WithoutRaceChecks() { race::use_checks(true); }
+  WithoutRaceChecks(const WithoutRaceChecks&) = delete;
+  WithoutRaceChecks& operator=(const WithoutRaceChecks&) = delete;
 };
 
 /// Calls f in each of several thread orders.
