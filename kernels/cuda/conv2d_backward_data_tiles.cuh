@@ -15,24 +15,35 @@
 
 namespace tl::TL_DEVICE_NAMESPACE {
 
-/// Dx: how dx is stored.
-template <class Tiles, class T, class Dx, int vector>
-static __global__ void __launch_bounds__(Tiles::kThreads,
-                                         (Occupancy<Tiles, vector, false>::kBlocks))
-    conv2d_backward_data_tiles(ConvShape shape, bool accumulate, const T* dy, const T* w, Dx* dx,
-                               bool packed_dx) {
+/// What a block multiplies, and its shared memory.
+template <class Tiles, class T, int vector>
+struct BackwardDataBlock {
   using S = typename Tiles::Element;
-  constexpr int kDepth = Tiles::kDepth;
+  static constexpr int kDepth = Tiles::kDepth;
   using LayoutA = TileLayout<S, Tiles::kRows, kDepth, Along::depth>;
   using LayoutB = TileLayout<S, Tiles::kColumns, kDepth, Along::side>;
   using Product = typename Tiles::template Product<LayoutA, LayoutB>;
   using OperandA = GatheredRows<T, vector, Tiles::kRows, kDepth, false>;
   using OperandB = FilterColumns<T, vector, kDepth>;
   static_assert(Product::kThreads == Tiles::kThreads);
-  __shared__ TileBuffers<LayoutA, LayoutB> buffers;
-  __shared__ typename OperandA::Tables tables_a;
-  __shared__ typename OperandB::Tables tables_b;
-  __shared__ std::int64_t row_index[Tiles::kRows];  // of dx; -1: none
+
+  TileBuffers<LayoutA, LayoutB> buffers;
+  typename OperandA::Tables tables_a;
+  typename OperandB::Tables tables_b;
+  std::int64_t row_index[Tiles::kRows];  // of dx; -1: none
+};
+
+/// Dx: how dx is stored.
+template <class Tiles, class T, class Dx, int vector>
+static __global__ void __launch_bounds__(Tiles::kThreads,
+                                         (Occupancy<Tiles, vector, false>::kBlocks))
+    conv2d_backward_data_tiles(ConvShape shape, bool accumulate, const T* dy, const T* w, Dx* dx,
+                               bool packed_dx) {
+  using Block = BackwardDataBlock<Tiles, T, vector>;
+  constexpr int kDepth = Tiles::kDepth;
+  DYNAMIC_SHARED(Block, shared);
+  auto& buffers = shared->buffers;
+  auto& row_index = shared->row_index;
 
   const int phases = shape.stride_h * shape.stride_w;
   const int group = static_cast<int>(blockIdx.z) / phases;
@@ -46,13 +57,14 @@ static __global__ void __launch_bounds__(Tiles::kThreads,
   const int first_row = first_row_of_block<Tiles>(shape.group_in);
   const int first_column = first_column_of_block<Tiles>(shape.group_in);
 
-  const OperandA a{gather, Prologue{}, dy, first_row, rows, &tables_a};
-  const OperandB b{shape,        h,
-                   across,       w + shape.w_index(group * shape.group_out, 0, 0, 0),
-                   first_column, &tables_b};
-  Stage<LayoutA, OperandA, Tiles::kThreads> stage_a(a);
-  Stage<LayoutB, OperandB, Tiles::kThreads> stage_b(b);
-  Product product;
+  const typename Block::OperandA a{gather, Prologue{}, dy, first_row, rows, &shared->tables_a};
+  const typename Block::OperandB b{
+      shape,        h,
+      across,       w + shape.w_index(group * shape.group_out, 0, 0, 0),
+      first_column, &shared->tables_b};
+  Stage<typename Block::LayoutA, typename Block::OperandA, Tiles::kThreads> stage_a(a);
+  Stage<typename Block::LayoutB, typename Block::OperandB, Tiles::kThreads> stage_b(b);
+  typename Block::Product product;
   a.setup();
   for (int i = threadIdx.x; i < Tiles::kRows; i += Tiles::kThreads) {
     const int m = first_row + i;
@@ -152,9 +164,9 @@ struct BackwardDataOnTiles {
                            const Conv2dBackwardDataArgs& args) {
     Dx* const dx = args.dx.as<Dx>();
     launch<conv2d_backward_data_tiles<Tiles, T, Dx, vector>>(
-        tile_grid<Tiles>(rows(p), columns(p), products(p)), Tiles::kThreads, 0, native(stream),
-        ConvShape(p), p.accumulate, args.dy.as<T>(), args.w.as<T>(), dx,
-        columns(p) % 4 == 0 && is_aligned_for<4>(dx));
+        tile_grid<Tiles>(rows(p), columns(p), products(p)), Tiles::kThreads,
+        sizeof(BackwardDataBlock<Tiles, T, vector>), native(stream), ConvShape(p), p.accumulate,
+        args.dy.as<T>(), args.w.as<T>(), dx, columns(p) % 4 == 0 && is_aligned_for<4>(dx));
   }
 };
 

@@ -15,22 +15,32 @@
 
 namespace tl::TL_DEVICE_NAMESPACE {
 
-/// Writes out[part][co, r, s, ci].
+/// What a block multiplies, and its shared memory.
 template <class Tiles, class T, int vector, bool with_prologue>
-static __global__ void __launch_bounds__(Tiles::kThreads,
-                                         (Occupancy<Tiles, vector, with_prologue>::kBlocks))
-    conv2d_backward_weight_tiles(ConvShape shape, Prologue prologue, const T* x, const T* dy,
-                                 float* out, int parts, int part_pixels) {
+struct BackwardWeightBlock {
   using S = typename Tiles::Element;
-  constexpr int kDepth = Tiles::kDepth;
+  static constexpr int kDepth = Tiles::kDepth;
   using LayoutA = TileLayout<S, Tiles::kRows, kDepth, Along::side>;
   using LayoutB = TileLayout<S, Tiles::kColumns, kDepth, Along::side>;
   using Product = typename Tiles::template Product<LayoutA, LayoutB>;
   using OperandA = GradientLines<T, vector, kDepth>;
   using OperandB = GatheredLines<T, vector, kDepth, with_prologue>;
   static_assert(Product::kThreads == Tiles::kThreads);
-  __shared__ TileBuffers<LayoutA, LayoutB> buffers;
-  __shared__ typename OperandB::Tables tables;
+
+  TileBuffers<LayoutA, LayoutB> buffers;
+  typename OperandB::Tables tables;
+};
+
+/// Writes out[part][co, r, s, ci].
+template <class Tiles, class T, int vector, bool with_prologue>
+static __global__ void __launch_bounds__(Tiles::kThreads,
+                                         (Occupancy<Tiles, vector, with_prologue>::kBlocks))
+    conv2d_backward_weight_tiles(ConvShape shape, Prologue prologue, const T* x, const T* dy,
+                                 float* out, int parts, int part_pixels) {
+  using Block = BackwardWeightBlock<Tiles, T, vector, with_prologue>;
+  constexpr int kDepth = Tiles::kDepth;
+  DYNAMIC_SHARED(Block, shared);
+  auto& buffers = shared->buffers;
 
   const int group = static_cast<int>(blockIdx.z) / parts;
   const int part = static_cast<int>(blockIdx.z) % parts;
@@ -41,12 +51,12 @@ static __global__ void __launch_bounds__(Tiles::kThreads,
   const int begin = part * part_pixels;
   const int end = min(begin + part_pixels, shape.n * shape.out_h * shape.out_w);
 
-  const OperandA a{
+  const typename Block::OperandA a{
       dy + group * shape.group_out, shape.c_out, shape.group_out, first_row, begin, end};
-  const OperandB b{gather, prologue, x, first_column, begin, end, &tables};
-  Stage<LayoutA, OperandA, Tiles::kThreads> stage_a(a);
-  Stage<LayoutB, OperandB, Tiles::kThreads> stage_b(b);
-  Product product;
+  const typename Block::OperandB b{gather, prologue, x, first_column, begin, end, &shared->tables};
+  Stage<typename Block::LayoutA, typename Block::OperandA, Tiles::kThreads> stage_a(a);
+  Stage<typename Block::LayoutB, typename Block::OperandB, Tiles::kThreads> stage_b(b);
+  typename Block::Product product;
   multiply_along_depth(product, stage_a, stage_b, buffers.tiles,
                        (end - begin + kDepth - 1) / kDepth, [&](int step) { b.prepare(step); });
   product.store(buffers.sums);
@@ -157,9 +167,10 @@ struct BackwardWeightOnTiles {
                            const Conv2dBackwardWeightArgs& args, float* out) {
     const Parts cut = parts(p);
     launch<conv2d_backward_weight_tiles<Tiles, T, vector, with_prologue>>(
-        tile_grid<Tiles>(rows(p), columns(p), p.groups * cut.count), Tiles::kThreads, 0,
-        native(stream), ConvShape(p), Prologue(p, args.scale, args.shift), args.x.as<T>(),
-        args.dy.as<T>(), out, static_cast<int>(cut.count), static_cast<int>(cut.pixels));
+        tile_grid<Tiles>(rows(p), columns(p), p.groups * cut.count), Tiles::kThreads,
+        sizeof(BackwardWeightBlock<Tiles, T, vector, with_prologue>), native(stream), ConvShape(p),
+        Prologue(p, args.scale, args.shift), args.x.as<T>(), args.dy.as<T>(), out,
+        static_cast<int>(cut.count), static_cast<int>(cut.pixels));
   }
 };
 

@@ -49,22 +49,32 @@ __device__ void leave_channel_sums(const QuadSums& mine, float (*lines)[pitch], 
   part[thread] = total;
 }
 
-/// `parts` [tiles of rows][c_out]: the sums over channels of each tile; nullptr: not wanted.
+/// What a block multiplies, and its shared memory.
 template <class Tiles, class T, int vector, bool with_prologue>
-static __global__ void __launch_bounds__(Tiles::kThreads,
-                                         (Occupancy<Tiles, vector, with_prologue>::kBlocks))
-    conv2d_forward_tiles(ConvShape shape, Prologue prologue, Epilogue<T> epilogue, const T* x,
-                         const T* w, T* y, bool packed_y, ChannelSum* parts) {
+struct ForwardBlock {
   using S = typename Tiles::Element;
-  constexpr int kDepth = Tiles::kDepth;
+  static constexpr int kDepth = Tiles::kDepth;
   using LayoutA = TileLayout<S, Tiles::kRows, kDepth, Along::depth>;
   using LayoutB = TileLayout<S, Tiles::kColumns, kDepth, Along::depth>;
   using Product = typename Tiles::template Product<LayoutA, LayoutB>;
   using OperandA = GatheredRows<T, vector, Tiles::kRows, kDepth, with_prologue>;
   using OperandB = FilterRows<T, vector, kDepth>;
   static_assert(Product::kThreads == Tiles::kThreads);
-  __shared__ TileBuffers<LayoutA, LayoutB> buffers;
-  __shared__ typename OperandA::Tables tables;
+
+  TileBuffers<LayoutA, LayoutB> buffers;
+  typename OperandA::Tables tables;
+};
+
+/// `parts` [tiles of rows][c_out]: the sums over channels of each tile; nullptr: not wanted.
+template <class Tiles, class T, int vector, bool with_prologue>
+static __global__ void __launch_bounds__(Tiles::kThreads,
+                                         (Occupancy<Tiles, vector, with_prologue>::kBlocks))
+    conv2d_forward_tiles(ConvShape shape, Prologue prologue, Epilogue<T> epilogue, const T* x,
+                         const T* w, T* y, bool packed_y, ChannelSum* parts) {
+  using Block = ForwardBlock<Tiles, T, vector, with_prologue>;
+  constexpr int kDepth = Tiles::kDepth;
+  DYNAMIC_SHARED(Block, shared);
+  auto& buffers = shared->buffers;
 
   const int group = blockIdx.z;
   const int rows = shape.n * shape.out_h * shape.out_w;
@@ -73,12 +83,12 @@ static __global__ void __launch_bounds__(Tiles::kThreads,
   const Gather gather(shape, group);
   const int depth = gather.depth();
 
-  const OperandA a{gather, prologue, x, first_row, rows, &tables};
-  const OperandB b{w + static_cast<std::int64_t>(group) * shape.group_out * depth, first_column,
-                   shape.group_out, depth};
-  Stage<LayoutA, OperandA, Tiles::kThreads> stage_a(a);
-  Stage<LayoutB, OperandB, Tiles::kThreads> stage_b(b);
-  Product product;
+  const typename Block::OperandA a{gather, prologue, x, first_row, rows, &shared->tables};
+  const typename Block::OperandB b{w + static_cast<std::int64_t>(group) * shape.group_out * depth,
+                                   first_column, shape.group_out, depth};
+  Stage<typename Block::LayoutA, typename Block::OperandA, Tiles::kThreads> stage_a(a);
+  Stage<typename Block::LayoutB, typename Block::OperandB, Tiles::kThreads> stage_b(b);
+  typename Block::Product product;
   a.setup();
   multiply_along_depth(product, stage_a, stage_b, buffers.tiles, (depth + kDepth - 1) / kDepth,
                        [&](int step) { a.prepare(step); });
@@ -173,9 +183,10 @@ struct ForwardOnTiles {
                           is_aligned_for<4>(epilogue.residual) && is_aligned_for<4>(epilogue.bias);
     const auto parts = p.sums ? static_cast<ChannelSum*>(args.workspace.data) : nullptr;
     launch<conv2d_forward_tiles<Tiles, T, vector, with_prologue>>(
-        tile_grid<Tiles>(rows(p), columns(p), p.groups), Tiles::kThreads, 0, native(stream),
-        ConvShape(p), Prologue(p, args.scale, args.shift), epilogue, args.x.as<T>(), args.w.as<T>(),
-        y, packed_y, parts);
+        tile_grid<Tiles>(rows(p), columns(p), p.groups), Tiles::kThreads,
+        sizeof(ForwardBlock<Tiles, T, vector, with_prologue>), native(stream), ConvShape(p),
+        Prologue(p, args.scale, args.shift), epilogue, args.x.as<T>(), args.w.as<T>(), y, packed_y,
+        parts);
     if (p.sums) {
       conv2d_add_channel_sums(stream, p, args, parts, ceil_div(rows(p), Tiles::kRows));
     }
