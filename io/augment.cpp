@@ -76,6 +76,20 @@ RandomView random_view(int64_t height, int64_t width, const Augmentation& augmen
   return {centred(height, width), mirrored};
 }
 
+PreprocessPicture kernel_view(int64_t height, int64_t width, const Preprocessing& preprocessing,
+                              const Augmentation& augmentation, int64_t index) {
+  const RandomView view = random_view(height, width, augmentation, index);
+  const int64_t crop = preprocessing.crop;
+  const auto axis = [crop](int64_t size, int64_t begin, int64_t length) {
+    return PreprocessAxis{
+        .size = size, .begin = begin, .length = length, .resized = crop, .kept = crop};
+  };
+  return {.x = {},
+          .rows = axis(height, view.window.top, view.window.height),
+          .columns = axis(width, view.window.left, view.window.width),
+          .mirrored = view.mirrored};
+}
+
 void augment(const Image& x, const Preprocessing& preprocessing, const Augmentation& augmentation,
              int64_t index, float* out) {
   const RandomView view = random_view(x.height, x.width, augmentation, index);

@@ -33,4 +33,8 @@ RandomView random_view(int64_t height, int64_t width, const Augmentation& augmen
 void augment(const Image& x, const Preprocessing& preprocessing, const Augmentation& augmentation,
              int64_t index, float* out);
 
+/// As kernel_view of io/preprocess.h: the random view, resized to crop x crop.
+PreprocessPicture kernel_view(int64_t height, int64_t width, const Preprocessing& preprocessing,
+                              const Augmentation& augmentation, int64_t index);
+
 }  // namespace tl

@@ -12,23 +12,19 @@
 namespace tl {
 namespace {
 
-/// One axis: the resized length, the part of it that is kept, and where that part lies in the crop.
-struct Axis {
-  int64_t resized;
-  int64_t begin;   // first resized pixel that is kept
-  int64_t kept;    // how many
-  int64_t offset;  // black pixels in front of them in the crop
-};
-
 /// Python's round(n / 2.0): halves go to the even neighbour.
 int64_t round_half_to_even(int64_t n) {
   const int64_t down = n / 2;
   return n % 2 == 0 ? down : down + (down % 2 != 0 ? 1 : 0);
 }
 
-Axis center_crop(int64_t resized, int64_t crop) {
-  if (resized < crop) return {resized, 0, resized, (crop - resized) / 2};
-  return {resized, round_half_to_even(resized - crop), crop, 0};
+/// The middle `crop` of an axis that is resized whole, or all of it between black pixels.
+PreprocessAxis center_crop(int64_t size, int64_t resized, int64_t crop) {
+  PreprocessAxis axis{.size = size, .length = size, .resized = resized};
+  axis.first = resized < crop ? 0 : round_half_to_even(resized - crop);
+  axis.kept = std::min(resized, crop);
+  axis.offset = resized < crop ? (crop - resized) / 2 : 0;
+  return axis;
 }
 
 /// int(size * length / shorter) in Python, whose / of integers is the nearest double.
@@ -38,17 +34,23 @@ int64_t scaled(int64_t size, int64_t length, int64_t shorter) {
 
 }  // namespace
 
-Image resize_and_crop(const Image& x, const Preprocessing& preprocessing) {
+PreprocessPicture kernel_view(int64_t height, int64_t width, const Preprocessing& preprocessing) {
   const int64_t size = preprocessing.resize, crop = preprocessing.crop;
   check(size > 0 && crop > 0, "preprocess: resize ", size, " and crop ", crop, " must be positive");
-  check(x.height > 0 && x.width > 0, "preprocess: empty picture");
-  const int64_t shorter = std::min(x.height, x.width);
-  const Axis rows = center_crop(x.height == shorter ? size : scaled(size, x.height, shorter), crop);
-  const Axis columns =
-      center_crop(x.width == shorter ? size : scaled(size, x.width, shorter), crop);
+  check(height > 0 && width > 0, "preprocess: empty picture");
+  const int64_t shorter = std::min(height, width);
+  const auto axis = [&](int64_t length) {
+    return center_crop(length, length == shorter ? size : scaled(size, length, shorter), crop);
+  };
+  return {.x = {}, .rows = axis(height), .columns = axis(width)};
+}
 
+Image resize_and_crop(const Image& x, const Preprocessing& preprocessing) {
+  const int64_t crop = preprocessing.crop;
+  const PreprocessPicture view = kernel_view(x.height, x.width, preprocessing);
+  const PreprocessAxis &rows = view.rows, &columns = view.columns;
   Image kept = resize_bilinear(x, rows.resized, columns.resized,
-                               {rows.begin, columns.begin, rows.kept, columns.kept});
+                               {rows.first, columns.first, rows.kept, columns.kept});
   if (rows.kept == crop && columns.kept == crop) return kept;
   Image y{crop, crop, std::vector<uint8_t>(static_cast<size_t>(preprocessing.size()), 0)};
   for (int64_t row = 0; row < rows.kept; ++row) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "io/image.h"
+#include "kernels/preprocess.h"
 
 namespace tl {
 
@@ -30,6 +31,10 @@ void preprocess(const Image& x, const Preprocessing& preprocessing, float* out);
 
 /// The first two steps alone: 8-bit, crop x crop.
 Image resize_and_crop(const Image& x, const Preprocessing& preprocessing);
+
+/// The first two as the kernels of kernels/preprocess.h are told of them, without the pixels: they
+/// give the same bits.
+PreprocessPicture kernel_view(int64_t height, int64_t width, const Preprocessing& preprocessing);
 
 /// The last two: 8-bit values to values / 255, minus `mean`, divided by `std`; out has x's shape.
 void normalise(const Image& x, const Preprocessing& preprocessing, float* out);

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <vector>
 
-#include "io/resize_weights.h"
 #include "kernels/error.h"
+#include "kernels/resize_weights.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "io/resize.cpp"

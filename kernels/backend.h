@@ -28,6 +28,7 @@
 #include "kernels/log_softmax.h"
 #include "kernels/max_pool2d.h"
 #include "kernels/memory.h"
+#include "kernels/preprocess.h"
 #include "kernels/reduce.h"
 #include "kernels/sgd.h"
 #include "kernels/softmax.h"
@@ -55,6 +56,7 @@ struct Backend {
   GradientNormKernels gradient_norm;
   SgdKernels sgd;
   AdamKernels adam;
+  PreprocessKernels preprocess;
 };
 
 /// Naive loops in f32, f64 and bf16: the specification that every other backend is tested against.

@@ -34,6 +34,7 @@ Backend backend(const char* name) {
   install_gradient_norm(b);
   install_sgd(b);
   install_adam(b);
+  install_preprocess(b);
   return b;
 }
 

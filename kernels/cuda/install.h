@@ -26,5 +26,6 @@ void install_dropout(Backend& b);
 void install_gradient_norm(Backend& b);
 void install_sgd(Backend& b);
 void install_adam(Backend& b);
+void install_preprocess(Backend& b);
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

@@ -25,6 +25,7 @@ Backend ref_backend() {
   ref::install_gradient_norm(b);
   ref::install_sgd(b);
   ref::install_adam(b);
+  ref::install_preprocess(b);
   return b;
 }
 

@@ -13,6 +13,8 @@ using std::max;
 using std::min;
 
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
+/// A product that is never joined with a sum.
+inline double __dmul_rn(double x, double y) { return x * y; }
 inline float __expf(float x) { return std::exp(x); }
 inline float __logf(float x) { return std::log(x); }
 inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
