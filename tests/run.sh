@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the packages, builds, runs all tests, and prints what each stage took.
 #   tests/run.sh            release build, then the sanitizer builds, then the CUDA compile
-#   tests/run.sh release    one stage: release, asan, tsan or cuda
+#   tests/run.sh release    one stage: release, asan, race, tsan or cuda
 #   TL_REQUIRE=cuda         a missing CUDA toolkit is a failure, not a skipped stage
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -30,6 +30,15 @@ release() { build_and_test release -DTL_CUDA=OFF; }
 
 asan() { build_and_test asan; }
 
+# The CUDA kernels on the host, under the race checker.
+race() {
+  cmake --preset race >/dev/null
+  cmake --build --preset race --target simt_tests simt_bugs kernels_tests -- --quiet
+  build/race/tests/simt/simt_tests
+  build/race/tests/simt/simt_bugs
+  TL_TEST_BACKEND=simt build/race/tests/kernels_tests
+}
+
 # The thread pool and the loader are where threads meet.
 tsan() {
   cmake --preset tsan >/dev/null
@@ -54,7 +63,7 @@ cuda() {
   build/cuda/tests/vendor_tests
 }
 
-for name in "${@:-release asan tsan cuda}"; do
+for name in "${@:-release asan race tsan cuda}"; do
   # shellcheck disable=SC2086
   for one in $name; do stage "$one" "$one"; done
 done

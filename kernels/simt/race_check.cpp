@@ -214,6 +214,10 @@ void check_access(const void* data, std::size_t bytes, Kind kind, bool atomic, b
     leave_kernel();
     stop(concat(verb(kind), " host memory at ", text_of(site_of(return_address)), ": ", data));
   }
+  if (memory == MemoryKind::static_shared && !(*shadow_of(data, memory).states & kShared)) {
+    if (kind == Kind::read) return;  // a constant
+    claim_static(data);
+  }
   Access now{stretch, site_of(return_address), who | (atomic ? Access::kAtomic : 0)};
   const std::uintptr_t first = reinterpret_cast<std::uintptr_t>(data), end = first + bytes;
   auto [cell, state] = shadow_of(data, memory);
@@ -325,7 +329,7 @@ void not_written(const void* data, std::size_t bytes) {
   const MemoryKind memory = kind_of(data);
   if (memory == MemoryKind::local || memory == MemoryKind::constant) return;
   CellState* state = shadow_of(data, memory).states;
-  for (std::size_t i = 0; i < bytes / 2; ++i) state[i] &= kExists;
+  for (std::size_t i = 0; i < bytes / 2; ++i) state[i] &= static_cast<CellState>(~kWritten);
 }
 
 }  // namespace tl::simt::race

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "kernels/error.h"
+#include "kernels/simt/race.h"
 #include "kernels/simt/race_check.h"
 
 namespace tl::simt::race {
@@ -22,6 +23,7 @@ template <std::size_t bytes, Kind kind, bool aligned>
 inline void access_of(const void* data, const void* return_address) {
   if (!in_kernel || is_own(data)) return;
   if (aligned && reinterpret_cast<std::uintptr_t>(data) % bytes != 0) {
+    leave_kernel();  // the text is made by functions that kernels' files may have compiled
     stop(concat(kind == Kind::read ? "reads " : "writes ", bytes,
                 " bytes at the misaligned address ", data, ", not a multiple of ", bytes, ","),
          return_address);
@@ -67,22 +69,32 @@ std::string number(const TypeDescriptor& type, std::uintptr_t value) {
 }
 
 /// Arithmetic of the host ends the program, as it would with the compiler's own runtime.
-[[noreturn]] void stop_for_arithmetic(const std::string& did) {
-  if (in_kernel) stop(did);
+[[noreturn]] void stop_for_arithmetic(bool of_kernel, const std::string& did) {
+  if (of_kernel) stop(did);
   std::fprintf(stderr, "the host %s\n", did.c_str());
   std::abort();
 }
 
+/// Whether the running code is a kernel's; from now on it is not.
+bool stop_kernel() {
+  const bool was = in_kernel;
+  leave_kernel();
+  return was;
+}
+
 [[noreturn]] void index_outside(const OutOfBounds& fault, std::uintptr_t index) {
-  stop_for_arithmetic(concat("uses index ", number(*fault.index, index), " of an array of type ",
+  const bool of_kernel = stop_kernel();
+  stop_for_arithmetic(of_kernel,
+                      concat("uses index ", number(*fault.index, index), " of an array of type ",
                              fault.array->name, at(fault.place)));
 }
 
 [[noreturn]] void overflow(const Overflow& fault, std::uintptr_t a, const char* sign,
                            std::uintptr_t b) {
-  stop_for_arithmetic(concat("computes ", number(*fault.type, a), " ", sign, " ",
-                             number(*fault.type, b), ", which overflows ", fault.type->name,
-                             at(fault.place)));
+  const bool of_kernel = stop_kernel();
+  stop_for_arithmetic(
+      of_kernel, concat("computes ", number(*fault.type, a), " ", sign, " ", number(*fault.type, b),
+                        ", which overflows ", fault.type->name, at(fault.place)));
 }
 
 }  // namespace

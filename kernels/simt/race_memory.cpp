@@ -16,10 +16,13 @@
 #include "kernels/simt/race_check.h"
 #include "kernels/simt/race_shadow.h"
 #include "kernels/simt/source_place.h"
+#include "kernels/simt/static_objects.h"
 
-// The linker's names for the bounds of the program and of its __shared__ variables.
+// The linker's names for the bounds of the program, of its static data, and of the __shared__
+// variables that have a section of their own.
 extern "C" {
 extern std::byte __executable_start[], _end[];
+extern std::byte __data_start[];
 extern std::byte __start_tl_simt_shared[] __attribute__((weak, visibility("hidden")));
 extern std::byte __stop_tl_simt_shared[] __attribute__((weak, visibility("hidden")));
 }
@@ -83,15 +86,31 @@ Arena& arena() {
   return instance;
 }
 
-struct StaticShared {
-  std::byte* begin = __start_tl_simt_shared;
-  std::size_t size = static_cast<std::size_t>(__stop_tl_simt_shared - __start_tl_simt_shared);
-  std::vector<Cell> cells{size / 2 + 1};
+/// The program's static data. Cells begin at even addresses, as in the arena.
+struct StaticData {
+  std::byte* begin = reinterpret_cast<std::byte*>(reinterpret_cast<std::uintptr_t>(__data_start) &
+                                                  ~std::uintptr_t{1});
+  std::size_t size = static_cast<std::size_t>(_end - begin);
+  Cell* cells = reinterpret_cast<Cell*>(reserve((size / 2 + 1) * sizeof(Cell)));
   std::vector<CellState> states = std::vector<CellState>(size / 2 + 1, kExists);
+  std::vector<StaticObject> objects = static_objects();
+
+  StaticData() { claim({__start_tl_simt_shared, __stop_tl_simt_shared}); }
+
+  std::size_t cell_of(const std::byte* p) const { return static_cast<std::size_t>(p - begin) / 2; }
+
+  void claim(StaticObject object) {
+    if (object.begin == object.end) return;
+    const auto first = states.begin() + static_cast<std::ptrdiff_t>(cell_of(object.begin));
+    const auto last = states.begin() + static_cast<std::ptrdiff_t>(
+                                           cell_of(object.begin + (object.end - object.begin - 1)));
+    std::for_each(first, last + 1,
+                  [](CellState& state) { state = static_cast<CellState>(state | kShared); });
+  }
 };
 
-StaticShared& static_shared() {
-  static StaticShared instance;
+StaticData& static_data() {
+  static StaticData instance;
   return instance;
 }
 
@@ -202,7 +221,7 @@ MemoryKind kind_of(const void* data) {
   if (a.holds(p)) {
     return p < a.first_block - kGap / 2 ? MemoryKind::dynamic_shared : MemoryKind::global;
   }
-  if (p >= __start_tl_simt_shared && p < __stop_tl_simt_shared) return MemoryKind::static_shared;
+  if (p >= __data_start && p < _end) return MemoryKind::static_shared;
   if (p >= __executable_start && p < _end) return MemoryKind::constant;
   const auto stack = std::upper_bound(stacks.begin(), stacks.end(), p,
                                       [](const std::byte* q, Range r) { return q < r.begin; });
@@ -213,30 +232,36 @@ MemoryKind kind_of(const void* data) {
 Shadow shadow_of(const void* data, MemoryKind kind) {
   const auto* p = static_cast<const std::byte*>(data);
   if (kind == MemoryKind::static_shared) {
-    StaticShared& s = static_shared();
-    // Cells begin at even addresses, as in the arena.
-    const auto cell =
-        reinterpret_cast<std::uintptr_t>(p) / 2 - reinterpret_cast<std::uintptr_t>(s.begin) / 2;
-    return {s.cells.data() + cell, s.states.data() + cell};
+    StaticData& s = static_data();
+    return {s.cells + s.cell_of(p), s.states.data() + s.cell_of(p)};
   }
   Arena& a = arena();
   const std::size_t cell = a.cell_of(p);
   return {a.cells + cell, a.states + cell};
 }
 
+void claim_static(const void* data) {
+  StaticData& s = static_data();
+  auto* const p = static_cast<std::byte*>(const_cast<void*>(data));
+  const auto next =
+      std::upper_bound(s.objects.begin(), s.objects.end(), p,
+                       [](const std::byte* q, const StaticObject& o) { return q < o.begin; });
+  const bool listed = next != s.objects.begin() && p < std::prev(next)->end;
+  s.claim(listed ? *std::prev(next) : StaticObject{p, p + 1});
+}
+
 void forget_shared_memory() {
   Arena& a = arena();
   a.set_states(a.dynamic_shared, a.dynamic_shared_bytes, kExists);
-  StaticShared& s = static_shared();
-  std::fill(s.states.begin(), s.states.end(), kExists);
+  for (CellState& state : static_data().states) state &= static_cast<CellState>(~kWritten);
 }
 
 void forget_all_accesses() {
   Arena& a = arena();
   const std::size_t cells = a.cell_of(a.top);
   madvise(a.cells, cells * sizeof(Cell), MADV_DONTNEED);
-  StaticShared& s = static_shared();
-  std::fill(s.cells.begin(), s.cells.end(), Cell{});
+  StaticData& s = static_data();
+  madvise(s.cells, s.states.size() * sizeof(Cell), MADV_DONTNEED);
 }
 
 }  // namespace tl::simt::race

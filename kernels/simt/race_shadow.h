@@ -3,7 +3,9 @@
 //
 // Device memory and dynamic shared memory lie in one range of addresses, the arena, so that a cell
 // is found by a shift and an addition. Pages of the arena and of its shadow that nobody has touched
-// cost nothing. Static shared memory is a section of the program with a small shadow of its own.
+// cost nothing. The program's static data has a shadow of its own. Which of it is shared memory a
+// kernel shows by writing to it, for it may write to no other static variable: gcc does not put the
+// __shared__ variables of templates into the section that the others have.
 #pragma once
 
 #include <cstddef>
@@ -40,6 +42,8 @@ struct alignas(64) Cell {
 /// Per cell: bits 0 and 1 say which bytes exist, bits 2 and 3 which have been written.
 using CellState = std::uint8_t;
 inline constexpr CellState kExists = 3, kWritten = 12;
+/// Of static data: a __shared__ variable. Others are constants to a kernel.
+inline constexpr CellState kShared = 16;
 
 struct Shadow {
   Cell* cells;
@@ -54,6 +58,9 @@ MemoryKind kind_of(const void* data);
 /// The shadow of the 2 bytes at `data` and, after them, of those that follow; `data` must be
 /// global or shared.
 Shadow shadow_of(const void* data, MemoryKind kind);
+
+/// Static data becomes shared memory: the whole variable at `data`, which is being written.
+void claim_static(const void* data);
 
 /// Shared memory has not been written: a new block begins.
 void forget_shared_memory();

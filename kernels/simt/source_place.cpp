@@ -14,21 +14,6 @@
 namespace tl::simt {
 namespace {
 
-/// Where the program lies: its addresses less those in its file.
-std::uintptr_t load_address() {
-  static const std::uintptr_t address = [] {
-    std::uintptr_t found = 0;
-    dl_iterate_phdr(
-        [](dl_phdr_info* info, std::size_t, void* out) {
-          *static_cast<std::uintptr_t*>(out) = info->dlpi_addr;
-          return 1;  // the first is the program itself
-        },
-        &found);
-    return found;
-  }();
-  return address;
-}
-
 bool is_kernel_source(std::string_view line) {
   return line.find("/kernels/simt/") == line.npos && !line.starts_with("/usr/") &&
          !line.starts_with("??");
@@ -60,6 +45,20 @@ std::string place_of(std::uint32_t offset) {
 }
 
 }  // namespace
+
+std::uintptr_t load_address() {
+  static const std::uintptr_t address = [] {
+    std::uintptr_t found = 0;
+    dl_iterate_phdr(
+        [](dl_phdr_info* info, std::size_t, void* out) {
+          *static_cast<std::uintptr_t*>(out) = info->dlpi_addr;
+          return 1;  // the first is the program itself
+        },
+        &found);
+    return found;
+  }();
+  return address;
+}
 
 std::uint32_t program_offset(const void* return_address) {
   return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(return_address) -

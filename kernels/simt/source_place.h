@@ -16,4 +16,7 @@ std::string place_of_call(std::uint32_t offset);
 /// The same for the instruction that a signal handler's third argument tells.
 std::string place_of_signal(const void* context);
 
+/// Where the program lies: its addresses less those in its file.
+std::uintptr_t load_address();
+
 }  // namespace tl::simt

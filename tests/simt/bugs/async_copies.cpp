@@ -85,7 +85,7 @@ std::vector<Bug> async_copy_bugs() {
       {"async_copy_without_barrier",
        "others' copies are read after one's own wait",
        sums_rows<Fault::no_barrier>,
-       {kWrong, kWrong, kRace},
+       {kWrong, kWrong, "nobody has written in this block"},
        kMended},
       {"async_copy_into_row_in_use",
        "no barrier before a row is fetched again",

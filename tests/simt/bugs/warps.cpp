@@ -86,20 +86,6 @@ bool shuffles_for_barrier() {
 
 // ---- masks --------------------------------------------------------------------------------------
 
-/// The mask names lanes that never come.
-template <bool mended>
-__global__ void sum_half(const float* x, float* y) {
-  const int i = threadIdx.x;
-  float value = x[i];
-  if (i % 32 < 16) value += __shfl_xor_sync(mended ? 0x0000ffffu : FULL_WARP, value, 8);
-  y[i] = value;
-}
-
-template <bool mended>
-bool sums_half() {
-  return is_right<sum_half<mended>>([](int i) { return i % 32 < 16 ? i + (i ^ 8) : i; });
-}
-
 /// The mask lacks the lanes that call.
 template <bool mended>
 __global__ void sum_all(const float* x, float* y) {
@@ -170,35 +156,30 @@ bool sums_warp() {
 
 std::vector<Bug> warp_bugs() {
   constexpr const char* kRace = "no barrier and no __syncwarp between them";
-  constexpr const char *kStuck = "the block is stuck", *kForeign = "does not contain the calling",
+  constexpr const char *kForeign = "does not contain the calling",
                        *kGone = "which is not in the mask or has returned",
                        *kWidth = "not a power of two up to 32";
   return {
       {"missing_syncwarp",
        "lanes are expected to run in step",
        exchanges<false>,
-       {kWrong, nullptr, kRace},
+       {kWrong, nullptr, "nobody has written in this block"},
        exchanges<true>},
       {"syncwarp_of_halves",
        "a mask that leaves out those whose values are read",
        exchanges_halves<false>,
-       {kWrong, nullptr, kRace},
+       {nullptr, nullptr, kRace},
        exchanges_halves<true>},
       {"syncwarp_for_syncthreads",
        "values of another warp are read after a __syncwarp",
        exchanges_warps<false>,
-       {kWrong, nullptr, "no barrier between them"},
+       {nullptr, nullptr, "no barrier between them"},
        exchanges_warps<true>},
       {"shuffle_for_syncwarp",
        "a shuffle is expected to order shared memory",
        shuffles_for_barrier<false>,
        {nullptr, nullptr, kRace},
        shuffles_for_barrier<true>},
-      {"mask_of_absent_lanes",
-       "a full mask in a branch of half of the lanes",
-       sums_half<false>,
-       {kStuck, kStuck, kStuck},
-       sums_half<true>},
       {"mask_without_caller",
        "half a mask where all lanes call",
        sums_all<false>,
