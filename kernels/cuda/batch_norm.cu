@@ -1,4 +1,4 @@
-// batch_norm: the contract of kernels/batch_norm.h. Each function is a reduction over the
+// batch_norm "chunked": the contract of kernels/batch_norm.h. Each function is a reduction over the
 // rows (channel_reduce.cuh), an element-wise pass (map_channels), or one after the other.
 //
 // x, y, dx, dy are f32 or bf16 (T); all else, and all arithmetic, is f32.
@@ -8,6 +8,7 @@
 // Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
 #include <cmath>
 
+#include "kernels/cuda/batch_norm.cuh"
 #include "kernels/cuda/channel_reduce.cuh"
 #include "kernels/cuda/dtypes.h"
 #include "kernels/cuda/install.h"
@@ -364,6 +365,7 @@ std::int64_t gradients_bytes(const BatchNormProblem& p) {
 }  // namespace
 
 void install_batch_norm(Backend& b) {
+  add_batch_norm_register_tiles(b);
   b.batch_norm.train.add(
       {.name = "chunked", .supports = supports, .workspace_bytes = statistics_bytes, .run = train});
   b.batch_norm.train_backward.add({.name = "chunked",

@@ -73,6 +73,12 @@ TEST_CASE("preprocess by hand: nothing resized, mirrored, a black frame") {
   });
 }
 
+TEST_CASE("preprocess: scratch by hand") {
+  const PreprocessPicture picture{{}, whole(3, 3), {.size = 4, .length = 4, .resized = 2}, false};
+  // Rows: 3 tables of 2 + 3 numbers; columns: one of 2 + 5; 3 rows of one pixel between the passes.
+  CHECK(preprocess_workspace_bytes({&picture, 1}) == 3 * 5 * 4 + 7 * 4 + 3 * 3);
+}
+
 TEST_CASE("preprocess by hand: halved, and a part alone") {
   // Halving four pixels: output 0 lies at 1 and sees those at 0.5, 1.5 and 2.5 with weights 3, 3
   // and 1 of 7, cut at the border.
