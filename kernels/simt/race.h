@@ -41,7 +41,7 @@ namespace race {
 
 // ---- memory -------------------------------------------------------------------------------------
 
-/// A block of device memory whose address was never used before; nullptr when there is none.
+/// A block of device memory at an address that was not in use lately; nullptr when there is none.
 void* allocate(std::size_t bytes);
 void release(void* data);
 

@@ -132,10 +132,12 @@ const char* verb(Kind kind) { return kind == Kind::read ? "reads" : "writes"; }
 
 // ---- order --------------------------------------------------------------------------------------
 
-/// Whether `before` lies so far back, or was done by such a thread, that all that the running
-/// thread does now comes after it.
-bool is_ordered(const Access& before, bool shared) {
-  if (before.stretch < (shared ? first_of_block : first_of_launch)) return true;
+/// Accesses in earlier stretches than this one are ordered before all that is done now: shared
+/// memory is the running block's, global memory the running launch's.
+std::uint32_t oldest_of_interest(bool shared) { return shared ? first_of_block : first_of_launch; }
+
+/// Whether all that the running thread does now comes after `before`, which is not that old.
+inline __attribute__((always_inline)) bool is_ordered(const Access& before) {
   if (before.stretch < first_of_block) return false;
   if (before.stretch != stretch || before.thread() == thread) return true;
   const int warp = warp_of(thread);
@@ -143,20 +145,20 @@ bool is_ordered(const Access& before, bool shared) {
   return clocks[warp].known[lane_of(thread)][lane_of(before.thread())] >= before.clock();
 }
 
-bool in_conflict(const Access& before, const Access& now, bool shared) {
-  return (before.who & now.who) >> Access::kBytesShift && !(before.atomic() && now.atomic()) &&
-         !is_ordered(before, shared);
+inline bool in_conflict(const Access& before, const Access& now, std::uint32_t oldest) {
+  return before.stretch >= oldest && (before.who & now.who) >> Access::kBytesShift &&
+         !(before.atomic() && now.atomic()) && !is_ordered(before);
 }
 
 /// Keeps the reads that are not ordered before this one; when there are too many, those by
 /// different warps or blocks.
-void remember_read(Cell& cell, const Access& now, bool shared) {
+void remember_read(Cell& cell, const Access& now, std::uint32_t oldest) {
   constexpr int kReads = 3;
   Access* place = nullptr;
   int other_warps = 0;
   for (Access& read : cell.read) {
     const bool covered = (read.bytes() & ~now.bytes()) == 0;
-    if (covered && is_ordered(read, shared)) {
+    if (read.stretch < oldest || (covered && is_ordered(read))) {
       read = {};
       if (!place) place = &read;
     } else if (read.stretch < first_of_block || warp_of(read.thread()) != warp_of(now.thread())) {
@@ -167,33 +169,35 @@ void remember_read(Cell& cell, const Access& now, bool shared) {
   if (place) *place = now;
 }
 
-void remember_write(Cell& cell, const Access& now, bool shared) {
+void remember_write(Cell& cell, const Access& now, std::uint32_t oldest) {
   Access& last = cell.write[0];
-  if (now.atomic() && last.atomic() && !is_ordered(last, shared)) {
+  if (now.atomic() && last.atomic() && last.stretch >= oldest && !is_ordered(last)) {
     cell.write[1] = last;
   } else if ((cell.write[1].bytes() & ~now.bytes()) == 0) {
     cell.write[1] = {};
   }
   last = now;
   // Reads do not conflict with this write, so they are ordered before it, and before all that is.
-  if (now.bytes() == 3) std::fill(std::begin(cell.read), std::end(cell.read), Access{});
+  if (now.bytes() == 3) {
+    for (Access& read : cell.read) read = {};
+  }
 }
 
-void check_cell(Cell& cell, const Access& now, Kind kind, MemoryKind memory) {
-  const bool shared = memory != MemoryKind::global;
+inline void check_cell(Cell& cell, const Access& now, Kind kind, MemoryKind memory,
+                       std::uint32_t oldest) {
   if (kind == Kind::read) {
     for (const Access& read : cell.read) {
       if (read.stretch == now.stretch && read.who == now.who) return;  // nothing new
     }
   }
   for (const Access& write : cell.write) {
-    if (in_conflict(write, now, shared)) report_race(write, Kind::write, now, kind, memory);
+    if (in_conflict(write, now, oldest)) report_race(write, Kind::write, now, kind, memory);
   }
-  if (kind == Kind::read) return remember_read(cell, now, shared);
+  if (kind == Kind::read) return remember_read(cell, now, oldest);
   for (const Access& read : cell.read) {
-    if (in_conflict(read, now, shared)) report_race(read, Kind::read, now, kind, memory);
+    if (in_conflict(read, now, oldest)) report_race(read, Kind::read, now, kind, memory);
   }
-  remember_write(cell, now, shared);
+  remember_write(cell, now, oldest);
 }
 
 // ---- whose memory -------------------------------------------------------------------------------
@@ -220,6 +224,7 @@ void check_access(const void* data, std::size_t bytes, Kind kind, bool atomic, b
   }
   Access now{stretch, site_of(return_address), who | (atomic ? Access::kAtomic : 0)};
   const std::uintptr_t first = reinterpret_cast<std::uintptr_t>(data), end = first + bytes;
+  const std::uint32_t oldest = oldest_of_interest(memory != MemoryKind::global);
   auto [cell, state] = shadow_of(data, memory);
   for (std::uintptr_t p = first & ~std::uintptr_t{1}; p < end; p += 2, ++cell, ++state) {
     const std::uint32_t mask = (p >= first ? 1u : 0u) | (p + 1 < end ? 2u : 0u);
@@ -227,14 +232,17 @@ void check_access(const void* data, std::size_t bytes, Kind kind, bool atomic, b
       leave_kernel();
       report_outside(data, bytes, kind, memory, text_of(now.site));
     }
-    if (needs_value && (*state >> 2 & mask) != mask) {
+    // Shared memory is as good as new in each block.
+    const bool written = (*state >> 2 & mask) == mask &&
+                         (memory == MemoryKind::global || cell->write[0].stretch >= first_of_block);
+    if (needs_value && !written) {
       leave_kernel();
       stop(concat("reads ", name_of(memory), " that nobody has written",
                   memory == MemoryKind::global ? "" : " in this block", ", at ",
                   text_of(now.site)));
     }
     now.who = (now.who & ((1u << Access::kBytesShift) - 1)) | mask << Access::kBytesShift;
-    check_cell(*cell, now, kind, memory);
+    check_cell(*cell, now, kind, memory, oldest);
     if (kind == Kind::write) *state = static_cast<CellState>(*state | mask << 2);
   }
 }
@@ -277,7 +285,6 @@ void end_launch() {
 void begin_block() {
   first_of_block = ++stretch;
   blocks.push_back({stretch, blockIdx});
-  forget_shared_memory();
   for (int warp = 0; warp < kWarps; ++warp) {
     if (std::exchange(clocks_used[warp], false)) clocks[warp] = {};
   }

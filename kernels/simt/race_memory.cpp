@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -33,11 +34,13 @@ const std::byte *own_stack = nullptr, *own_stack_end = nullptr;
 
 namespace {
 
-// Addresses are never used again, so that an old pointer stays wrong: that needs many of them.
-// They are reserved, not taken: 256 GB, 8 TB for the cells.
+// Addresses are used again late, so that an old pointer stays wrong for long: that needs many of
+// them. They are reserved, not taken: 256 GB, 8 TB for the cells.
 constexpr std::size_t kArenaBytes = std::size_t{1} << 38;
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kGap = 64 << 10;  // an index that is wrong by less is in nobody's block
+constexpr std::size_t kGap = 64 << 10;       // an index that is wrong by less is in nobody's block
+constexpr std::size_t kFreedBlocks = 64;     // of a size, before the oldest is used again
+constexpr std::size_t kKeptBytes = 1 << 20;  // larger blocks give their pages back
 constexpr std::size_t kDynamicSharedBytes = 256 << 10;
 
 std::byte* reserve(std::size_t bytes) {
@@ -60,7 +63,8 @@ struct Arena {
   std::size_t dynamic_shared_bytes = 0;
   std::byte* first_block = dynamic_shared + kDynamicSharedBytes + kGap;
   std::byte* top = first_block;
-  std::map<std::byte*, std::size_t> bytes;  // of the blocks
+  std::map<std::byte*, std::size_t> bytes;              // of the blocks
+  std::map<std::size_t, std::deque<std::byte*>> freed;  // by what they take
   std::mutex mutex;
 
   Arena() {
@@ -81,10 +85,15 @@ struct Arena {
   }
 };
 
-Arena& arena() {
+Arena* arena_in_use = nullptr;
+
+Arena& make_arena() {
   static Arena instance;
+  arena_in_use = &instance;
   return instance;
 }
+
+Arena& arena() { return arena_in_use ? *arena_in_use : make_arena(); }
 
 /// The program's static data. Cells begin at even addresses, as in the arena.
 struct StaticData {
@@ -101,11 +110,9 @@ struct StaticData {
 
   void claim(StaticObject object) {
     if (object.begin == object.end) return;
-    const auto first = states.begin() + static_cast<std::ptrdiff_t>(cell_of(object.begin));
-    const auto last = states.begin() + static_cast<std::ptrdiff_t>(
-                                           cell_of(object.begin + (object.end - object.begin - 1)));
-    std::for_each(first, last + 1,
-                  [](CellState& state) { state = static_cast<CellState>(state | kShared); });
+    CellState* const first = states.data() + cell_of(object.begin);
+    CellState* const last = states.data() + (static_cast<std::size_t>(object.end - begin) + 1) / 2;
+    std::for_each(first, last, [](CellState& state) { state |= kShared; });
   }
 };
 
@@ -137,11 +144,16 @@ void* allocate(std::size_t bytes) {
   Arena& a = arena();
   const std::lock_guard lock(a.mutex);
   const std::size_t taken = round_up(bytes) + kGap;
-  if (taken < bytes || taken > kArenaBytes - static_cast<std::size_t>(a.top - a.data)) {
-    return nullptr;
-  }
   std::byte* data = a.top;
-  a.top += taken;
+  if (std::deque<std::byte*>& freed = a.freed[taken]; freed.size() > kFreedBlocks) {
+    data = freed.front();
+    freed.pop_front();
+    race::open(data, bytes, true);
+  } else if (taken < bytes || taken > kArenaBytes - static_cast<std::size_t>(a.top - a.data)) {
+    return nullptr;
+  } else {
+    a.top += taken;
+  }
   a.bytes[data] = bytes;
   a.set_states(data, bytes, kExists);
   return data;
@@ -152,11 +164,13 @@ void release(void* data) {
   const std::lock_guard lock(a.mutex);
   const auto block = a.bytes.find(static_cast<std::byte*>(data));
   const std::size_t size = round_up(block->second);
-  open(data, block->second, true);
   const std::size_t cell = a.cell_of(block->first);
-  madvise(data, size, MADV_DONTNEED);
-  madvise(a.cells + cell, size / 2 * sizeof(Cell), MADV_DONTNEED);
-  std::memset(a.states + cell, 0, size / 2);
+  a.set_states(block->first, block->second, 0);
+  if (size > kKeptBytes) {
+    madvise(data, size, MADV_DONTNEED);
+    madvise(a.cells + cell, size / 2 * sizeof(Cell), MADV_DONTNEED);
+  }
+  a.freed[size + kGap].push_back(block->first);
   a.bytes.erase(block);
 }
 
@@ -167,7 +181,7 @@ void open(void* data, std::size_t bytes, bool open) {
 void open_all(bool open) {
   Arena& a = arena();
   const std::lock_guard lock(a.mutex);
-  race::open(a.first_block, static_cast<std::size_t>(a.top - a.first_block), open);
+  for (const auto& [data, bytes] : a.bytes) race::open(data, bytes, open);
 }
 
 void copied(const void* data, std::size_t bytes, const void* from) {
@@ -248,12 +262,6 @@ void claim_static(const void* data) {
                        [](const std::byte* q, const StaticObject& o) { return q < o.begin; });
   const bool listed = next != s.objects.begin() && p < std::prev(next)->end;
   s.claim(listed ? *std::prev(next) : StaticObject{p, p + 1});
-}
-
-void forget_shared_memory() {
-  Arena& a = arena();
-  a.set_states(a.dynamic_shared, a.dynamic_shared_bytes, kExists);
-  for (CellState& state : static_data().states) state &= static_cast<CellState>(~kWritten);
 }
 
 void forget_all_accesses() {

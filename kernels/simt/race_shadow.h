@@ -62,9 +62,6 @@ Shadow shadow_of(const void* data, MemoryKind kind);
 /// Static data becomes shared memory: the whole variable at `data`, which is being written.
 void claim_static(const void* data);
 
-/// Shared memory has not been written: a new block begins.
-void forget_shared_memory();
-
 /// Nothing has ever been accessed: the numbers of stretches start again.
 void forget_all_accesses();
 
