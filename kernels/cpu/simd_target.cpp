@@ -27,11 +27,11 @@ const NamedTarget* find_target(std::string_view name) {
   return nullptr;
 }
 
-/// What the processor has, whatever the kernels are restricted to.
+/// What the processor has of the sets in this build, whatever the kernels are restricted to.
 std::int64_t processor_targets() {
   const std::int64_t restricted_to = hwy::SupportedTargets();
   hwy::SetSupportedTargetsForTest(0);
-  const std::int64_t all = hwy::SupportedTargets() | HWY_STATIC_TARGET;
+  const std::int64_t all = (hwy::SupportedTargets() & HWY_TARGETS) | HWY_STATIC_TARGET;
   hwy::SetSupportedTargetsForTest(restricted_to);
   return all;
 }

@@ -5,8 +5,13 @@
 
 #include <string_view>
 
-// The sets between these would lengthen compilation and help few machines.
+// The sets between these would lengthen compilation and help few machines. Sanitizer builds are
+// content with the widest and the narrowest.
+#ifdef TL_FEW_SIMD_TARGETS
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX2 | HWY_AVX3_DL)
+#else
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#endif
 
 namespace tl::cpu {
 
