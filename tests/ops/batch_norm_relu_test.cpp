@@ -26,7 +26,7 @@ std::vector<Values> step(bool fused, DType dtype, Device device) {
   };
   const Tensor x = tensor(shape).set_requires_grad();
   const Tensor w = tensor({6, 3, 3, 19}).set_requires_grad();
-  const BatchNormTensors t = norm_on(19, dtype, device);
+  const BatchNormTensors t = norm_on(19, parameter_dtype(dtype), device);
   const Tensor y = fused ? batch_norm_relu_train(x, t, {}) : relu(batch_norm_train(x, t, {}));
   // Two readers, of which one needs y itself in backward.
   const Tensor out = conv2d(y, w, {}, {.pad = 1});
@@ -47,6 +47,9 @@ TEST_CASE("batch_norm_relu_train: the bits of the chain of simple ops, every dev
   every.run([](Device device) {
     const auto fused = step(true, DType::f32, device);  // a kernel may be missing: not in CHECK
     CHECK(fused == step(false, DType::f32, device));
+    if (computes_bf16(backend(device))) {
+      CHECK(step(true, DType::bf16, device) == step(false, DType::bf16, device));
+    }
   });
 }
 
