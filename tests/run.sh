@@ -20,15 +20,18 @@ stage() {
   summary+=$(printf '%-10s %5d s' "$name" $((SECONDS - start)))$'\n'
 }
 
-build_and_test() {
-  cmake --preset "$1" "${@:2}" >/dev/null
-  cmake --build --preset "$1" -- --quiet
-  ctest --test-dir "build/$1" --output-on-failure
+release() {
+  cmake --preset release -DTL_CUDA=OFF >/dev/null
+  cmake --build --preset release -- --quiet
+  ctest --test-dir build/release --output-on-failure
 }
 
-release() { build_and_test release -DTL_CUDA=OFF; }
-
-asan() { build_and_test asan; }
+# What other thread orders change are results, not addresses: "release" looks at those.
+asan() {
+  cmake --preset asan >/dev/null
+  cmake --build --preset asan -- --quiet
+  ctest --test-dir build/asan --output-on-failure --exclude-regex '_(reverse|random:1)$'
+}
 
 # The CUDA kernels on the host, under the race checker; the tests in two parts, because a kernel runs
 # on one processor. The largest cases repeat what smaller ones do.
