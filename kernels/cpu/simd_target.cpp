@@ -63,7 +63,7 @@ void use_simd_target_from_environment() {
 }
 
 const char* simd_target_name() {
-  const std::int64_t targets = hwy::SupportedTargets();
+  const std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
   for (const NamedTarget& target : kTargets) {
     if (targets & target.bit) return target.name;
   }
