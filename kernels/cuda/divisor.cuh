@@ -24,13 +24,11 @@ class Divisor {
 
   Divisor() = default;
   explicit Divisor(std::int64_t divisor)
-      : divisor_(static_cast<std::uint32_t>(divisor)),
+      : divisor_(checked(divisor)),
         shift_(static_cast<std::uint32_t>(std::bit_width(divisor_ - 1))),
         factor_(static_cast<std::uint32_t>(
             ((std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift_) - divisor_)) / divisor_ +
-            1)) {
-    check(divisor >= 1 && divisor <= kLimit, "Divisor: needs one in [1, 2^31], got ", divisor);
-  }
+            1)) {}
 
   __device__ Division operator()(std::int64_t number) const {
     const std::uint32_t n = static_cast<std::uint32_t>(number);
@@ -40,6 +38,11 @@ class Divisor {
   }
 
  private:
+  static std::uint32_t checked(std::int64_t divisor) {
+    check(divisor >= 1 && divisor <= kLimit, "Divisor: needs one in [1, 2^31], got ", divisor);
+    return static_cast<std::uint32_t>(divisor);
+  }
+
   std::uint32_t divisor_, shift_, factor_;
 };
 
