@@ -2,6 +2,7 @@
 # Breaks the code on purpose, one small change at a time, and demands that a test notices.
 #
 #     tests/mutate.sh [name part]...
+#     tests/mutate.sh --check           whether each change still finds its one line; builds nothing
 #
 # mutations/list.txt holds the changes. Each is made in a copy of the tree, which is built again as
 # far as needed and tested with the folders of tests that the list names. The exit status is 0 if
@@ -11,6 +12,22 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
+
+# Name, file, folders of tests and sed expression of every change.
+changes() { grep -v '^#' "$root/tests/mutations/list.txt" | sed -E '/^[[:space:]]*$/d; s/ +:: +/\t/g'; }
+
+if [[ ${1:-} == --check ]]; then
+  faults=0
+  while IFS=$'\t' read -r name file folders expression; do
+    changed=$(sed "$expression" "$root/$file" | diff "$root/$file" - | grep -c '^>' || true)
+    [[ $changed -eq 1 ]] && continue
+    echo "$name: changes $changed lines of $file instead of one"
+    faults=$((faults + 1))
+  done < <(changes)
+  [[ $faults -eq 0 ]]
+  exit
+fi
+
 work=${MUTATE_DIR:-$root/build-mutate}
 jobs=${MUTATE_JOBS:-$(nproc)}
 tree=$work/tree
@@ -85,7 +102,7 @@ while IFS=$'\t' read -r name file folders expression; do
   else
     faults+=("$name: $verdict")
   fi
-done < <(grep -v '^#' "$root/tests/mutations/list.txt" | sed -E '/^[[:space:]]*$/d; s/ +:: +/\t/g')
+done < <(changes)
 
 echo "$noticed noticed, ${#faults[@]} not"
 for fault in "${faults[@]}"; do echo "  $fault"; done
