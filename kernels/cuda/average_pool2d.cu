@@ -63,17 +63,12 @@ void forward(Stream stream, const AveragePool2dProblem& p, ConstView x_view, Vie
   with_f32_or_bf16("average_pool2d.forward", y_view.dtype, [&]<class T>(T) {
     const T* x = x_view.as<T>();
     T* y = y_view.as<T>();
-    if (p.y_size() == 0) return;
-    const auto run = [&](auto n) {
-      constexpr int N = n();
-      const std::int64_t count = p.y_size() / N;
-      with_divisor(count, [&]<class D>(D) {
-        launch<average_windows<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p,
-                                         Pixels<N, D>(p.rows.outputs, p.columns.outputs, p.c),
-                                         count, x, y);
-      });
+    const auto run = [&]<int N, class D>(const Pixels<N, D>& outputs, std::int64_t count) {
+      launch<average_windows<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p, outputs,
+                                       count, x, y);
     };
-    with_channel_packs<T>(p.c, run, x, static_cast<const T*>(y));
+    with_pixels<T>(p.y_size(), p.rows.outputs, p.columns.outputs, p.c, run, x,
+                   static_cast<const T*>(y));
   });
 }
 
@@ -81,16 +76,12 @@ void backward(Stream stream, const AveragePool2dProblem& p, ConstView dy_view, V
   with_f32_or_bf16("average_pool2d.backward", dx_view.dtype, [&]<class T>(T) {
     const T* dy = dy_view.as<T>();
     T* dx = dx_view.as<T>();
-    if (p.x_size() == 0) return;
-    const auto run = [&](auto n) {
-      constexpr int N = n();
-      const std::int64_t count = p.x_size() / N;
-      with_divisor(count, [&]<class D>(D) {
-        launch<add_shares<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p,
-                                    Pixels<N, D>(p.rows.size, p.columns.size, p.c), count, dy, dx);
-      });
+    const auto run = [&]<int N, class D>(const Pixels<N, D>& inputs, std::int64_t count) {
+      launch<add_shares<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p, inputs, count,
+                                  dy, dx);
     };
-    with_channel_packs<T>(p.c, run, dy, static_cast<const T*>(dx));
+    with_pixels<T>(p.x_size(), p.rows.size, p.columns.size, p.c, run, dy,
+                   static_cast<const T*>(dx));
   });
 }
 

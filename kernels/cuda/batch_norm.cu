@@ -246,8 +246,6 @@ struct EvalDx {
 
 // ---- the contract -------------------------------------------------------------------------------
 
-float* optional(View v) { return v ? v.as<float>() : nullptr; }
-
 void train(Stream stream, const BatchNormProblem& p, const BatchNormTrainArgs& args) {
   if (p.rows == 0) return;
   with_f32_or_bf16("batch_norm.train", p.x_dtype, [&]<class T>(T) {
@@ -258,8 +256,8 @@ void train(Stream stream, const BatchNormProblem& p, const BatchNormTrainArgs& a
     const Statistics<T> statistics = {.x = x,
                                       .mean = mean,
                                       .inv_std = inv_std,
-                                      .running_mean = optional(args.running_mean),
-                                      .running_var = optional(args.running_var),
+                                      .running_mean = optional_floats(args.running_mean),
+                                      .running_var = optional_floats(args.running_var),
                                       .rows = static_cast<float>(p.rows),
                                       .epsilon = epsilon,
                                       .momentum = static_cast<float>(p.momentum)};
@@ -339,8 +337,8 @@ void eval_backward(Stream stream, const BatchNormProblem& p,
                                             .inv_std = nullptr,
                                             .var = var,
                                             .epsilon = epsilon,
-                                            .dgamma = optional(args.dgamma),
-                                            .dbeta = optional(args.dbeta),
+                                            .dgamma = optional_floats(args.dgamma),
+                                            .dbeta = optional_floats(args.dbeta),
                                             .relu = {}};
       channel_reduce(native(stream), gradients, p.rows, p.channels, args.workspace.data);
     }
@@ -348,11 +346,6 @@ void eval_backward(Stream stream, const BatchNormProblem& p,
     map(stream, p, EvalDx<T>{dy, args.gamma.as<float>(), var, epsilon}, args.dx.as<T>());
   });
 }
-
-bool supports(const BatchNormProblem& p) {
-  return (p.x_dtype == DType::f32 || p.x_dtype == DType::bf16) && p.stat_dtype == DType::f32;
-}
-bool supports_without_relu(const BatchNormProblem& p) { return supports(p) && !p.relu; }
 
 // The sizes are the same for every T.
 std::int64_t statistics_bytes(const BatchNormProblem& p) {
@@ -366,15 +359,18 @@ std::int64_t gradients_bytes(const BatchNormProblem& p) {
 
 void install_batch_norm(Backend& b) {
   add_batch_norm_register_tiles(b);
-  b.batch_norm.train.add(
-      {.name = "chunked", .supports = supports, .workspace_bytes = statistics_bytes, .run = train});
+  add_batch_norm_register_tiles_backward(b);
+  b.batch_norm.train.add({.name = "chunked",
+                          .supports = batch_norm_supports,
+                          .workspace_bytes = statistics_bytes,
+                          .run = train});
   b.batch_norm.train_backward.add({.name = "chunked",
-                                   .supports = supports,
+                                   .supports = batch_norm_supports,
                                    .workspace_bytes = gradients_bytes,
                                    .run = train_backward});
-  b.batch_norm.eval.add({.name = "elementwise", .supports = supports_without_relu, .run = eval});
+  b.batch_norm.eval.add({.name = "elementwise", .supports = batch_norm_supports_eval, .run = eval});
   b.batch_norm.eval_backward.add({.name = "chunked",
-                                  .supports = supports_without_relu,
+                                  .supports = batch_norm_supports_eval,
                                   .workspace_bytes = gradients_bytes,
                                   .run = eval_backward});
 }

@@ -1,32 +1,12 @@
 // conv2d.backward_data "implicit_gemm_bf16", "implicit_gemm_tf32": conv2d_backward_data_tiles.cuh
-// on tensor cores. bf16 storage: what enters a product is bf16 and sums are f32. f32 storage: what
-// enters a product is rounded to TF32. Never chosen by cost: they have not run on a GPU, and TF32
-// rounds more than the contract says.
+// on tensor cores (conv2d_tensor.cuh).
 #include "kernels/cuda/conv2d_backward_data_tiles.cuh"
+#include "kernels/cuda/conv2d_tensor.cuh"
 
 namespace tl::TL_DEVICE_NAMESPACE {
-namespace {
-
-using Pass = BackwardDataOnTiles<TensorKind>;
-
-template <DType dtype>
-bool supports(const Conv2dProblem& p) {
-  return p.x_dtype == dtype && Pass::supports(p);
-}
-
-}  // namespace
 
 void add_conv2d_backward_data_tensor(Conv2dKernels& kernels) {
-  kernels.backward_data.add({.name = "implicit_gemm_bf16",
-                             .supports = supports<DType::bf16>,
-                             .run = Pass::run,
-                             .cost = Pass::cost,
-                             .on_request = true});
-  kernels.backward_data.add({.name = "implicit_gemm_tf32",
-                             .supports = supports<DType::f32>,
-                             .run = Pass::run,
-                             .cost = Pass::cost,
-                             .on_request = true});
+  add_conv2d_tensor_variants<BackwardDataOnTiles<TensorKind>>(kernels.backward_data);
 }
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

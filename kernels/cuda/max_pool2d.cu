@@ -118,17 +118,12 @@ void forward(Stream stream, const MaxPool2dProblem& p, ConstView x_view, View y_
     const T* x = x_view.as<T>();
     T* y = y_view.as<T>();
     std::int32_t* position = position_view ? position_view.as<std::int32_t>() : nullptr;
-    if (p.y_size() == 0) return;
-    const auto run = [&](auto n) {
-      constexpr int N = n();
-      const std::int64_t count = p.y_size() / N;
-      with_divisor(count, [&]<class D>(D) {
-        launch<largest<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p,
-                                 Pixels<N, D>(p.out_h(), p.out_w(), p.c), count, x, y, position);
-      });
+    const auto run = [&]<int N, class D>(const Pixels<N, D>& outputs, std::int64_t count) {
+      launch<largest<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p, outputs, count, x,
+                               y, position);
     };
-    with_channel_packs<T>(p.c, run, x, static_cast<const T*>(y),
-                          static_cast<const std::int32_t*>(position));
+    with_pixels<T>(p.y_size(), p.out_h(), p.out_w(), p.c, run, x, static_cast<const T*>(y),
+                   static_cast<const std::int32_t*>(position));
   });
 }
 
@@ -138,16 +133,11 @@ void backward(Stream stream, const MaxPool2dProblem& p, ConstView dy_view, Const
     const T* dy = dy_view.as<T>();
     const std::int32_t* position = position_view.as<std::int32_t>();
     T* dx = dx_view.as<T>();
-    if (p.x_size() == 0) return;
-    const auto run = [&](auto n) {
-      constexpr int N = n();
-      const std::int64_t count = p.x_size() / N;
-      with_divisor(count, [&]<class D>(D) {
-        launch<gather_dy<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p, p.out_h(),
-                                   p.out_w(), Pixels<N, D>(p.h, p.w, p.c), count, dy, position, dx);
-      });
+    const auto run = [&]<int N, class D>(const Pixels<N, D>& inputs, std::int64_t count) {
+      launch<gather_dy<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p, p.out_h(),
+                                 p.out_w(), inputs, count, dy, position, dx);
     };
-    with_channel_packs<T>(p.c, run, dy, position, static_cast<const T*>(dx));
+    with_pixels<T>(p.x_size(), p.h, p.w, p.c, run, dy, position, static_cast<const T*>(dx));
   });
 }
 

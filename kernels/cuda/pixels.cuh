@@ -1,8 +1,13 @@
 // Pixels: how kernels walk over an NHWC tensor whose channels are alike: pools. A thread has N
 // neighbouring channels of one pixel at a time, 16 bytes where all buffers allow it.
 //
-//   with_channel_packs<T>(c, [&](auto n) { ... n() is N ... }, x, y);
-//   const auto at = pixels(i);     image, row, column, channel of the i-th pack of channels
+//   with_pixels<T>(size, rows, columns, channels,
+//                  [&]<int N, class D>(Pixels<N, D> pixels, std::int64_t count) {
+//                    launch<kernel<N, T, D>>(blocks_for(count), kThreads, ..., pixels, count, x,
+//                    y);
+//                  }, x, y);
+//
+//   const PixelAt at = pixels(i);     in the kernel: where the i-th pack of channels lies
 #pragma once
 
 #include <algorithm>
@@ -49,5 +54,19 @@ class Pixels {
  private:
   D packs_, columns_, rows_;
 };
+
+/// Calls f(pixels, count) for an array of `size` elements, [.., rows, columns, channels], of which
+/// each of `count` threads has a pack; `arrays` are all that the kernel touches in packs. Nothing
+/// to do for a size of 0.
+template <class T, class F, class... X>
+void with_pixels(std::int64_t size, std::int64_t rows, std::int64_t columns, std::int64_t channels,
+                 const F& f, const X*... arrays) {
+  if (size == 0) return;
+  const auto run = [&](auto n) {
+    const std::int64_t count = size / n();
+    with_divisor(count, [&]<class D>(D) { f(Pixels<n(), D>(rows, columns, channels), count); });
+  };
+  with_channel_packs<T>(channels, run, arrays...);
+}
 
 }  // namespace tl::TL_DEVICE_NAMESPACE
