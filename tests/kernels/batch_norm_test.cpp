@@ -1,4 +1,5 @@
-// batch_norm: by hand, exactly, and every variant against ref in f64.
+// batch_norm: by hand, exactly, and every variant against ref in f64. batch_norm_eval_test.cpp has
+// the cases of evaluation alone.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -6,142 +7,15 @@
 #include <cmath>
 #include <string>
 
-#include "tests/support/backends.h"
+#include "tests/kernels/batch_norm_harness.h"
 #include "tests/support/bf16.h"
 #include "tests/support/compare.h"
-#include "tests/support/device_buffer.h"
-#include "tests/support/random.h"
-#include "tests/support/run_variant.h"
 #include "tests/support/thread_counts.h"
 
 namespace tl::test {
 namespace {
 
-using Values = std::vector<double>;
-
-struct Inputs {
-  Values x, dy, gamma, beta, running_mean, running_var;
-
-  Inputs(const BatchNormProblem& p, double low, double high) {
-    Random random(static_cast<std::uint64_t>(p.rows * 1000 + p.channels));
-    x = random.uniform_vector(p.rows * p.channels, low, high);
-    dy = random.uniform_vector(p.rows * p.channels);
-    gamma = random.uniform_vector(p.channels, 0.5, 1.5);
-    beta = random.uniform_vector(p.channels);
-    running_mean = random.uniform_vector(p.channels, low, high);
-    running_var = random.uniform_vector(p.channels, 0.5, 1.5);
-  }
-};
-
-struct Trained {
-  Values y, mean, inv_std, running_mean, running_var;
-  bool operator==(const Trained&) const = default;
-};
-struct Gradients {
-  Values dx, dgamma, dbeta;
-  bool operator==(const Gradients&) const = default;
-};
-
-/// How the kernels are called: where buffers lie, and which of them are one.
-struct Manner {
-  std::int64_t offset = 0;
-  bool in_place = false;
-};
-
-/// Buffers of one backend and dtype.
-struct Buffers {
-  const Backend& b;
-  DType dtype;
-  Manner manner;
-  DeviceBuffer operator()(const Values& values) const { return {b, dtype, values, manner.offset}; }
-  DeviceBuffer operator()(std::int64_t size) const { return {b, dtype, size, manner.offset}; }
-};
-
-template <class V>
-Trained train(const Backend& b, const V& variant, const BatchNormProblem& p, const Inputs& in,
-              Manner manner = {}) {
-  const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
-  const DeviceBuffer x = buffer(in.x), gamma = channel(in.gamma), beta = channel(in.beta);
-  const DeviceBuffer y = buffer(p.rows * p.channels), mean = channel(p.channels),
-                     inv_std = channel(p.channels), running_mean = channel(in.running_mean),
-                     running_var = channel(in.running_var);
-  const DeviceBuffer& out = manner.in_place ? x : y;
-  run_variant(
-      b, variant, p,
-      BatchNormTrainArgs{x, gamma, beta, out, mean, inv_std, running_mean, running_var, {}});
-  return {out.read(), mean.read(), inv_std.read(), running_mean.read(), running_var.read()};
-}
-
-template <class V>
-Gradients train_backward(const Backend& b, const V& variant, const BatchNormProblem& p,
-                         const Inputs& in, const Values& mean_in, const Values& inv_std_in,
-                         Manner manner = {}) {
-  const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
-  const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = channel(in.gamma),
-                     beta = channel(in.beta), mean = channel(mean_in),
-                     inv_std = channel(inv_std_in);
-  const DeviceBuffer dx = buffer(p.rows * p.channels), dgamma = channel(p.channels),
-                     dbeta = channel(p.channels);
-  const DeviceBuffer& out = manner.in_place ? dy : dx;
-  run_variant(
-      b, variant, p,
-      BatchNormTrainBackwardArgs{x, dy, gamma, mean, inv_std, out, dgamma, dbeta, {}, beta});
-  return {out.read(), dgamma.read(), dbeta.read()};
-}
-
-template <class V>
-Values eval(const Backend& b, const V& variant, const BatchNormProblem& p, const Inputs& in,
-            Manner manner = {}) {
-  const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
-  const DeviceBuffer x = buffer(in.x), gamma = channel(in.gamma), beta = channel(in.beta),
-                     mean = channel(in.running_mean), var = channel(in.running_var),
-                     y = buffer(p.rows * p.channels);
-  const DeviceBuffer& out = manner.in_place ? x : y;
-  variant.run({}, p, {x, gamma, beta, mean, var, out});
-  return out.read();
-}
-
-template <class V>
-Gradients eval_backward(const Backend& b, const V& variant, const BatchNormProblem& p,
-                        const Inputs& in, Manner manner = {}) {
-  const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
-  const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = channel(in.gamma),
-                     mean = channel(in.running_mean), var = channel(in.running_var);
-  const DeviceBuffer dx = buffer(p.rows * p.channels), dgamma = channel(p.channels),
-                     dbeta = channel(p.channels);
-  const DeviceBuffer& out = manner.in_place ? dy : dx;
-  run_variant(b, variant, p,
-              BatchNormEvalBackwardArgs{x, dy, gamma, mean, var, out, dgamma, dbeta, {}});
-  return {out.read(), dgamma.read(), dbeta.read()};
-}
-
-/// Calls f(backend, variant) for every variant of `slot` that computes p.
-template <class Slot, class F>
-void for_each_variant(Slot BatchNormKernels::*slot, const BatchNormProblem& p, const F& f) {
-  for (const Backend& b : tested_backends()) {
-    for (const auto& variant : (b.batch_norm.*slot).all()) {
-      if (!variant.supports(p)) continue;
-      CAPTURE(std::string(b.name));
-      CAPTURE(std::string(variant.name));
-      f(b, variant);
-    }
-  }
-}
-
-BatchNormProblem problem(std::int64_t rows, std::int64_t channels, DType dtype = DType::f32) {
-  BatchNormProblem p;
-  p.rows = rows;
-  p.channels = channels;
-  p.x_dtype = dtype;
-  p.stat_dtype = parameter_dtype(dtype);
-  return p;
-}
-
-// Prime rows, one past a chunk, channels that are no whole number of vectors, and rows == channels.
-const std::int64_t kShapes[][2] = {{2, 1},      {3, 3},     {7, 17},    {17, 64},
-                                   {64, 64},    {49, 130},  {1025, 16}, {4099, 3},
-                                   {20000, 17}, {6007, 64}, {5, 1030}};
-const Manner kManners[] = {{0, false}, {1, false}, {0, true}};
+using namespace batch_norm_harness;
 
 TEST_CASE("batch_norm by hand") {
   // One channel, x = 1 3 1 3: mean 2, variance 1; with epsilon 3 inv_std is 1/2.
@@ -384,55 +258,6 @@ TEST_CASE("batch_norm in bf16 against ref in f64") {
       check_close(g.dbeta, frozen.dbeta, sums, "dbeta");
     });
   }
-}
-
-TEST_CASE("batch_norm.eval and eval_backward against ref in f64") {
-  for (const auto& [rows, channels] : kShapes) {
-    CAPTURE(rows);
-    CAPTURE(channels);
-    const BatchNormProblem p = problem(rows, channels), exact = problem(rows, channels, DType::f64);
-    const Inputs in(p, -1, 3);
-    const Values y = eval(reference(), reference().batch_norm.eval.all().front(), exact, in);
-    for_each_variant(&BatchNormKernels::eval, p, [&](const Backend& b, const auto& variant) {
-      // Six roundings, of values up to 8 times the result's size: no long sum.
-      for (const Manner& m : kManners) check_close(eval(b, variant, p, in, m), y, 0x1p-21, "y");
-    });
-    const Gradients expected =
-        eval_backward(reference(), reference().batch_norm.eval_backward.all().front(), exact, in);
-    const double bound = 16 * f32_sum_bound(static_cast<double>(rows));
-    for_each_variant(&BatchNormKernels::eval_backward, p, [&](const Backend& b, const auto& v) {
-      for (const Manner& manner : kManners) {
-        const Gradients g = eval_backward(b, v, p, in, manner);
-        check_close(g.dx, expected.dx, 0x1p-22, "dx");
-        check_close(g.dgamma, expected.dgamma, bound, "dgamma");
-        check_close(g.dbeta, expected.dbeta, bound, "dbeta");
-      }
-    });
-  }
-}
-
-TEST_CASE("batch_norm.eval_backward computes only what is asked for") {
-  const BatchNormProblem p = problem(77, 19);
-  const Inputs in(p, -1, 3);
-  for_each_variant(&BatchNormKernels::eval_backward, p, [&](const Backend& b, const auto& v) {
-    const Gradients all = eval_backward(b, v, p, in);
-    for (int asked = 0; asked < 8; ++asked) {
-      CAPTURE(asked);
-      const Buffers buffer{b, DType::f32, {}};
-      const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), gamma = buffer(in.gamma),
-                         mean = buffer(in.running_mean), var = buffer(in.running_var);
-      const DeviceBuffer dx = buffer(p.rows * p.channels), dgamma = buffer(p.channels),
-                         dbeta = buffer(p.channels);
-      BatchNormEvalBackwardArgs args{x, dy, gamma, mean, var, {}, {}, {}, {}};
-      if (asked & 1) args.dx = dx;
-      if (asked & 2) args.dgamma = dgamma;
-      if (asked & 4) args.dbeta = dbeta;
-      run_variant(b, v, p, args);
-      if (asked & 1) CHECK((dx.read() == all.dx));
-      if (asked & 2) CHECK((dgamma.read() == all.dgamma));
-      if (asked & 4) CHECK((dbeta.read() == all.dbeta));
-    }
-  });
 }
 
 TEST_CASE("batch_norm: no rows") {
