@@ -41,7 +41,7 @@ class Buffer {
   Buffer(Buffer&& other) noexcept : b_(other.b_), view_(std::exchange(other.view_, {})) {}
   Buffer& operator=(Buffer&&) = delete;
   ~Buffer() {
-    if (view_.data) b_->memory.release(bytes(), view_.data);
+    if (view_.data) b_->memory.release({}, bytes(), view_.data);
   }
   operator View() const { return view_; }       // NOLINT: stands for its view
   operator ConstView() const { return view_; }  // NOLINT

@@ -67,7 +67,7 @@ void keep_within_peak(MemorySpace which, Space& space) {
   while (space.stats.cached > 0 && space.stats.current + space.stats.cached > space.most) {
     auto& [size, blocks] = *std::prev(space.kept.end());
     if (!blocks.empty()) {
-      backend(any_device_of(which)).memory.release(size, blocks.back());
+      backend(any_device_of(which)).memory.release({}, size, blocks.back());
       blocks.pop_back();
       space.stats.cached -= size;
     }
@@ -123,7 +123,7 @@ void release(Device device, void* data, std::int64_t bytes) {
   space.stats.current -= size;
   if (kExact) {
     poison(device, data, size);
-    backend(device).memory.release(size, data);
+    backend(device).memory.release({}, size, data);
     return;
   }
   space.kept[size].push_back(data);
@@ -146,7 +146,7 @@ void release_cached_memory(MemorySpace which) {
   Space& space = space_of(which);
   std::lock_guard lock(space.mutex);
   for (auto& [size, blocks] : space.kept) {
-    for (void* block : blocks) backend(any_device_of(which)).memory.release(size, block);
+    for (void* block : blocks) backend(any_device_of(which)).memory.release({}, size, block);
   }
   space.kept.clear();
   space.stats.cached = 0;

@@ -32,6 +32,7 @@
 #include "kernels/reduce.h"
 #include "kernels/sgd.h"
 #include "kernels/softmax.h"
+#include "kernels/streams.h"
 #include "kernels/strided.h"
 
 namespace tl {
@@ -39,6 +40,7 @@ namespace tl {
 struct Backend {
   const char* name;
   MemoryKernels memory;
+  StreamsKernels streams;
   StridedKernels strided;
   GatherKernels gather;
   ElementwiseKernels elementwise;

@@ -13,13 +13,15 @@
 //   backward:   dx = gamma / sqrt(running_var + epsilon) * dy; dbeta, dgamma as above with x_hat
 //               from the running statistics, which are constants
 //
-//   relu:       (training) y = max(the above, 0); backward: dy counts as 0 where y <= 0. Backward
-//               makes y again from x, so nobody has to keep it.
+//   residual:   y = the above + residual; backward: dresidual = dy
+//   relu:       y = max(the above, 0); backward: dy counts as 0 where y <= 0, in all of the above.
+//               In training without a residual, backward makes y again from x, so nobody has to
+//               keep it.
 //
-// x, y, dx, dy [rows, channels]; everything else [channels] in `stat_dtype`, the parameter_dtype of
-// `x_dtype`. Outputs are
-// overwritten, the running statistics updated in place. y may alias x, dx may alias dy. rows of 1
-// in training is an error of the caller's (the unbiased variance does not exist). The mean is
+// x, y, residual and their gradients [rows, channels]; everything else [channels] in `stat_dtype`,
+// the parameter_dtype of `x_dtype`. Outputs are overwritten, the running statistics updated in
+// place. y may alias x or residual, dx or dresidual may alias dy. rows of 1 in training is an error
+// of the caller's (the unbiased variance does not exist). The mean is
 // subtracted before squaring or the sums are merged (Chan et al. 1979): E[x^2] - E[x]^2 is not
 // accurate enough. Deterministic.
 #pragma once
@@ -35,7 +37,7 @@ struct BatchNormProblem {
   std::int64_t rows = 1, channels = 1;
   DType x_dtype = DType::f32, stat_dtype = DType::f32;
   double epsilon = 1e-5, momentum = 0.1;
-  bool relu = false;  ///< of train and train_backward
+  bool relu = false, residual = false;
 
   /// Of x and y (in backward of x, dy and dx), each once. Statistics do not count.
   double bytes() const {
@@ -52,18 +54,22 @@ struct BatchNormTrainArgs {
   View mean, inv_std;              ///< written: what backward needs
   View running_mean, running_var;  ///< updated; absent: left alone
   View workspace;
+  ConstView residual;  ///< with `residual`
 };
 
 struct BatchNormTrainBackwardArgs {
   ConstView x, dy, gamma, mean, inv_std;
   View dx, dgamma, dbeta;  ///< dx absent: not computed
   View workspace;
-  ConstView beta;  ///< with `relu`
+  ConstView beta;  ///< with `relu` alone
+  ConstView y;     ///< with `relu` and `residual`
+  View dresidual;  ///< with `residual`; absent: not computed
 };
 
 struct BatchNormEvalArgs {
   ConstView x, gamma, beta, running_mean, running_var;
   View y;
+  ConstView residual;  ///< with `residual`
 };
 
 struct BatchNormEvalBackwardArgs {
@@ -71,6 +77,8 @@ struct BatchNormEvalBackwardArgs {
   ConstView dy, gamma, running_mean, running_var;
   View dx, dgamma, dbeta;  ///< each may be absent: not computed
   View workspace;
+  ConstView y;     ///< with `relu`
+  View dresidual;  ///< with `residual`; absent: not computed
 };
 
 struct BatchNormKernels {

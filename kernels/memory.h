@@ -13,12 +13,23 @@ namespace tl {
 struct MemoryKernels {
   /// *data = `bytes` bytes, aligned to 64; throws when the device has no such block.
   Slot<void(std::int64_t bytes, void** data)> allocate{"memory.allocate"};
-  /// Gives back a block; `bytes` as it was allocated.
-  Slot<void(std::int64_t bytes, void* data)> release{"memory.release"};
+  /// Gives back a block when the work issued on the stream so far has finished; `bytes` as it was
+  /// allocated. May wait for that, never while a stream captures.
+  Slot<void(Stream, std::int64_t bytes, void* data)> release{"memory.release"};
+  /// *free of *total bytes can still be allocated. On the host: of the machine.
+  Slot<void(std::int64_t* free, std::int64_t* total)> available{"memory.available"};
 
-  /// Equal size and dtype, no overlap. `copy` stays on the device; the other two have finished when
-  /// they return.
+  /// Pinned memory: host memory that the device reads and writes by itself.
+  Slot<void(std::int64_t bytes, void** data)> allocate_pinned{"memory.allocate_pinned"};
+  /// No work that uses it may be left.
+  Slot<void(std::int64_t bytes, void* data)> release_pinned{"memory.release_pinned"};
+
+  /// Equal size and dtype, no overlap. The first three are asynchronous: nobody may write x, nor
+  /// read or write y, until they have finished on the stream. The last two have finished when they
+  /// return, and cannot be captured.
   Slot<void(Stream, ConstView x, View y)> copy{"memory.copy"};
+  Slot<void(Stream, ConstView pinned, View device)> copy_from_pinned{"memory.copy_from_pinned"};
+  Slot<void(Stream, ConstView device, View pinned)> copy_to_pinned{"memory.copy_to_pinned"};
   Slot<void(Stream, ConstView host, View device)> copy_from_host{"memory.copy_from_host"};
   Slot<void(Stream, ConstView device, View host)> copy_to_host{"memory.copy_to_host"};
 

@@ -10,6 +10,7 @@ Backend cpu_backend() {
   b.name = "cpu";
   cpu::use_simd_target_from_environment();
   ref::install_memory(b);  // the same memory: buffers pass between the two freely
+  ref::install_streams(b);
   cpu::install_cast(b);
   cpu::install_strided(b);
   cpu::install_gather(b);

@@ -22,7 +22,7 @@ void allocate(std::int64_t bytes, void** data) {
              "memory.allocate of ", bytes, " bytes");
 }
 
-void release(std::int64_t, void* data) { check_call(cudaFree(data), "memory.release"); }
+void release(Stream, std::int64_t, void* data) { check_call(cudaFree(data), "memory.release"); }
 
 void copy_bytes(const char* op, Stream stream, ConstView x, View y, cudaMemcpyKind kind) {
   check(x.dtype == y.dtype && x.size == y.size, op, ": needs equal size and dtype, got ", x.size,

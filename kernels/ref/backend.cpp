@@ -8,6 +8,7 @@ Backend ref_backend() {
   Backend b{};
   b.name = "ref";
   ref::install_memory(b);
+  ref::install_streams(b);
   ref::install_strided(b);
   ref::install_gather(b);
   ref::install_elementwise(b);

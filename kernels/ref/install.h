@@ -5,7 +5,8 @@
 
 namespace tl::ref {
 
-void install_memory(Backend& b);  // also the memory of `cpu`
+void install_memory(Backend& b);
+void install_streams(Backend& b);  // also the memory of `cpu`
 void install_strided(Backend& b);
 void install_gather(Backend& b);
 void install_elementwise(Backend& b);

@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #endif
 
+#include <unistd.h>
+
 #include "kernels/convert.h"
 #include "kernels/ref/install.h"
 
@@ -45,12 +47,19 @@ void allocate(std::int64_t bytes, void** data) {
   check(*data, "memory.allocate: no block of ", bytes, " bytes on the host");
 }
 
-void release(std::int64_t bytes, void* data) {
+void release(Stream, std::int64_t bytes, void* data) {
   if (is_mapped(bytes)) {
     unmap(data, static_cast<std::size_t>(bytes));
   } else {
     ::operator delete(data, kAlignment);
   }
+}
+
+/// What the system could give without swapping.
+void available(std::int64_t* free, std::int64_t* total) {
+  const std::int64_t page = sysconf(_SC_PAGESIZE);
+  *free = page * sysconf(_SC_AVPHYS_PAGES);
+  *total = page * sysconf(_SC_PHYS_PAGES);
 }
 
 void copy(Stream, ConstView x, View y) {
@@ -82,7 +91,12 @@ void cast(Stream, ConstView x_view, View y_view) {
 void install_memory(Backend& b) {
   b.memory.allocate = allocate;
   b.memory.release = release;
+  b.memory.available = available;
+  b.memory.allocate_pinned = allocate;
+  b.memory.release_pinned = [](std::int64_t bytes, void* data) { release({}, bytes, data); };
   b.memory.copy = copy;
+  b.memory.copy_from_pinned = copy;
+  b.memory.copy_to_pinned = copy;
   b.memory.copy_from_host = copy;
   b.memory.copy_to_host = copy;
   b.memory.fill = fill;

@@ -28,7 +28,7 @@ TEST_CASE("memory.allocate aligns to 64 and takes 0 bytes") {
       b.memory.allocate(bytes, &data);
       CHECK(data != nullptr);
       CHECK(reinterpret_cast<std::uintptr_t>(data) % 64 == 0);
-      b.memory.release(bytes, data);
+      b.memory.release({}, bytes, data);
     }
   }
 }
@@ -45,7 +45,7 @@ TEST_CASE("memory.release gives a large block back to the system") {
       void* page = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(data) & ~0xFFFul);
       unsigned char resident = 0;
       CHECK(mincore(page, 1, &resident) == 0);
-      b.memory.release(kBytes, data);
+      b.memory.release({}, kBytes, data);
       CHECK(mincore(page, 1, &resident) != 0);  // nothing is mapped there
     }
   }

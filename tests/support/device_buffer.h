@@ -34,7 +34,7 @@ class DeviceBuffer {
   }
   DeviceBuffer& operator=(DeviceBuffer&&) = delete;
   ~DeviceBuffer() {
-    if (block_) backend_->memory.release(bytes_, block_);
+    if (block_) backend_->memory.release({}, bytes_, block_);
   }
 
   View view() const { return view_; }
