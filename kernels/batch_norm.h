@@ -20,10 +20,10 @@
 //
 // x, y, residual and their gradients [rows, channels]; everything else [channels] in `stat_dtype`,
 // the parameter_dtype of `x_dtype`. Outputs are overwritten, the running statistics updated in
-// place. y may alias x or residual, dx or dresidual may alias dy. rows of 1 in training is an error
-// of the caller's (the unbiased variance does not exist). The mean is
-// subtracted before squaring or the sums are merged (Chan et al. 1979): E[x^2] - E[x]^2 is not
-// accurate enough. Deterministic.
+// place. y may alias x or residual; one of dx and dresidual may alias dy. rows of 1 in training is
+// an error of the caller's (the unbiased variance does not exist). The mean is subtracted before
+// squaring or the sums are merged (Chan et al. 1979): E[x^2] - E[x]^2 is not accurate enough.
+// y is rounded to its dtype once, after the residual and the ReLU. Deterministic.
 #pragma once
 
 #include <cstdint>
@@ -39,9 +39,9 @@ struct BatchNormProblem {
   double epsilon = 1e-5, momentum = 0.1;
   bool relu = false, residual = false;
 
-  /// Of x and y (in backward of x, dy and dx), each once. Statistics do not count.
+  /// Of x, y and the residual, each once; backward moves at least as much. Statistics do not count.
   double bytes() const {
-    return 2 * static_cast<double>(rows) * static_cast<double>(channels) *
+    return (residual ? 3 : 2) * static_cast<double>(rows) * static_cast<double>(channels) *
            static_cast<double>(size_of(x_dtype));
   }
 };

@@ -25,8 +25,11 @@ std::ostream& operator<<(std::ostream& out, const Conv2dProblem& p) {
 }
 
 std::ostream& operator<<(std::ostream& out, const BatchNormProblem& p) {
-  return out << "x [" << p.rows << ", " << p.channels << "] " << p.x_dtype << ", statistics "
-             << p.stat_dtype;
+  out << "x [" << p.rows << ", " << p.channels << "] " << p.x_dtype << ", statistics "
+      << p.stat_dtype;
+  if (p.residual) out << ", residual";
+  if (p.relu) out << ", relu";
+  return out;
 }
 
 std::ostream& operator<<(std::ostream& out, const GemmProblem& p) {

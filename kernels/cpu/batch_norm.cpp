@@ -334,7 +334,7 @@ HWY_EXPORT(eval);
 HWY_EXPORT(eval_backward);
 
 bool supports(const BatchNormProblem& p) {
-  return p.x_dtype == DType::f32 && p.stat_dtype == DType::f32;
+  return p.x_dtype == DType::f32 && p.stat_dtype == DType::f32 && !p.residual;
 }
 
 bool supports_without_relu(const BatchNormProblem& p) { return supports(p) && !p.relu; }

@@ -7,7 +7,8 @@
 namespace tl::TL_DEVICE_NAMESPACE {
 
 inline bool batch_norm_supports(const BatchNormProblem& p) {
-  return (p.x_dtype == DType::f32 || p.x_dtype == DType::bf16) && p.stat_dtype == DType::f32;
+  return (p.x_dtype == DType::f32 || p.x_dtype == DType::bf16) && p.stat_dtype == DType::f32 &&
+         !p.residual;
 }
 /// In evaluation.
 inline bool batch_norm_supports_eval(const BatchNormProblem& p) {

@@ -8,7 +8,7 @@ namespace tl::ref {
 namespace {
 
 bool supports(const BatchNormProblem& p) {
-  return is_float(p.x_dtype) && p.stat_dtype == parameter_dtype(p.x_dtype);
+  return is_float(p.x_dtype) && p.stat_dtype == parameter_dtype(p.x_dtype) && !p.residual;
 }
 
 bool supports_without_relu(const BatchNormProblem& p) { return supports(p) && !p.relu; }

@@ -12,7 +12,7 @@ enum class Pass : std::int64_t { train = 11, train_backward };
 
 bool is_possible(const BatchNormProblem& p) {
   return (p.x_dtype == DType::f32 || p.x_dtype == DType::bf16) && p.stat_dtype == DType::f32 &&
-         !p.relu && p.rows > 0 && p.channels > 0;
+         !p.relu && !p.residual && p.rows > 0 && p.channels > 0;
 }
 
 template <Pass pass>
