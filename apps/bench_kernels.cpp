@@ -170,6 +170,7 @@ class Bench {
   }
 
   void memory_bound(DType dtype) const;
+  void poolings(DType dtype) const;
   void gemms(DType dtype) const;
   void convolutions(DType dtype) const;
 
@@ -200,13 +201,6 @@ void Bench::memory_bound(DType dtype) const {
   time_kernel("softmax.forward", dtype, concat("[", rows, ", ", c, "]"), 2 * all * element,
               [&] { b_.softmax.forward({}, c, x, y); });
 
-  MaxPool2dProblem window{.n = n, .h = side, .w = side, .c = c, .kernel_h = 3, .kernel_w = 3};
-  window.pad_h = window.pad_w = 1;
-  const Buffer largest(b_, dtype, window.y_size());
-  time_kernel("max_pool2d.forward", dtype, shape,
-              (all + static_cast<double>(window.y_size())) * element,
-              [&] { b_.max_pool2d.forward({}, window, x, largest, {}); });
-
   BatchNormProblem norm;
   norm.rows = rows, norm.channels = c, norm.x_dtype = dtype, norm.stat_dtype = parameters;
   const Buffer gamma(b_, parameters, c), beta(b_, parameters, c), mean(b_, parameters, c),
@@ -215,16 +209,43 @@ void Bench::memory_bound(DType dtype) const {
   b_.memory.fill({}, 1, running_var);
   b_.memory.fill({}, 1, inv_std);
   time_variants(b_.batch_norm.train, norm, dtype, {}, [&](const Buffer& workspace, ConstView) {
-    return BatchNormTrainArgs{x,       gamma,        beta,        y,        mean,
-                              inv_std, running_mean, running_var, workspace};
+    return BatchNormTrainArgs{x,       gamma,        beta,        y,         mean,
+                              inv_std, running_mean, running_var, workspace, {}};
   });
   time_variants(b_.batch_norm.train_backward, norm, dtype, {},
                 [&](const Buffer& workspace, ConstView) {
-                  return BatchNormTrainBackwardArgs{x, dy,     gamma, mean,      inv_std,
-                                                    y, dgamma, dbeta, workspace, beta};
+                  return BatchNormTrainBackwardArgs{x,      dy,    gamma,     mean, inv_std, y,
+                                                    dgamma, dbeta, workspace, beta, {},      {}};
                 });
   time_variants(b_.batch_norm.eval, norm, dtype, {}, [&](const Buffer&, ConstView) {
-    return BatchNormEvalArgs{x, gamma, beta, running_mean, running_var, y};
+    return BatchNormEvalArgs{x, gamma, beta, running_mean, running_var, y, {}};
+  });
+}
+
+void Bench::poolings(DType dtype) const {
+  // The ResNet's only one, 3x3 every 2, as a maximum and as a mean.
+  const std::int64_t side = o_.tiny ? 6 : 112, c = o_.tiny ? 16 : 64, n = o_.tiny ? 1 : o_.batch;
+  MaxPool2dProblem largest{.n = n, .h = side, .w = side, .c = c, .kernel_h = 3, .kernel_w = 3};
+  largest.pad_h = largest.pad_w = 1, largest.dtype = dtype;
+  const Buffer x(b_, dtype, largest.x_size()), y(b_, dtype, largest.y_size());
+  const Buffer position(b_, DType::i32, largest.y_size());
+  for (const bool positions : {false, true}) {
+    largest.positions = positions;
+    time_variants(b_.max_pool2d.forward, largest, dtype, {}, [&](View workspace, ConstView) {
+      return MaxPool2dForwardArgs{x, y, positions ? View(position) : View(), workspace};
+    });
+  }
+  b_.memory.fill({}, 0, position);
+  time_variants(b_.max_pool2d.backward, largest, dtype, {}, [&](View workspace, ConstView) {
+    return MaxPool2dBackwardArgs{y, position, x, workspace};
+  });
+  const AverageAxis axis = AverageAxis::sliding(side, 3, 2, 1, false, true);
+  const AveragePool2dProblem mean{.n = n, .c = c, .rows = axis, .columns = axis, .dtype = dtype};
+  time_variants(b_.average_pool2d.forward, mean, dtype, {}, [&](View workspace, ConstView) {
+    return AveragePool2dForwardArgs{x, y, workspace};
+  });
+  time_variants(b_.average_pool2d.backward, mean, dtype, {}, [&](View workspace, ConstView) {
+    return AveragePool2dBackwardArgs{y, x, workspace};
   });
 }
 
@@ -316,6 +337,7 @@ void Bench::run_all() {
   for (const std::string& name : o_.dtypes) {
     const DType dtype = parse_dtype(name);
     memory_bound(dtype);
+    poolings(dtype);
     gemms(dtype);
     convolutions(dtype);
   }

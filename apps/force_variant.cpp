@@ -40,8 +40,14 @@ std::unique_ptr<ScopedBackend> force_variant(Device device, const std::string& c
   } else if (slot == "batch_norm") {
     force_in(name, b.batch_norm.train, b.batch_norm.train_backward, b.batch_norm.eval,
              b.batch_norm.eval_backward);
+  } else if (slot == "max_pool2d") {
+    force_in(name, b.max_pool2d.forward, b.max_pool2d.backward);
+  } else if (slot == "average_pool2d") {
+    force_in(name, b.average_pool2d.forward, b.average_pool2d.backward);
   } else {
-    throw Error(concat("--variant ", choice, ": needs gemm=, conv2d= or batch_norm= and a name"));
+    throw Error(concat("--variant ", choice,
+                       ": needs gemm=, conv2d=, batch_norm=, max_pool2d= or average_pool2d= and a "
+                       "name"));
   }
   return std::make_unique<ScopedBackend>(device, std::move(b));
 }

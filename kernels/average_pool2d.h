@@ -12,11 +12,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <ostream>
 
 #include "kernels/pool_outputs.h"
-#include "kernels/slot.h"
-#include "kernels/stream.h"
-#include "kernels/view.h"
+#include "kernels/variant.h"
 
 namespace tl {
 
@@ -69,16 +68,33 @@ struct AverageAxis {
 struct AveragePool2dProblem {
   std::int64_t n = 1, c = 1;
   AverageAxis rows, columns;
+  DType dtype = DType::f32;
 
   std::int64_t x_size() const { return n * rows.size * columns.size * c; }
   std::int64_t y_size() const { return n * rows.outputs * columns.outputs * c; }
+  /// Of x and y (in backward dy and dx), each once.
+  double bytes() const {
+    return static_cast<double>(x_size() + y_size()) * static_cast<double>(size_of(dtype));
+  }
+};
+
+std::ostream& operator<<(std::ostream& out, const AveragePool2dProblem& p);
+
+struct AveragePool2dForwardArgs {
+  ConstView x;
+  View y;
+  View workspace;
+};
+
+struct AveragePool2dBackwardArgs {
+  ConstView dy;
+  View dx;
+  View workspace;
 };
 
 struct AveragePool2dKernels {
-  Slot<void(Stream, const AveragePool2dProblem&, ConstView x, View y)> forward{
-      "average_pool2d.forward"};
-  Slot<void(Stream, const AveragePool2dProblem&, ConstView dy, View dx)> backward{
-      "average_pool2d.backward"};
+  VariantSlot<AveragePool2dProblem, AveragePool2dForwardArgs> forward{"average_pool2d.forward"};
+  VariantSlot<AveragePool2dProblem, AveragePool2dBackwardArgs> backward{"average_pool2d.backward"};
 };
 
 }  // namespace tl

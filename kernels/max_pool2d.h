@@ -14,11 +14,10 @@
 #pragma once
 
 #include <cstdint>
+#include <ostream>
 
 #include "kernels/pool_outputs.h"
-#include "kernels/slot.h"
-#include "kernels/stream.h"
-#include "kernels/view.h"
+#include "kernels/variant.h"
 
 namespace tl {
 
@@ -27,6 +26,8 @@ struct MaxPool2dProblem {
   std::int64_t kernel_h = 2, kernel_w = 2, stride_h = 2, stride_w = 2;
   std::int64_t pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
   bool ceil_mode = false;
+  DType dtype = DType::f32;
+  bool positions = false;  ///< whether forward writes them; backward always reads them
 
   std::int64_t out_h() const {
     return pool_outputs(h, kernel_h, stride_h, pad_h, dilation_h, ceil_mode);
@@ -36,14 +37,32 @@ struct MaxPool2dProblem {
   }
   std::int64_t x_size() const { return n * h * w * c; }
   std::int64_t y_size() const { return n * out_h() * out_w() * c; }
+  /// Of x, y (in backward dy, dx) and position, each once.
+  double bytes() const {
+    return static_cast<double>(x_size() + y_size()) * static_cast<double>(size_of(dtype)) +
+           (positions ? 4.0 * static_cast<double>(y_size()) : 0.0);
+  }
+};
+
+std::ostream& operator<<(std::ostream& out, const MaxPool2dProblem& p);
+
+struct MaxPool2dForwardArgs {
+  ConstView x;
+  View y;
+  View position;  ///< i32, with `positions`
+  View workspace;
+};
+
+struct MaxPool2dBackwardArgs {
+  ConstView dy;
+  ConstView position;  ///< i32
+  View dx;
+  View workspace;
 };
 
 struct MaxPool2dKernels {
-  /// `position` i32; absent: not written.
-  Slot<void(Stream, const MaxPool2dProblem&, ConstView x, View y, View position)> forward{
-      "max_pool2d.forward"};
-  Slot<void(Stream, const MaxPool2dProblem&, ConstView dy, ConstView position, View dx)> backward{
-      "max_pool2d.backward"};
+  VariantSlot<MaxPool2dProblem, MaxPool2dForwardArgs> forward{"max_pool2d.forward"};
+  VariantSlot<MaxPool2dProblem, MaxPool2dBackwardArgs> backward{"max_pool2d.backward"};
 };
 
 }  // namespace tl

@@ -2,15 +2,18 @@
 #pragma once
 
 #include "engine/ops.h"
+#include "engine/run_variant.h"
 
 namespace tl {
 
-inline Tensor average_pool(const char* op, const Tensor& x, const AveragePool2dProblem& p) {
+/// `p` but for its dtype, which is x's.
+inline Tensor average_pool(const char* op, const Tensor& x, AveragePool2dProblem p) {
+  p.dtype = x.dtype();
   Tensor y = Tensor::empty({p.n, p.rows.outputs, p.columns.outputs, p.c}, x.dtype(), x.device());
-  y.backend().average_pool2d.forward(y.stream(), p, x.readable(), y.writable());
+  run_variant(y, y.backend().average_pool2d.forward, p, {x.readable(), y.writable(), {}});
   return record(op, y, {x}, [p, shape = x.shape()](const Tensor& dy, const Needs&) {
     Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
-    dx.backend().average_pool2d.backward(dx.stream(), p, dy.readable(), dx.writable());
+    run_variant(dx, dx.backend().average_pool2d.backward, p, {dy.readable(), dx.writable(), {}});
     return Gradients{dx};
   });
 }

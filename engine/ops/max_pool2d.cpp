@@ -3,6 +3,7 @@
 #include "engine/ops.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/problems.h"
+#include "engine/run_variant.h"
 
 namespace tl {
 
@@ -39,20 +40,22 @@ MaxPool2dProblem max_pool2d_problem(const char* op, const Shape& x, const MaxPoo
 
 Tensor max_pool2d(const Tensor& x, const MaxPool2dOptions& options) {
   check_float("max_pool2d", x);
-  const MaxPool2dProblem p = max_pool2d_problem("max_pool2d", x.shape(), options);
+  MaxPool2dProblem p = max_pool2d_problem("max_pool2d", x.shape(), options);
+  p.dtype = x.dtype();
+  p.positions = will_record({x});
   const Shape out{p.n, p.out_h(), p.out_w(), p.c};
   Tensor y = Tensor::empty(out, x.dtype(), x.device());
   Tensor position;
-  if (will_record({x})) position = Tensor::empty(out, DType::i32, x.device());
-  y.backend().max_pool2d.forward(y.stream(), p, x.readable(), y.writable(),
-                                 position ? position.writable() : View{});
+  if (p.positions) position = Tensor::empty(out, DType::i32, x.device());
+  run_variant(y, y.backend().max_pool2d.forward, p,
+              {x.readable(), y.writable(), position ? position.writable() : View{}, {}});
 
   return record("max_pool2d", y, {x},
                 [p, shape = x.shape(), position = Saved("max_pool2d", position)](const Tensor& dy,
                                                                                  const Needs&) {
                   Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
-                  dx.backend().max_pool2d.backward(dx.stream(), p, dy.readable(),
-                                                   position.get().readable(), dx.writable());
+                  run_variant(dx, dx.backend().max_pool2d.backward, p,
+                              {dy.readable(), position.get().readable(), dx.writable(), {}});
                   return Gradients{dx};
                 });
 }

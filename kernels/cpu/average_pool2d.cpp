@@ -1,13 +1,12 @@
-// average_pool2d: channels are vector lanes; chunks are rows of the output (forward) or of dx
-// (backward). Backward gathers, as in max_pool2d.cpp: each element of dx adds its shares of the
-// windows that hold it.
+// average_pool2d "channel_lanes": channels are vector lanes; chunks are rows of the output
+// (forward) or of dx (backward). Backward gathers, as in max_pool2d.cpp: each element of dx adds
+// its shares of the windows that hold it.
 #include "kernels/cpu/simd_target.h"
 //
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/average_pool2d.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/cpu/floats.h"
 #include "kernels/cpu/install.h"
 #include "kernels/cpu/loops-inl.h"
 
@@ -79,21 +78,22 @@ namespace {
 HWY_EXPORT(forward);
 HWY_EXPORT(backward);
 
-void run_forward(Stream, const AveragePool2dProblem& p, ConstView x, View y) {
-  const char* op = "average_pool2d.forward";
-  HWY_DYNAMIC_DISPATCH(forward)(p, floats(op, x), floats(op, y));
+bool supports(const AveragePool2dProblem& p) { return p.dtype == DType::f32; }
+
+void run_forward(Stream, const AveragePool2dProblem& p, const AveragePool2dForwardArgs& args) {
+  HWY_DYNAMIC_DISPATCH(forward)(p, args.x.as<float>(), args.y.as<float>());
 }
 
-void run_backward(Stream, const AveragePool2dProblem& p, ConstView dy, View dx) {
-  const char* op = "average_pool2d.backward";
-  HWY_DYNAMIC_DISPATCH(backward)(p, floats(op, dy), floats(op, dx));
+void run_backward(Stream, const AveragePool2dProblem& p, const AveragePool2dBackwardArgs& args) {
+  HWY_DYNAMIC_DISPATCH(backward)(p, args.dy.as<float>(), args.dx.as<float>());
 }
 
 }  // namespace
 
 void install_average_pool2d(Backend& b) {
-  b.average_pool2d.forward = run_forward;
-  b.average_pool2d.backward = run_backward;
+  const char* name = "channel_lanes";
+  b.average_pool2d.forward.add({.name = name, .supports = supports, .run = run_forward});
+  b.average_pool2d.backward.add({.name = name, .supports = supports, .run = run_backward});
 }
 
 }  // namespace tl::cpu

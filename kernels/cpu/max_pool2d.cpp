@@ -1,5 +1,5 @@
-// max_pool2d: channels are vector lanes; chunks are rows of the output (forward) or of dx
-// (backward).
+// max_pool2d "channel_lanes": channels are vector lanes; chunks are rows of the output (forward) or
+// of dx (backward).
 //
 // Backward gathers: each element of dx looks into the few windows that cover it and adds the dy of
 // those whose position it is. So every element is written once, by one thread, and the windows add
@@ -12,7 +12,6 @@
 //
 #include <limits>
 
-#include "kernels/cpu/floats.h"
 #include "kernels/cpu/install.h"
 #include "kernels/cpu/loops-inl.h"
 
@@ -122,23 +121,25 @@ namespace {
 HWY_EXPORT(forward);
 HWY_EXPORT(backward);
 
-void run_forward(Stream, const MaxPool2dProblem& p, ConstView x, View y, View position) {
-  const char* op = "max_pool2d.forward";
+bool supports(const MaxPool2dProblem& p) { return p.dtype == DType::f32; }
+
+void run_forward(Stream, const MaxPool2dProblem& p, const MaxPool2dForwardArgs& args) {
   HWY_DYNAMIC_DISPATCH(forward)
-  (p, floats(op, x), floats(op, y), position ? position.as<std::int32_t>() : nullptr);
+  (p, args.x.as<float>(), args.y.as<float>(),
+   p.positions ? args.position.as<std::int32_t>() : nullptr);
 }
 
-void run_backward(Stream, const MaxPool2dProblem& p, ConstView dy, ConstView position, View dx) {
-  const char* op = "max_pool2d.backward";
+void run_backward(Stream, const MaxPool2dProblem& p, const MaxPool2dBackwardArgs& args) {
   HWY_DYNAMIC_DISPATCH(backward)
-  (p, floats(op, dy), position.as<std::int32_t>(), floats(op, dx));
+  (p, args.dy.as<float>(), args.position.as<std::int32_t>(), args.dx.as<float>());
 }
 
 }  // namespace
 
 void install_max_pool2d(Backend& b) {
-  b.max_pool2d.forward = run_forward;
-  b.max_pool2d.backward = run_backward;
+  const char* name = "channel_lanes";
+  b.max_pool2d.forward.add({.name = name, .supports = supports, .run = run_forward});
+  b.max_pool2d.backward.add({.name = name, .supports = supports, .run = run_backward});
 }
 
 }  // namespace tl::cpu

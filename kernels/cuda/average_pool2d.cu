@@ -1,6 +1,6 @@
-// average_pool2d: the contract of kernels/average_pool2d.h. A thread has a pack of channels of one
-// pixel (pixels.cuh): of y in forward; of dx in backward, which adds the shares of all windows that
-// hold the pixel, in the order of y.
+// average_pool2d "channel_packs": the contract of kernels/average_pool2d.h. A thread has a pack of
+// channels of one pixel (pixels.cuh): of y in forward; of dx in backward, which adds the shares of
+// all windows that hold the pixel, in the order of y.
 #include "kernels/cuda/dtypes.h"
 #include "kernels/cuda/install.h"
 #include "kernels/cuda/pixels.cuh"
@@ -59,10 +59,10 @@ __global__ void add_shares(AveragePool2dProblem p, Pixels<N, D> inputs, std::int
   }
 }
 
-void forward(Stream stream, const AveragePool2dProblem& p, ConstView x_view, View y_view) {
-  with_f32_or_bf16("average_pool2d.forward", y_view.dtype, [&]<class T>(T) {
-    const T* x = x_view.as<T>();
-    T* y = y_view.as<T>();
+void forward(Stream stream, const AveragePool2dProblem& p, const AveragePool2dForwardArgs& args) {
+  with_f32_or_bf16("average_pool2d.forward", p.dtype, [&]<class T>(T) {
+    const T* x = args.x.as<T>();
+    T* y = args.y.as<T>();
     const auto run = [&]<int N, class D>(const Pixels<N, D>& outputs, std::int64_t count) {
       launch<average_windows<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p, outputs,
                                        count, x, y);
@@ -72,10 +72,10 @@ void forward(Stream stream, const AveragePool2dProblem& p, ConstView x_view, Vie
   });
 }
 
-void backward(Stream stream, const AveragePool2dProblem& p, ConstView dy_view, View dx_view) {
-  with_f32_or_bf16("average_pool2d.backward", dx_view.dtype, [&]<class T>(T) {
-    const T* dy = dy_view.as<T>();
-    T* dx = dx_view.as<T>();
+void backward(Stream stream, const AveragePool2dProblem& p, const AveragePool2dBackwardArgs& args) {
+  with_f32_or_bf16("average_pool2d.backward", p.dtype, [&]<class T>(T) {
+    const T* dy = args.dy.as<T>();
+    T* dx = args.dx.as<T>();
     const auto run = [&]<int N, class D>(const Pixels<N, D>& inputs, std::int64_t count) {
       launch<add_shares<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p, inputs, count,
                                   dy, dx);
@@ -85,11 +85,16 @@ void backward(Stream stream, const AveragePool2dProblem& p, ConstView dy_view, V
   });
 }
 
+bool supports(const AveragePool2dProblem& p) {
+  return p.dtype == DType::f32 || p.dtype == DType::bf16;
+}
+
 }  // namespace
 
 void install_average_pool2d(Backend& b) {
-  b.average_pool2d.forward = forward;
-  b.average_pool2d.backward = backward;
+  const char* name = "channel_packs";
+  b.average_pool2d.forward.add({.name = name, .supports = supports, .run = forward});
+  b.average_pool2d.backward.add({.name = name, .supports = supports, .run = backward});
 }
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

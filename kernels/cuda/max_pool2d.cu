@@ -1,6 +1,7 @@
-// max_pool2d: the contract of kernels/max_pool2d.h. A thread has a pack of channels of one pixel
-// (pixels.cuh). Backward gathers: an element of dx looks through the windows that may hold it and
-// adds the dy of those whose position it is, in the order of y. No atomics: same bits in every run.
+// max_pool2d "channel_packs": the contract of kernels/max_pool2d.h. A thread has a pack of channels
+// of one pixel (pixels.cuh). Backward gathers: an element of dx looks through the windows that may
+// hold it and adds the dy of those whose position it is, in the order of y. No atomics: same bits
+// in every run.
 #include <cmath>
 #include <limits>
 
@@ -112,12 +113,11 @@ __global__ void gather_dy(MaxPool2dProblem p, std::int64_t out_h, std::int64_t o
   }
 }
 
-void forward(Stream stream, const MaxPool2dProblem& p, ConstView x_view, View y_view,
-             View position_view) {
-  with_f32_or_bf16("max_pool2d.forward", y_view.dtype, [&]<class T>(T) {
-    const T* x = x_view.as<T>();
-    T* y = y_view.as<T>();
-    std::int32_t* position = position_view ? position_view.as<std::int32_t>() : nullptr;
+void forward(Stream stream, const MaxPool2dProblem& p, const MaxPool2dForwardArgs& args) {
+  with_f32_or_bf16("max_pool2d.forward", p.dtype, [&]<class T>(T) {
+    const T* x = args.x.as<T>();
+    T* y = args.y.as<T>();
+    std::int32_t* position = p.positions ? args.position.as<std::int32_t>() : nullptr;
     const auto run = [&]<int N, class D>(const Pixels<N, D>& outputs, std::int64_t count) {
       launch<largest<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p, outputs, count, x,
                                y, position);
@@ -127,12 +127,11 @@ void forward(Stream stream, const MaxPool2dProblem& p, ConstView x_view, View y_
   });
 }
 
-void backward(Stream stream, const MaxPool2dProblem& p, ConstView dy_view, ConstView position_view,
-              View dx_view) {
-  with_f32_or_bf16("max_pool2d.backward", dx_view.dtype, [&]<class T>(T) {
-    const T* dy = dy_view.as<T>();
-    const std::int32_t* position = position_view.as<std::int32_t>();
-    T* dx = dx_view.as<T>();
+void backward(Stream stream, const MaxPool2dProblem& p, const MaxPool2dBackwardArgs& args) {
+  with_f32_or_bf16("max_pool2d.backward", p.dtype, [&]<class T>(T) {
+    const T* dy = args.dy.as<T>();
+    const std::int32_t* position = args.position.as<std::int32_t>();
+    T* dx = args.dx.as<T>();
     const auto run = [&]<int N, class D>(const Pixels<N, D>& inputs, std::int64_t count) {
       launch<gather_dy<N, T, D>>(blocks_for(count), kThreads, 0, native(stream), p, p.out_h(),
                                  p.out_w(), inputs, count, dy, position, dx);
@@ -141,11 +140,14 @@ void backward(Stream stream, const MaxPool2dProblem& p, ConstView dy_view, Const
   });
 }
 
+bool supports(const MaxPool2dProblem& p) { return p.dtype == DType::f32 || p.dtype == DType::bf16; }
+
 }  // namespace
 
 void install_max_pool2d(Backend& b) {
-  b.max_pool2d.forward = forward;
-  b.max_pool2d.backward = backward;
+  const char* name = "channel_packs";
+  b.max_pool2d.forward.add({.name = name, .supports = supports, .run = forward});
+  b.max_pool2d.backward.add({.name = name, .supports = supports, .run = backward});
 }
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

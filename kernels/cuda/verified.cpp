@@ -35,7 +35,8 @@ void release_verified(Backend& b, std::string_view list) {
   const auto release = [&](auto&... slots) { (slots.release(is_released), ...); };
   release(b.gemm.run, b.reduce.run, b.conv2d.forward, b.conv2d.backward_data,
           b.conv2d.backward_weight, b.batch_norm.train, b.batch_norm.train_backward,
-          b.batch_norm.eval, b.batch_norm.eval_backward);
+          b.batch_norm.eval, b.batch_norm.eval_backward, b.max_pool2d.forward,
+          b.max_pool2d.backward, b.average_pool2d.forward, b.average_pool2d.backward);
 }
 
 std::string_view verified_variants() { return kVerified; }

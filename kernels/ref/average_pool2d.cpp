@@ -1,4 +1,4 @@
-// average_pool2d: the contract of kernels/average_pool2d.h.
+// average_pool2d "naive": the contract of kernels/average_pool2d.h.
 #include <vector>
 
 #include "kernels/ref/install.h"
@@ -28,11 +28,13 @@ std::int64_t x_index(const AveragePool2dProblem& p, std::int64_t n, std::int64_t
   return ((n * p.rows.size + h) * p.columns.size + w) * p.c + c;
 }
 
-void forward(Stream, const AveragePool2dProblem& p, ConstView x_view, View y_view) {
-  with_float_or_bf16("average_pool2d.forward", y_view.dtype, [&]<class T>(T) {
+bool supports(const AveragePool2dProblem& p) { return is_float(p.dtype); }
+
+void forward(Stream, const AveragePool2dProblem& p, const AveragePool2dForwardArgs& args) {
+  with_float_or_bf16("average_pool2d.forward", p.dtype, [&]<class T>(T) {
     using A = Arithmetic<T>;
-    const T* x = x_view.as<T>();
-    T* y = y_view.as<T>();
+    const T* x = args.x.as<T>();
+    T* y = args.y.as<T>();
     for_each_window(p, [&](std::int64_t k, const AverageWindow& rows, const AverageWindow& columns,
                            std::int64_t n, std::int64_t c) {
       A sum = 0;
@@ -46,10 +48,10 @@ void forward(Stream, const AveragePool2dProblem& p, ConstView x_view, View y_vie
   });
 }
 
-void backward(Stream, const AveragePool2dProblem& p, ConstView dy_view, View dx_view) {
-  with_float_or_bf16("average_pool2d.backward", dx_view.dtype, [&]<class T>(T) {
+void backward(Stream, const AveragePool2dProblem& p, const AveragePool2dBackwardArgs& args) {
+  with_float_or_bf16("average_pool2d.backward", p.dtype, [&]<class T>(T) {
     using A = Arithmetic<T>;
-    const T* dy = dy_view.as<T>();
+    const T* dy = args.dy.as<T>();
     std::vector<A> sums(static_cast<std::size_t>(p.x_size()));
     for_each_window(p, [&](std::int64_t k, const AverageWindow& rows, const AverageWindow& columns,
                            std::int64_t n, std::int64_t c) {
@@ -60,15 +62,15 @@ void backward(Stream, const AveragePool2dProblem& p, ConstView dy_view, View dx_
         }
       }
     });
-    store(sums, dx_view.as<T>());
+    store(sums, args.dx.as<T>());
   });
 }
 
 }  // namespace
 
 void install_average_pool2d(Backend& b) {
-  b.average_pool2d.forward = forward;
-  b.average_pool2d.backward = backward;
+  b.average_pool2d.forward.add({.name = "naive", .supports = supports, .run = forward});
+  b.average_pool2d.backward.add({.name = "naive", .supports = supports, .run = backward});
 }
 
 }  // namespace tl::ref

@@ -1,4 +1,4 @@
-// max_pool2d: the contract of kernels/max_pool2d.h.
+// max_pool2d "naive": the contract of kernels/max_pool2d.h.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,12 +10,14 @@
 namespace tl::ref {
 namespace {
 
-void forward(Stream, const MaxPool2dProblem& p, ConstView x_view, View y_view, View position_view) {
-  with_float_or_bf16("max_pool2d.forward", y_view.dtype, [&]<class T>(T) {
+bool supports(const MaxPool2dProblem& p) { return is_float(p.dtype); }
+
+void forward(Stream, const MaxPool2dProblem& p, const MaxPool2dForwardArgs& args) {
+  with_float_or_bf16("max_pool2d.forward", p.dtype, [&]<class T>(T) {
     using A = Arithmetic<T>;
-    const T* x = x_view.as<T>();
-    T* y = y_view.as<T>();
-    std::int32_t* position = position_view ? position_view.as<std::int32_t>() : nullptr;
+    const T* x = args.x.as<T>();
+    T* y = args.y.as<T>();
+    std::int32_t* position = p.positions ? args.position.as<std::int32_t>() : nullptr;
     std::int64_t k = 0;  // index of the output
     for (std::int64_t n = 0; n < p.n; ++n) {
       for (std::int64_t oh = 0; oh < p.out_h(); ++oh) {
@@ -46,11 +48,10 @@ void forward(Stream, const MaxPool2dProblem& p, ConstView x_view, View y_view, V
   });
 }
 
-void backward(Stream, const MaxPool2dProblem& p, ConstView dy_view, ConstView position_view,
-              View dx_view) {
-  with_float_or_bf16("max_pool2d.backward", dx_view.dtype, [&]<class T>(T) {
-    const T* dy = dy_view.as<T>();
-    const std::int32_t* position = position_view.as<std::int32_t>();
+void backward(Stream, const MaxPool2dProblem& p, const MaxPool2dBackwardArgs& args) {
+  with_float_or_bf16("max_pool2d.backward", p.dtype, [&]<class T>(T) {
+    const T* dy = args.dy.as<T>();
+    const std::int32_t* position = args.position.as<std::int32_t>();
     std::vector<Arithmetic<T>> sums(static_cast<std::size_t>(p.x_size()));
     std::int64_t k = 0;
     for (std::int64_t n = 0; n < p.n; ++n) {
@@ -62,15 +63,15 @@ void backward(Stream, const MaxPool2dProblem& p, ConstView dy_view, ConstView po
         }
       }
     }
-    store(sums, dx_view.as<T>());
+    store(sums, args.dx.as<T>());
   });
 }
 
 }  // namespace
 
 void install_max_pool2d(Backend& b) {
-  b.max_pool2d.forward = forward;
-  b.max_pool2d.backward = backward;
+  b.max_pool2d.forward.add({.name = "naive", .supports = supports, .run = forward});
+  b.max_pool2d.backward.add({.name = "naive", .supports = supports, .run = backward});
 }
 
 }  // namespace tl::ref

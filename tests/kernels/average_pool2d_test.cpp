@@ -14,6 +14,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
+#include "tests/support/run_variant.h"
 #include "tests/support/thread_counts.h"
 
 namespace tl::test {
@@ -26,22 +27,58 @@ using Values = std::vector<double>;
 template <class F>
 void for_each_pooling_backend(const F& f) {
   for_each_backend([&](const Backend& backend) {
-    if (backend.average_pool2d.forward) f(backend);
+    if (!backend.average_pool2d.forward.all().empty()) f(backend);
   });
 }
 
 // Buffers begin one element into their blocks: aligned to that element only.
 
-Values run_forward(const Backend& b, DType dtype, const Problem& p, const Values& x) {
-  const DeviceBuffer in(b, dtype, x, 1), y(b, dtype, p.y_size(), 1);
-  b.average_pool2d.forward({}, p, in, y);
+template <class V>
+Values run_forward(const Backend& b, const V& variant, const Problem& p, const Values& x) {
+  const DeviceBuffer in(b, p.dtype, x, 1), y(b, p.dtype, p.y_size(), 1);
+  AveragePool2dForwardArgs args;
+  args.x = in;
+  args.y = y;
+  run_variant(b, variant, p, args);
   return y.read();
 }
 
-Values run_backward(const Backend& b, DType dtype, const Problem& p, const Values& dy) {
-  const DeviceBuffer in(b, dtype, dy, 1), dx(b, dtype, p.x_size(), 1);
-  b.average_pool2d.backward({}, p, in, dx);
+template <class V>
+Values run_backward(const Backend& b, const V& variant, const Problem& p, const Values& dy) {
+  const DeviceBuffer in(b, p.dtype, dy, 1), dx(b, p.dtype, p.x_size(), 1);
+  AveragePool2dBackwardArgs args;
+  args.dy = in;
+  args.dx = dx;
+  run_variant(b, variant, p, args);
   return dx.read();
+}
+
+// By the variant that is chosen.
+
+Values run_forward(const Backend& b, DType dtype, Problem p, const Values& x) {
+  p.dtype = dtype;
+  return run_forward(b, b.average_pool2d.forward.choose(p), p, x);
+}
+
+Values run_backward(const Backend& b, DType dtype, Problem p, const Values& dy) {
+  p.dtype = dtype;
+  return run_backward(b, b.average_pool2d.backward.choose(p), p, dy);
+}
+
+/// Compares every variant that supports the problem in `dtype`.
+void check_variants(const Backend& b, DType dtype, Problem p, const Values& x, const Values& y,
+                    double y_bound, const Values& dy, const Values& dx, double dx_bound) {
+  p.dtype = dtype;
+  for (const auto& variant : b.average_pool2d.forward.all()) {
+    if (!variant.supports(p)) continue;
+    CAPTURE(std::string(variant.name));
+    check_close(run_forward(b, variant, p, x), y, y_bound, "y");
+  }
+  for (const auto& variant : b.average_pool2d.backward.all()) {
+    if (!variant.supports(p)) continue;
+    CAPTURE(std::string(variant.name));
+    check_close(run_backward(b, variant, p, dy), dx, dx_bound, "dx");
+  }
 }
 
 AverageAxis random_sliding(Random& random) {
@@ -159,16 +196,15 @@ TEST_CASE("average_pool2d") {
       windows *= static_cast<double>(most);
     }
     for_each_pooling_backend([&](const Backend& b) {
-      check_close(run_forward(b, DType::f32, p, x), y, f32_sum_bound(window), "y");
-      check_close(run_backward(b, DType::f32, p, dy), dx, f32_sum_bound(windows + 1), "dx");
+      check_variants(b, DType::f32, p, x, y, f32_sum_bound(window), dy, dx,
+                     f32_sum_bound(windows + 1));
     });
     const Values x16 = rounded_to_bf16(x), dy16 = rounded_to_bf16(dy);
     const Values y16 = run_forward(reference(), DType::f64, p, x16);
     const Values dx16 = run_backward(reference(), DType::f64, p, dy16);
     for_each_pooling_backend([&](const Backend& b) {
       if (!computes_bf16(b)) return;
-      check_close(run_forward(b, DType::bf16, p, x16), y16, kBf16Rounding, "y");
-      check_close(run_backward(b, DType::bf16, p, dy16), dx16, kBf16Rounding, "dx");
+      check_variants(b, DType::bf16, p, x16, y16, kBf16Rounding, dy16, dx16, kBf16Rounding);
     });
   }
 }
@@ -188,10 +224,14 @@ TEST_CASE("average_pool2d: a window of everything is the global mean") {
 
 TEST_CASE("average_pool2d: wrong dtypes; same bits for every thread count") {
   for (const Backend& b : tested_backends()) {
-    if (!b.average_pool2d.forward) continue;
+    const auto& pool = b.average_pool2d;
+    if (pool.forward.all().empty()) continue;
     const DeviceBuffer i32(b, DType::i32, 1);
-    CHECK_THROWS_AS(b.average_pool2d.forward({}, {}, i32, i32), Error);
-    CHECK_THROWS_AS(b.average_pool2d.backward({}, {}, i32, i32), Error);
+    const Problem integers{.rows = {}, .columns = {}, .dtype = DType::i32};
+    CHECK_THROWS_AS(pool.forward.choose(integers), Error);
+    CHECK_THROWS_AS(pool.backward.choose(integers), Error);
+    CHECK_THROWS_AS(pool.forward.choose({}).run({}, {}, {i32, i32, {}}), Error);
+    CHECK_THROWS_AS(pool.backward.choose({}).run({}, {}, {i32, i32, {}}), Error);
   }
   const Backend b = cpu_backend();
   const Problem p{.n = 3,

@@ -1,5 +1,5 @@
-// max_pool2d: a maximum has no rounding, so values and positions compare with ==; backward adds few
-// numbers, exactly so for integers.
+// max_pool2d, every variant: a maximum has no rounding, so values and positions compare with ==;
+// backward adds few numbers, exactly so for integers.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -11,6 +11,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
 #include "tests/support/random.h"
+#include "tests/support/run_variant.h"
 #include "tests/support/thread_counts.h"
 
 namespace tl::test {
@@ -23,21 +24,52 @@ struct Pooled {
   bool operator==(const Pooled&) const = default;
 };
 
-Pooled forward(const Backend& b, const MaxPool2dProblem& p, const Values& x, DType dtype,
-               std::int64_t offset = 0) {
-  const DeviceBuffer in(b, dtype, x, offset), y(b, dtype, p.y_size(), offset),
-      position(b, DType::i32, p.y_size(), offset), y_alone(b, dtype, p.y_size());
-  b.max_pool2d.forward({}, p, in, y, position);
-  b.max_pool2d.forward({}, p, in, y_alone, {});
-  if (!std::isnan(norm(x))) CHECK((y.read() == y_alone.read()));
-  return {y.read(), position.read()};
+MaxPool2dProblem typed(MaxPool2dProblem p, DType dtype, bool positions) {
+  p.dtype = dtype;
+  p.positions = positions;
+  return p;
 }
 
-Values backward(const Backend& b, const MaxPool2dProblem& p, const Values& dy,
+/// y and the positions of the variant that is chosen. Every variant that supports the problem,
+/// with positions and without, has the same y (none is asked about the order of NaN).
+Pooled forward(const Backend& b, const MaxPool2dProblem& problem, const Values& x, DType dtype,
+               std::int64_t offset = 0) {
+  const DeviceBuffer in(b, dtype, x, offset);
+  Pooled pooled;
+  for (const bool positions : {true, false}) {
+    const MaxPool2dProblem p = typed(problem, dtype, positions);
+    for (const auto& variant : b.max_pool2d.forward.all()) {
+      if (!variant.supports(p)) continue;
+      INFO("variant ", std::string(variant.name), ", ", concat(p));
+      const DeviceBuffer y(b, dtype, p.y_size(), offset),
+          position(b, DType::i32, p.y_size(), offset);
+      MaxPool2dForwardArgs args;
+      args.x = in;
+      args.y = y;
+      if (positions) args.position = position;
+      run_variant(b, variant, p, args);
+      Pooled found{y.read(), position.read()};
+      if (positions && pooled.y.empty()) {
+        pooled = std::move(found);
+        continue;
+      }
+      if (!std::isnan(norm(x))) CHECK((found.y == pooled.y));
+      if (positions) CHECK((found.position == pooled.position));
+    }
+  }
+  return pooled;
+}
+
+Values backward(const Backend& b, const MaxPool2dProblem& problem, const Values& dy,
                 const Values& position, DType dtype, std::int64_t offset = 0) {
+  const MaxPool2dProblem p = typed(problem, dtype, true);
   const DeviceBuffer in(b, dtype, dy, offset), at(b, DType::i32, position, offset),
       dx(b, dtype, p.x_size(), offset);
-  b.max_pool2d.backward({}, p, in, at, dx);
+  MaxPool2dBackwardArgs args;
+  args.dy = in;
+  args.position = at;
+  args.dx = dx;
+  run_variant(b, b.max_pool2d.backward.choose(p), p, args);
   return dx.read();
 }
 
@@ -121,7 +153,7 @@ TEST_CASE("max_pool2d by hand") {
   const MaxPool2dProblem p = square(1, 3, 3, 1, 2, 1, 0);
   const double nan = std::nan("");
   for (const Backend& b : tested_backends()) {
-    if (!b.max_pool2d.forward) continue;
+    if (b.max_pool2d.forward.all().empty()) continue;
     CAPTURE(std::string(b.name));
     const Pooled pooled = forward(b, p, {1, 5, 2, 4, 3, 5, 5, 5, 0}, DType::f32);
     CHECK(pooled.y == Values{5, 5, 5, 5});
@@ -141,7 +173,7 @@ TEST_CASE("max_pool2d by hand") {
 TEST_CASE("max_pool2d by hand: dilation, ceil_mode, windows of nothing") {
   const double inf = HUGE_VAL;
   for (const Backend& b : tested_backends()) {
-    if (!b.max_pool2d.forward) continue;
+    if (b.max_pool2d.forward.all().empty()) continue;
     CAPTURE(std::string(b.name));
     // Windows {0, 2}, {2, 4} and, beyond the end, {4}.
     const MaxPool2dProblem every_other = one_row(6, 2, 2, 0, 2, true);
@@ -165,7 +197,7 @@ TEST_CASE("max_pool2d by hand: dilation, ceil_mode, windows of nothing") {
 TEST_CASE("max_pool2d: padding never wins, not even against negative numbers") {
   const MaxPool2dProblem p = square(1, 2, 2, 1, 3, 1, 1);
   for (const Backend& b : tested_backends()) {
-    if (!b.max_pool2d.forward) continue;
+    if (b.max_pool2d.forward.all().empty()) continue;
     CAPTURE(std::string(b.name));
     CHECK(forward(b, p, {-4, -3, -2, -1}, DType::f32).y == Values{-1, -1, -1, -1});
     const double inf = HUGE_VAL;
@@ -188,7 +220,7 @@ TEST_CASE("max_pool2d against ref in f64, with and without ties") {
       const Values dx_whole = backward(reference(), p, whole, expected.position, DType::f64);
       const Values dx = backward(reference(), p, dy, expected.position, DType::f64);
       for (const Backend& b : tested_backends()) {
-        if (!b.max_pool2d.forward) continue;
+        if (b.max_pool2d.forward.all().empty()) continue;
         CAPTURE(std::string(b.name));
         for (std::int64_t offset : {0, 1}) {
           CHECK((forward(b, p, x, DType::f32, offset) == expected));
@@ -210,7 +242,7 @@ TEST_CASE("max_pool2d in bf16 against ref in f64") {
     const Pooled expected = forward(reference(), p, x, DType::f64);
     const Values dx = backward(reference(), p, dy, expected.position, DType::f64);
     for (const Backend& b : tested_backends()) {
-      if (!b.max_pool2d.forward || !computes_bf16(b)) continue;
+      if (b.max_pool2d.forward.all().empty() || !computes_bf16(b)) continue;
       CAPTURE(std::string(b.name));
       for (std::int64_t offset : {0, 1}) {
         CHECK((forward(b, p, x, DType::bf16, offset) == expected));
@@ -225,14 +257,19 @@ TEST_CASE("max_pool2d: nothing to do, wrong dtypes") {
   const MaxPool2dProblem none{.n = 0, .h = 4, .w = 4, .c = 3};
   const MaxPool2dProblem some{.n = 1, .h = 2, .w = 2, .c = 1};
   for (const Backend& b : tested_backends()) {
-    if (!b.max_pool2d.forward) continue;
+    if (b.max_pool2d.forward.all().empty()) continue;
     CAPTURE(std::string(b.name));
     CHECK(forward(b, none, {}, DType::f32).y.empty());
     CHECK(backward(b, none, {}, {}, DType::f32).empty());
     const DeviceBuffer f32(b, DType::f32, 4), i32(b, DType::i32, 4);
-    CHECK_THROWS_AS(b.max_pool2d.forward({}, some, i32, i32, i32), Error);
-    CHECK_THROWS_AS(b.max_pool2d.forward({}, some, f32, f32, f32), Error);
-    CHECK_THROWS_AS(b.max_pool2d.backward({}, some, f32, f32, f32), Error);
+    CHECK_THROWS_AS(b.max_pool2d.forward.choose(typed(some, DType::i32, false)), Error);
+    CHECK_THROWS_AS(b.max_pool2d.backward.choose(typed(some, DType::i32, true)), Error);
+    const MaxPool2dProblem p = typed(some, DType::f32, true);
+    const auto& forward_variant = b.max_pool2d.forward.choose(p);
+    const auto& backward_variant = b.max_pool2d.backward.choose(p);
+    CHECK_THROWS_AS(forward_variant.run({}, p, {i32, f32, i32, {}}), Error);
+    CHECK_THROWS_AS(forward_variant.run({}, p, {f32, f32, f32, {}}), Error);
+    CHECK_THROWS_AS(backward_variant.run({}, p, {f32, f32, f32, {}}), Error);
   }
 }
 

@@ -9,7 +9,6 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <memory>
 
 #include "engine/ops.h"
 #include "nn/module.h"
@@ -18,41 +17,52 @@
 namespace tl::test {
 
 /// While it lives, `ref` computes as always, and every sign that a ReLU sees and every position
-/// that a max pooling picks goes into a hash. Two passes on the same smooth piece hash alike.
+/// that a max pooling picks goes into a hash. Two passes on the same smooth piece hash alike. One
+/// at a time.
 class KinkWatch {
  public:
-  KinkWatch() : scope_(Device::ref, watched(hash_)) {}
+  KinkWatch() : scope_(Device::ref, watched()) { hash_ = 0; }
 
   /// The hash since the last call.
-  std::uint64_t take() { return std::exchange(*hash_, 0); }
+  std::uint64_t take() { return std::exchange(hash_, 0); }
 
  private:
-  using Hash = std::shared_ptr<std::uint64_t>;
-  static void mix(std::uint64_t& hash, std::uint64_t value) {
-    hash = (hash ^ (value + 0x9E3779B97F4A7C15)) * 0xBF58476D1CE4E5B9;
-    hash ^= hash >> 29;
+  static void mix(std::uint64_t value) {
+    hash_ = (hash_ ^ (value + 0x9E3779B97F4A7C15)) * 0xBF58476D1CE4E5B9;
+    hash_ ^= hash_ >> 29;
   }
-  static Backend watched(const Hash& hash) {
-    const Backend plain = backend(Device::ref);
-    Backend b = plain;
-    b.elementwise.unary = [hash, plain](Stream stream, const UnaryProblem& p, ConstView x, View y) {
-      const double* values = x.as<double>();
-      for (std::int64_t i = 0; p.op == UnaryOp::relu && i < x.size; ++i) mix(*hash, values[i] > 0);
-      plain.elementwise.unary(stream, p, x, y);
-    };
-    b.max_pool2d.forward = [hash, plain](Stream stream, const MaxPool2dProblem& p, ConstView x,
-                                         View y, View position) {
-      const Tensor own = Tensor::empty({p.y_size()}, DType::i32, Device::ref);
-      plain.max_pool2d.forward(stream, p, x, y, own.writable());
-      for (const std::int32_t at : own.to_vector<std::int32_t>()) {
-        mix(*hash, static_cast<std::uint64_t>(at));
-      }
-      if (position) plain.memory.copy(stream, own.readable(), position);
-    };
+  static const Backend& plain() {
+    static const Backend backend = ref_backend();
+    return backend;
+  }
+  static void watched_unary(Stream stream, const UnaryProblem& p, ConstView x, View y) {
+    const double* values = x.as<double>();
+    for (std::int64_t i = 0; p.op == UnaryOp::relu && i < x.size; ++i) mix(values[i] > 0);
+    plain().elementwise.unary(stream, p, x, y);
+  }
+  static void watched_max_pool2d(Stream stream, const MaxPool2dProblem& p,
+                                 const MaxPool2dForwardArgs& args) {
+    const Tensor position = Tensor::empty({p.y_size()}, DType::i32, Device::ref);
+    MaxPool2dProblem with_positions = p;
+    with_positions.positions = true;
+    MaxPool2dForwardArgs with_position = args;
+    with_position.position = position.writable();
+    plain().max_pool2d.forward.choose(with_positions).run(stream, with_positions, with_position);
+    for (const std::int32_t at : position.to_vector<std::int32_t>())
+      mix(static_cast<std::uint64_t>(at));
+    if (p.positions) plain().memory.copy(stream, position.readable(), args.position);
+  }
+  static Backend watched() {
+    Backend b = backend(Device::ref);
+    b.elementwise.unary = watched_unary;
+    b.max_pool2d.forward = MaxPool2dKernels{}.forward;
+    b.max_pool2d.forward.add({.name = "watched",
+                              .supports = [](const MaxPool2dProblem&) { return true; },
+                              .run = watched_max_pool2d});
     return b;
   }
 
-  Hash hash_ = std::make_shared<std::uint64_t>(0);
+  inline static std::uint64_t hash_ = 0;  // variants are plain functions: nowhere else to hash
   ScopedBackend scope_;
 };
 
