@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "kernels/observer_list.h"
+
 namespace tl {
 
 /// Any object stands for itself by its address; nullptr is no layer.
@@ -17,6 +19,16 @@ struct LayerContext {
 /// Of this thread.
 LayerContext layer_context();
 
+/// Who is told of every scope; by the thread that opens it. Must not throw.
+class LayerObserver : public Observes<LayerObserver> {
+ public:
+  virtual ~LayerObserver() = default;
+  virtual void enters(const LayerContext& context) noexcept = 0;
+  virtual void leaves() noexcept = 0;
+};
+
+inline ObserverList<LayerObserver> layer_observers;
+
 class LayerScope {
  public:
   explicit LayerScope(Layer layer, bool is_backward = false);
@@ -26,6 +38,7 @@ class LayerScope {
 
  private:
   LayerContext previous_;
+  LayerObserver* newest_observer_;
 };
 
 }  // namespace tl

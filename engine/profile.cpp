@@ -2,16 +2,11 @@
 
 #include <string_view>
 
-#include "kernels/error.h"
-
 namespace tl {
 
-Profile::Profile() {
-  KernelObserver* nobody = nullptr;
-  check(kernel_observer.compare_exchange_strong(nobody, this), "profile: another one is watching");
-}
+Profile::Profile() { kernel_observers.add(*this); }
 
-Profile::~Profile() { kernel_observer = nullptr; }
+Profile::~Profile() { kernel_observers.remove(*this); }
 
 void Profile::ran(const KernelCall& call) noexcept {
   const std::string_view slot = call.slot;

@@ -21,7 +21,7 @@ struct ProfileEvent {
 
 class Profile : public KernelObserver {
  public:
-  /// Starts watching; throws when another one does.
+  /// Starts watching.
   Profile();
   ~Profile() override;
   Profile(const Profile&) = delete;

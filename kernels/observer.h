@@ -1,10 +1,9 @@
-// KernelObserver: who is told of every kernel that ran: a profiler. There is at most one; without
-// one a kernel costs a load and a branch more.
+// KernelObserver: who is told of every kernel that starts and ends: a profiler, a tracing tool.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 
+#include "kernels/observer_list.h"
 #include "kernels/view.h"
 
 namespace tl {
@@ -18,26 +17,49 @@ struct KernelCall {
   std::chrono::steady_clock::time_point begin = {}, end = {};
 };
 
-class KernelObserver {
+/// Its functions are called by the thread that runs the kernel, and must not throw.
+class KernelObserver : public Observes<KernelObserver> {
  public:
   virtual ~KernelObserver() = default;
-  /// Called after the kernel, by the thread that ran it. Must not throw.
+  /// Before the kernel; `call` has no times yet.
+  virtual void starts(const KernelCall& /*call*/) noexcept {}
+  /// After it, also when it threw.
   virtual void ran(const KernelCall& call) noexcept = 0;
 };
 
-inline std::atomic<KernelObserver*> kernel_observer = nullptr;
+inline ObserverList<KernelObserver> kernel_observers;
 
-/// Runs f() and tells the observer, if there is one. describe() gives the KernelCall without its
+namespace detail {
+
+/// While it lives, a kernel runs.
+class KernelRun {
+ public:
+  KernelRun(KernelObserver* newest, const KernelCall& call) : newest_(newest), call_(call) {
+    kernel_observers.for_each(newest_, [this](KernelObserver& o) { o.starts(call_); });
+    call_.begin = std::chrono::steady_clock::now();
+  }
+  ~KernelRun() {
+    call_.end = std::chrono::steady_clock::now();
+    kernel_observers.for_each(newest_, [this](KernelObserver& o) { o.ran(call_); });
+  }
+  KernelRun(const KernelRun&) = delete;
+  KernelRun& operator=(const KernelRun&) = delete;
+
+ private:
+  KernelObserver* newest_;
+  KernelCall call_;
+};
+
+}  // namespace detail
+
+/// Runs f() and tells the observers, if there are any. describe() gives the KernelCall without its
 /// times.
 template <class Describe, class F>
 void observed(const Describe& describe, const F& f) {
-  KernelObserver* const observer = kernel_observer.load(std::memory_order_acquire);
-  if (!observer) return f();
-  KernelCall call = describe();
-  call.begin = std::chrono::steady_clock::now();
+  KernelObserver* const newest = kernel_observers.newest();
+  if (!newest) return f();
+  const detail::KernelRun run(newest, describe());
   f();
-  call.end = std::chrono::steady_clock::now();
-  observer->ran(call);
 }
 
 /// Bytes of a kernel's argument: of the buffer, if it is one.
