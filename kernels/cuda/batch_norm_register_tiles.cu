@@ -12,7 +12,6 @@
 // reduction has read last is still in the second-level cache.
 //
 // Here is the forward half; batch_norm_register_tiles_backward.cu has the other.
-#include "kernels/cuda/batch_norm.cuh"
 #include "kernels/cuda/batch_norm_tiles.cuh"
 
 namespace tl::TL_DEVICE_NAMESPACE {
@@ -123,31 +122,41 @@ __global__ void merge_moments(Tiling t, const T* x, const Partial* partial, Stat
 
 // ---- element-wise -------------------------------------------------------------------------------
 
-template <int N, int A, class T>
-__global__ void normalise(Tiling t, Parameters p, const T* x, T* y) {
+/// has_residual, a constant, halves the rows that are asked for at a time: as many registers.
+template <int N, int A, bool has_residual, class T>
+__global__ void normalise(Tiling t, Parameters p, Epilogue<T> epilogue, const T* x, T* y) {
+  constexpr int kSomeRows = has_residual ? kRows / 2 : kRows;
   const Tile<N, A> tile(t, true);
   if (tile.count == 0) return;
-  Pack<T, N> rows[kRows];
-  tile.load(t, x, 0, rows);
-  const Norm<N> norm(p, tile.channel);
+#pragma unroll 1
+  for (int row = 0; row < kRows; row += kSomeRows) {
+    Pack<T, N> rows[kSomeRows], addends[has_residual ? kSomeRows : 1] = {};
+    tile.load(t, x, row, rows);
+    if constexpr (has_residual) tile.load(t, epilogue.residual, row, addends);
+    const Norm<N> norm(p, tile.channel);
 #pragma unroll
-  for (int i = 0; i < kRows; ++i) {
-    if (i >= tile.count) continue;
-    float out[N];
+    for (int i = 0; i < kSomeRows; ++i) {
+      if (row + i >= tile.count) continue;
+      float out[N];
 #pragma unroll
-    for (int j = 0; j < N; ++j) {
-      const float value = norm.y(j, static_cast<float>(rows[i].x[j]));
-      out[j] = norm.passed(value, value);
+      for (int j = 0; j < N; ++j) {
+        out[j] = epilogue(norm(j, static_cast<float>(rows[i].x[j])),
+                          static_cast<float>(addends[has_residual ? i : 0].x[j]));
+      }
+      store_parts<A>(y + tile.index(t, row + i), out);
     }
-    store_parts<A>(y + tile.index(t, i), out);
   }
 }
 
 // ---- the contract -------------------------------------------------------------------------------
 
 template <int N, int A, class T>
-void run_normalise(Stream stream, const Tiling& t, const Parameters& p, const T* x, T* y) {
-  launch<normalise<N, A, T>>(t.blocks(), t.threads(), 0, native(stream), t, p, x, y);
+void run_normalise(Stream stream, const Tiling& t, const Parameters& p, const Epilogue<T>& epilogue,
+                   const T* x, T* y) {
+  with_presence(epilogue.residual, [&](auto has_residual) {
+    launch<normalise<N, A, has_residual(), T>>(t.blocks(), t.threads(), 0, native(stream), t, p,
+                                               epilogue, x, y);
+  });
 }
 
 template <int N, int A, class T>
@@ -171,13 +180,14 @@ void train(Stream stream, const BatchNormProblem& p, const BatchNormTrainArgs& a
                                    static_cast<float>(p.epsilon),
                                    static_cast<float>(p.momentum)};
     const Parameters parameters =
-        Parameters::of_batch(args.gamma, args.beta, statistics.mean, statistics.inv_std, p.relu);
+        Parameters::of_batch(args.gamma, args.beta, statistics.mean, statistics.inv_std);
+    const Epilogue<T> epilogue(p, args.residual);
     const auto run = [&](auto n, auto a) {
       const Tiling t(p, n());
       run_statistics<n(), a()>(stream, t, x, statistics, args.workspace);
-      run_normalise<n(), a()>(stream, t, parameters, x, y);
+      run_normalise<n(), a()>(stream, t, parameters, epilogue, x, y);
     };
-    with_packs<T>(p.channels, run, x, static_cast<const T*>(y));
+    with_packs<T>(p.channels, run, x, epilogue.residual, static_cast<const T*>(y));
   });
 }
 
@@ -188,10 +198,11 @@ void eval(Stream stream, const BatchNormProblem& p, const BatchNormEvalArgs& arg
     T* y = args.y.as<T>();
     const Parameters parameters =
         Parameters::of_running(p, args.gamma, args.beta, args.running_mean, args.running_var);
+    const Epilogue<T> epilogue(p, args.residual);
     const auto run = [&](auto n, auto a) {
-      run_normalise<n(), a()>(stream, Tiling(p, n()), parameters, x, y);
+      run_normalise<n(), a()>(stream, Tiling(p, n()), parameters, epilogue, x, y);
     };
-    with_packs<T>(p.channels, run, x, static_cast<const T*>(y));
+    with_packs<T>(p.channels, run, x, epilogue.residual, static_cast<const T*>(y));
   });
 }
 
@@ -203,7 +214,7 @@ void add_batch_norm_register_tiles(Backend& b) {
                           .supports = batch_norm_supports,
                           .workspace_bytes = workspace_bytes,
                           .run = train});
-  b.batch_norm.eval.add({.name = name, .supports = batch_norm_supports_eval, .run = eval});
+  b.batch_norm.eval.add({.name = name, .supports = batch_norm_supports, .run = eval});
 }
 
 }  // namespace tl::TL_DEVICE_NAMESPACE

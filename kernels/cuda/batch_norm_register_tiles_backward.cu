@@ -1,6 +1,5 @@
 // batch_norm "register_tiles", the backward half: sums of dy and of dy times x over each tile, the
 // blocks of a channel merged in a second kernel, then dx.
-#include "kernels/cuda/batch_norm.cuh"
 #include "kernels/cuda/batch_norm_tiles.cuh"
 
 namespace tl::TL_DEVICE_NAMESPACE {
@@ -8,32 +7,59 @@ namespace {
 
 using namespace batch_norm_tiles;
 
-constexpr int kRowsOfTwo = 4;  // at a time where x and dy both are wanted: twice the registers
+/// Some rows of a tile, all asked for at once: x (nullptr: zeros) and what the ReLU lets through of
+/// dy. Where y is read as well, they are fewer: as many registers.
+template <int N, int A, bool reads_y, class T>
+class Rows {
+ public:
+  static constexpr int kCount = reads_y ? 2 : 4;
 
-/// sum(g) and sum(g * (x - mean)) of each chunk, with g what of dy the ReLU passed. x nullptr: the
-/// first alone.
-template <int N, int A, class T>
-__global__ void tile_gradients(Tiling t, Parameters p, const T* x, const T* dy, Partial* partial) {
+  __device__ Rows(const Tiling& t, const Tile<N, A>& tile, int first, const T* x,
+                  const Incoming<T>& incoming) {
+    if (x) tile.load(t, x, first, x_);
+    tile.load(t, incoming.dy, first, dy_);
+    if constexpr (reads_y) tile.load(t, incoming.y, first, y_);
+  }
+  __device__ float x(int i, int j) const { return static_cast<float>(x_[i].x[j]); }
+  /// Row i, which is at `index`; what is let through is left as the residual's gradient, if wanted.
+  __device__ void pass(int i, std::int64_t index, const Norm<N>& norm, const Incoming<T>& incoming,
+                       float (&g)[N]) const {
+#pragma unroll
+    for (int j = 0; j < N; ++j) {
+      const float y = reads_y ? static_cast<float>(y_[reads_y ? i : 0].x[j]) : norm(j, x(i, j));
+      g[j] = incoming.passed(y, static_cast<float>(dy_[i].x[j]));
+    }
+    if (incoming.dresidual) store_parts<A>(incoming.dresidual + index, g);
+  }
+
+ private:
+  Pack<T, N> x_[kCount] = {}, dy_[kCount], y_[reads_y ? kCount : 1];
+};
+
+/// sum(g) and sum(g * (x - mean)) of each chunk, with g what of dy the ReLU lets through. x
+/// nullptr: the first alone.
+template <int N, int A, bool reads_y, class T>
+__global__ void tile_gradients(Tiling t, Parameters p, const T* x, Incoming<T> incoming,
+                               Partial* partial) {
   __shared__ float firsts[N][kThreads], seconds[N][kThreads];
+  using Some = Rows<N, A, reads_y, T>;
   const Tile<N, A> tile(t, false);
   const int thread = threadIdx.y * blockDim.x + threadIdx.x;
   float first[N] = {}, second[N] = {};
   if (tile.count > 0) {
     const Norm<N> norm(p, tile.channel);
 #pragma unroll 1
-    for (int row = 0; row < tile.count; row += kRowsOfTwo) {
-      Pack<T, N> x_rows[kRowsOfTwo] = {}, dy_rows[kRowsOfTwo];
-      if (x) tile.load(t, x, row, x_rows);
-      tile.load(t, dy, row, dy_rows);
+    for (int row = 0; row < tile.count; row += Some::kCount) {
+      const Some rows(t, tile, row, x, incoming);
 #pragma unroll
-      for (int i = 0; i < kRowsOfTwo; ++i) {
+      for (int i = 0; i < Some::kCount; ++i) {
         if (row + i >= tile.count) continue;
+        float g[N];
+        rows.pass(i, tile.index(t, row + i), norm, incoming, g);
 #pragma unroll
         for (int j = 0; j < N; ++j) {
-          const float value = static_cast<float>(x_rows[i].x[j]);
-          const float g = norm.passed(norm.y(j, value), static_cast<float>(dy_rows[i].x[j]));
-          first[j] += g;
-          second[j] += g * (value - norm.mean[j]);
+          first[j] += g[j];
+          second[j] += g[j] * (rows.x(i, j) - norm.mean[j]);
         }
       }
     }
@@ -73,10 +99,12 @@ __global__ void merge_gradients(Tiling t, Parameters p, const Partial* partial, 
   if (dgamma) dgamma[c] = second * p.spread(c);
 }
 
-/// dx = scale * (g - dbeta / rows - x_hat * dgamma / rows); dgamma nullptr: scale * g, x unread.
-template <int N, int A, class T>
-__global__ void gradient_of_x(Tiling t, Parameters p, const T* x, const T* dy, const float* dgamma,
-                              const float* dbeta, T* dx) {
+/// dx = scale * (g - dbeta / rows - x_hat * dgamma / rows); dgamma nullptr: scale * g, x unread. dx
+/// nullptr: the residual's gradient alone.
+template <int N, int A, bool reads_y, class T>
+__global__ void gradient_of_x(Tiling t, Parameters p, const T* x, Incoming<T> incoming,
+                              const float* dgamma, const float* dbeta, T* dx) {
+  using Some = Rows<N, A, reads_y, T>;
   const Tile<N, A> tile(t, true);
   if (tile.count == 0) return;
   const Norm<N> norm(p, tile.channel);
@@ -91,81 +119,86 @@ __global__ void gradient_of_x(Tiling t, Parameters p, const T* x, const T* dy, c
     }
   }
 #pragma unroll 1
-  for (int row = 0; row < tile.count; row += kRowsOfTwo) {
-    Pack<T, N> x_rows[kRowsOfTwo] = {}, dy_rows[kRowsOfTwo];
-    if (dgamma) tile.load(t, x, row, x_rows);
-    tile.load(t, dy, row, dy_rows);
+  for (int row = 0; row < tile.count; row += Some::kCount) {
+    const Some rows(t, tile, row, dgamma ? x : nullptr, incoming);
 #pragma unroll
-    for (int i = 0; i < kRowsOfTwo; ++i) {
+    for (int i = 0; i < Some::kCount; ++i) {
       if (row + i >= tile.count) continue;
-      float out[N];
+      const std::int64_t index = tile.index(t, row + i);
+      float g[N], out[N];
+      rows.pass(i, index, norm, incoming, g);
+      if (!dx) continue;
 #pragma unroll
       for (int j = 0; j < N; ++j) {
-        const float value = static_cast<float>(x_rows[i].x[j]);
-        const float g = norm.passed(norm.y(j, value), static_cast<float>(dy_rows[i].x[j]));
-        out[j] = norm.scale[j] * (g - mean_dy[j] - (value - norm.mean[j]) * slope[j]);
+        out[j] = norm.scale[j] * (g[j] - mean_dy[j] - (rows.x(i, j) - norm.mean[j]) * slope[j]);
       }
-      store_parts<A>(dx + tile.index(t, row + i), out);
+      store_parts<A>(dx + index, out);
     }
   }
 }
 
 // ---- the contract -------------------------------------------------------------------------------
 
-/// dgamma, dbeta and dx, each where it is wanted.
+/// dgamma, dbeta, dx and dresidual, each where it is wanted.
 template <int N, int A, class T>
 void run_backward(Stream stream, const Tiling& t, const Parameters& parameters, const T* x,
-                  const T* dy, View dgamma, View dbeta, T* dx, bool dx_of_sums, View workspace) {
+                  Incoming<T> incoming, View dgamma, View dbeta, T* dx, bool dx_of_sums,
+                  View workspace) {
   if (dgamma || dbeta) {
     const auto partial = static_cast<Partial*>(workspace.data);
     if (t.rows > 0) {
-      launch<tile_gradients<N, A, T>>(t.blocks(), t.threads(), 0, native(stream), t, parameters, x,
-                                      dy, partial);
+      with_presence(incoming.y, [&](auto reads_y) {
+        launch<tile_gradients<N, A, reads_y(), T>>(t.blocks(), t.threads(), 0, native(stream), t,
+                                                   parameters, x, incoming, partial);
+      });
     }
     launch<merge_gradients>(static_cast<unsigned>(t.channels), kThreads, 0, native(stream), t,
                             parameters, static_cast<const Partial*>(partial),
                             optional_floats(dgamma), optional_floats(dbeta));
+    incoming = incoming.after_first_pass();
   }
-  if (!dx || t.rows == 0) return;
+  if ((!dx && !incoming.dresidual) || t.rows == 0) return;
   const float* no_sums = nullptr;
-  launch<gradient_of_x<N, A, T>>(t.blocks(), t.threads(), 0, native(stream), t, parameters, x, dy,
-                                 dx_of_sums ? dgamma.as<float>() : no_sums,
-                                 dx_of_sums ? dbeta.as<float>() : no_sums, dx);
+  with_presence(incoming.y, [&](auto reads_y) {
+    launch<gradient_of_x<N, A, reads_y(), T>>(
+        t.blocks(), t.threads(), 0, native(stream), t, parameters, x, incoming,
+        dx_of_sums ? dgamma.as<float>() : no_sums, dx_of_sums ? dbeta.as<float>() : no_sums, dx);
+  });
+}
+
+/// `parameters` are those of training or of evaluation; training's dx has the sums in it, and y
+/// among its arguments only beside a residual.
+template <class Args>
+void backward(Stream stream, const BatchNormProblem& p, const Args& args,
+              const Parameters& parameters, bool is_training) {
+  if (p.channels == 0) return;
+  with_f32_or_bf16(
+      is_training ? "batch_norm.train_backward" : "batch_norm.eval_backward", p.x_dtype,
+      [&]<class T>(T) {
+        const T* x = args.x ? args.x.template as<T>() : nullptr;
+        T* dx = args.dx ? args.dx.template as<T>() : nullptr;
+        const Incoming<T> incoming(p, args, !is_training || p.residual);
+        const auto run = [&](auto n, auto a) {
+          run_backward<n(), a()>(stream, Tiling(p, n()), parameters, x, incoming, args.dgamma,
+                                 args.dbeta, dx, is_training, args.workspace);
+        };
+        with_packs<T>(p.channels, run, x, incoming.dy, incoming.y,
+                      static_cast<const T*>(incoming.dresidual), static_cast<const T*>(dx));
+      });
 }
 
 void train_backward(Stream stream, const BatchNormProblem& p,
                     const BatchNormTrainBackwardArgs& args) {
-  if (p.channels == 0) return;
-  with_f32_or_bf16("batch_norm.train_backward", p.x_dtype, [&]<class T>(T) {
-    const T* x = args.x.as<T>();
-    const T* dy = args.dy.as<T>();
-    T* dx = args.dx ? args.dx.as<T>() : nullptr;
-    const Parameters parameters =
-        Parameters::of_batch(args.gamma, p.relu ? args.beta : ConstView{}, args.mean.as<float>(),
-                             args.inv_std.as<float>(), p.relu);
-    const auto run = [&](auto n, auto a) {
-      run_backward<n(), a()>(stream, Tiling(p, n()), parameters, x, dy, args.dgamma, args.dbeta, dx,
-                             true, args.workspace);
-    };
-    with_packs<T>(p.channels, run, x, dy, static_cast<const T*>(dx));
-  });
+  backward(
+      stream, p, args,
+      Parameters::of_batch(args.gamma, args.beta, args.mean.as<float>(), args.inv_std.as<float>()),
+      true);
 }
 
 void eval_backward(Stream stream, const BatchNormProblem& p,
                    const BatchNormEvalBackwardArgs& args) {
-  if (p.channels == 0) return;
-  with_f32_or_bf16("batch_norm.eval_backward", p.x_dtype, [&]<class T>(T) {
-    const T* x = args.x ? args.x.as<T>() : nullptr;
-    const T* dy = args.dy.as<T>();
-    T* dx = args.dx ? args.dx.as<T>() : nullptr;
-    const Parameters parameters =
-        Parameters::of_running(p, args.gamma, ConstView{}, args.running_mean, args.running_var);
-    const auto run = [&](auto n, auto a) {
-      run_backward<n(), a()>(stream, Tiling(p, n()), parameters, x, dy, args.dgamma, args.dbeta, dx,
-                             false, args.workspace);
-    };
-    with_packs<T>(p.channels, run, x, dy, static_cast<const T*>(dx));
-  });
+  backward(stream, p, args,
+           Parameters::of_running(p, args.gamma, {}, args.running_mean, args.running_var), false);
 }
 
 }  // namespace
@@ -177,7 +210,7 @@ void add_batch_norm_register_tiles_backward(Backend& b) {
                                    .workspace_bytes = workspace_bytes,
                                    .run = train_backward});
   b.batch_norm.eval_backward.add({.name = name,
-                                  .supports = batch_norm_supports_eval,
+                                  .supports = batch_norm_supports,
                                   .workspace_bytes = workspace_bytes,
                                   .run = eval_backward});
 }

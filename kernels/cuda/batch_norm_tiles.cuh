@@ -8,7 +8,7 @@
 #include <cmath>
 #include <type_traits>
 
-#include "kernels/batch_norm.h"
+#include "kernels/cuda/batch_norm.cuh"
 #include "kernels/cuda/block_reduce.cuh"
 #include "kernels/cuda/dtypes.h"
 #include "kernels/cuda/grid_stride.cuh"
@@ -111,46 +111,13 @@ __device__ void leave_partials(const Tiling& t, const Tile<N, A>& tile,
 
 inline __device__ float add(float a, float b) { return a + b; }
 
-/// Where the parameters of the channels lie; the spread as inv_std, or (inv_std nullptr) as var.
-struct Parameters {
-  const float* gamma;
-  const float* beta;  // nullptr: 0
-  const float* mean;
-  const float* inv_std;
-  const float* var;
-  float epsilon;
-  bool relu;
-
-  /// Those of the batch.
-  static Parameters of_batch(ConstView gamma, ConstView beta, const float* mean,
-                             const float* inv_std, bool relu) {
-    return {gamma.as<float>(), beta ? beta.as<float>() : nullptr, mean, inv_std, nullptr, 0, relu};
-  }
-  /// The running ones.
-  static Parameters of_running(const BatchNormProblem& p, ConstView gamma, ConstView beta,
-                               ConstView mean, ConstView var) {
-    return {gamma.as<float>(),
-            beta ? beta.as<float>() : nullptr,
-            mean.as<float>(),
-            nullptr,
-            var.as<float>(),
-            static_cast<float>(p.epsilon),
-            false};
-  }
-
-  __device__ float spread(std::int64_t c) const {
-    return inv_std ? inv_std[c] : 1 / sqrtf(var[c] + epsilon);
-  }
-};
-
-/// Those of N channels, and the norm itself. The one place where y is worked out: forward, and
-/// backward for the ReLU, to the bit.
+/// The parameters of N channels, and the norm itself. The one place where it is worked out:
+/// forward, and backward for the ReLU, to the bit.
 template <int N>
 struct Norm {
   float mean[N], scale[N], beta[N];
-  bool relu;
 
-  __device__ Norm(const Parameters& p, std::int64_t channel) : relu(p.relu) {
+  __device__ Norm(const Parameters& p, std::int64_t channel) {
 #pragma unroll
     for (int j = 0; j < N; ++j) {
       const std::int64_t c = channel + j;
@@ -159,9 +126,7 @@ struct Norm {
       beta[j] = p.beta ? p.beta[c] : 0;
     }
   }
-  __device__ float y(int j, float x) const { return fmaf(x - mean[j], scale[j], beta[j]); }
-  /// `value`, or 0 where y <= 0 under a ReLU. A NaN stops nothing.
-  __device__ float passed(float y, float value) const { return relu && y <= 0 ? 0 : value; }
+  __device__ float operator()(int j, float x) const { return fmaf(x - mean[j], scale[j], beta[j]); }
 };
 
 /// Calls f(N, A), constants: N is chosen by the number of channels alone, and with it the order of
@@ -172,6 +137,12 @@ void with_packs(std::int64_t channels, const F& f, const X*... arrays) {
   constexpr std::integral_constant<int, kVectorOf<T>> many;
   if (channels % many() != 0) return f(one, one);
   (is_aligned_for<many()>(arrays) && ...) ? f(many, many) : f(many, one);
+}
+
+/// Calls f(whether there is a buffer), a constant.
+template <class F>
+void with_presence(const void* buffer, const F& f) {
+  buffer ? f(std::true_type()) : f(std::false_type());
 }
 
 inline std::int64_t workspace_bytes(const BatchNormProblem& p) {

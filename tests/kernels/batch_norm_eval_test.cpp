@@ -48,7 +48,7 @@ TEST_CASE("batch_norm.eval_backward computes only what is asked for") {
                          mean = buffer(in.running_mean), var = buffer(in.running_var);
       const DeviceBuffer dx = buffer(p.rows * p.channels), dgamma = buffer(p.channels),
                          dbeta = buffer(p.channels);
-      BatchNormEvalBackwardArgs args{x, dy, gamma, mean, var, {}, {}, {}, {}};
+      BatchNormEvalBackwardArgs args{x, dy, gamma, mean, var, {}, {}, {}, {}, {}, {}};
       if (asked & 1) args.dx = dx;
       if (asked & 2) args.dgamma = dgamma;
       if (asked & 4) args.dbeta = dbeta;
