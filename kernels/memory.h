@@ -11,10 +11,11 @@
 namespace tl {
 
 struct MemoryKernels {
-  /// *data = `bytes` bytes, aligned to 64; throws when the device has no such block.
+  /// *data = `bytes` bytes, aligned to 64; throws when the device has no such block. Also while a
+  /// stream captures.
   Slot<void(std::int64_t bytes, void** data)> allocate{"memory.allocate"};
   /// Gives back a block when the work issued on the stream so far has finished; `bytes` as it was
-  /// allocated. May wait for that, never while a stream captures.
+  /// allocated. May wait for that. Not on a stream that captures.
   Slot<void(Stream, std::int64_t bytes, void* data)> release{"memory.release"};
   /// *free of *total bytes can still be allocated. On the host: of the machine.
   Slot<void(std::int64_t* free, std::int64_t* total)> available{"memory.available"};

@@ -7,11 +7,15 @@
 //   replay(s, g);                issues it, with the very addresses and numbers of its capture
 //
 // On `ref` and `cpu` a call has done its work when it returns: handles are null, waiting is free,
-// and the slots of capture are empty. The null stream (Stream{}) is a stream as all others: nothing
-// orders it against them but events. While a stream captures, kernels and copies between device
-// buffers, or from and to pinned memory, may be issued on it; waiting, and any event, is an error.
-// Memory that captured work uses must live, at its address, as long as the graph. Every call names
-// itself in its error; what went wrong in a kernel shows at the next call that waits.
+// and the slots of capture are empty. The null stream (Stream{}) is a stream as all others, nothing
+// orders it against them but events; only it cannot capture. What goes wrong in a kernel shows at a
+// later call that waits, unless sync_launches (sync_launches.h) is set.
+//
+// While a stream captures, kernels may be issued on it, and copies between device buffers or from
+// and to pinned memory. An error is: to wait for the stream, or to copy from or to other host
+// memory, or to release memory on it, after which end_capture throws too; and any event on it.
+// Memory may be allocated, and other streams go on as always. Memory that captured work uses must
+// live, at its address, as long as the graph.
 #pragma once
 
 #include "kernels/slot.h"
@@ -48,8 +52,9 @@ struct StreamsKernels {
   Slot<void(Stream)> begin_capture{"streams.begin_capture"};
   /// Throws, and leaves *graph alone, when something was done in between that cannot be captured.
   Slot<void(Stream, Graph* graph)> end_capture{"streams.end_capture"};
+  /// Follows the graph's last replay, on whatever stream that was.
   Slot<void(Stream, Graph)> replay{"streams.replay"};
-  /// The graph may still be at work.
+  /// What it has replayed goes on.
   Slot<void(Graph)> destroy_graph{"streams.destroy_graph"};
 };
 

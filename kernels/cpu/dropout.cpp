@@ -82,7 +82,8 @@ namespace {
 
 HWY_EXPORT(dropout);
 
-void run(Stream, const DropoutProblem& p, ConstView x_view, View y_view) {
+void run(Stream, DropoutProblem p, ConstView x_view, View y_view) {
+  if (p.call_offset) p.call += *p.call_offset;
   const float* x = floats("dropout", x_view);
   float* y = floats("dropout", y_view);
   if (p.threshold() > std::numeric_limits<std::uint32_t>::max()) {  // no word reaches it

@@ -15,6 +15,7 @@ Backend backend(const char* name) {
   Backend b{};
   b.name = name;
   install_memory(b);
+  install_streams(b);
   install_cast(b);
   install_strided(b);
   install_gather(b);

@@ -12,6 +12,14 @@ namespace {
 struct Mask {
   std::uint64_t seed, call, threshold;
   float scale;
+  const std::uint64_t* call_offset;
+
+  /// The mask of the call that this is a replay of.
+  __device__ Mask moved_on() const {
+    Mask mask = *this;
+    if (call_offset) mask.call += *call_offset;
+    return mask;
+  }
 
   /// Elements 4 * block ... 4 * block + 3.
   __device__ void apply(std::int64_t block, float* x) const {
@@ -23,8 +31,9 @@ struct Mask {
 
 /// kPacked: x and y are aligned for packs.
 template <bool kPacked, class T>
-__global__ void drop(Mask mask, std::int64_t size, const T* x, T* y) {
+__global__ void drop(Mask first_mask, std::int64_t size, const T* x, T* y) {
   constexpr int kElements = kVectorOf<T>;
+  const Mask mask = first_mask.moved_on();
   const std::int64_t groups = (size + kElements - 1) / kElements;
   for (std::int64_t g = first_index(); g < groups; g += index_step()) {
     const std::int64_t begin = g * kElements;
@@ -58,7 +67,7 @@ void run(Stream stream, const DropoutProblem& p, ConstView x_view, View y_view) 
     T* y = y_view.as<T>();
     const std::int64_t size = y_view.size;
     if (size == 0) return;
-    const Mask mask = {p.seed, p.call, p.threshold(), static_cast<float>(p.scale())};
+    const Mask mask = {p.seed, p.call, p.threshold(), static_cast<float>(p.scale()), p.call_offset};
     const unsigned blocks = blocks_for(ceil_div(size, kVectorOf<T>));
     if (is_aligned_for<kVectorOf<T>>(x) && is_aligned_for<kVectorOf<T>>(y)) {
       launch<drop<true, T>>(blocks, kThreads, 0, native(stream), mask, size, x, y);

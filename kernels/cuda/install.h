@@ -7,6 +7,7 @@
 namespace tl::TL_DEVICE_NAMESPACE {
 
 void install_memory(Backend& b);
+void install_streams(Backend& b);
 void install_cast(Backend& b);
 void install_strided(Backend& b);
 void install_gather(Backend& b);

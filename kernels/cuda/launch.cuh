@@ -8,6 +8,7 @@
 
 #include "kernels/cuda/check.h"
 #include "kernels/simt/kernel_name.h"
+#include "kernels/sync_launches.h"
 
 // All kernels see one untyped array, so that they can differ in T.
 #define DYNAMIC_SHARED(T, name)                                          \
@@ -21,6 +22,12 @@ namespace detail {
 /// What a kernel gets without asking for more.
 inline constexpr std::size_t kDefaultSharedBytes = 48 << 10;
 
+inline void wait_for_launch(std::string_view name, cudaStream_t stream) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check_call(cudaStreamIsCapturing(stream, &status), name);
+  if (status == cudaStreamCaptureStatusNone) check_call(cudaStreamSynchronize(stream), name);
+}
+
 template <class... Parameters, class... Arguments>
 void launch(std::string_view name, void (*kernel)(Parameters...), cudaLaunchConfig_t config,
             const Arguments&... arguments) {
@@ -32,11 +39,13 @@ void launch(std::string_view name, void (*kernel)(Parameters...), cudaLaunchConf
                name, ": ", config.dynamicSmemBytes, " bytes of dynamic shared memory");
   }
   check_call(cudaLaunchKernelEx(&config, kernel, Parameters{arguments}...), name);
+  if (sync_launches) wait_for_launch(name, config.stream);
 }
 
 }  // namespace detail
 
-/// Queues `kernel` on the stream; an error names it.
+/// Queues `kernel` on the stream; an error names it. One that shows while it runs comes out of a
+/// later call, unless sync_launches says to wait.
 template <auto kernel, class... Arguments>
 void launch(dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
             const Arguments&... arguments) {

@@ -1,12 +1,11 @@
 #include "kernels/simt/device_memory.h"
 
 #include <cstring>
-#include <functional>
-#include <map>
 #include <mutex>
 #include <new>
 
 #include "kernels/simt/asan.h"
+#include "kernels/simt/block_table.h"
 #include "kernels/simt/race.h"
 
 namespace tl::simt {
@@ -16,8 +15,8 @@ constexpr std::align_val_t kAlignment{256};
 
 struct Blocks {
   std::mutex mutex;
-  std::map<std::byte*, std::size_t, std::less<>> bytes;  // by address
-  int accesses = 0;                                      // DeviceMemoryAccess objects alive
+  BlockTable table;
+  int accesses = 0;  // DeviceMemoryAccess objects alive
 };
 
 Blocks& blocks() {
@@ -34,7 +33,7 @@ void* allocate_device_memory(std::size_t bytes) {
   std::memset(data, 0xff, bytes);
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
-  all.bytes[static_cast<std::byte*>(data)] = bytes;
+  all.table.add(data, bytes);
   if (all.accesses == 0) {
     asan::poison(data, bytes);
     race::open(data, bytes, false);
@@ -46,10 +45,9 @@ bool release_device_memory(void* data) {
   if (!data) return true;
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
-  const auto found = all.bytes.find(static_cast<std::byte*>(data));
-  if (found == all.bytes.end()) return false;
-  asan::unpoison(data, found->second);
-  all.bytes.erase(found);
+  std::size_t bytes = 0;
+  if (!all.table.remove(data, &bytes)) return false;
+  asan::unpoison(data, bytes);
   if constexpr (kRaceChecker) {
     race::release(data);
   } else {
@@ -61,12 +59,7 @@ bool release_device_memory(void* data) {
 bool is_device_memory(const void* data, std::size_t bytes) {
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
-  const auto* first = static_cast<const std::byte*>(data);
-  auto block = all.bytes.upper_bound(first);
-  if (block == all.bytes.begin()) return false;
-  --block;
-  const std::size_t offset = static_cast<std::size_t>(first - block->first);
-  return offset <= block->second && bytes <= block->second - offset;
+  return all.table.holds(data, bytes);
 }
 
 DeviceMemoryAccess::DeviceMemoryAccess() {
@@ -74,7 +67,7 @@ DeviceMemoryAccess::DeviceMemoryAccess() {
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
   if (all.accesses++ > 0) return;
-  for (const auto& [data, bytes] : all.bytes) asan::unpoison(data, bytes);
+  for (const auto& [data, bytes] : all.table) asan::unpoison(data, bytes);
   race::open_all(true);
 }
 
@@ -83,7 +76,7 @@ DeviceMemoryAccess::~DeviceMemoryAccess() {
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
   if (--all.accesses > 0) return;
-  for (const auto& [data, bytes] : all.bytes) asan::poison(data, bytes);
+  for (const auto& [data, bytes] : all.table) asan::poison(data, bytes);
   race::open_all(false);
 }
 

@@ -1,13 +1,13 @@
 #include "kernels/simt/launch.h"
 
-#include <mutex>
 #include <string>
 
 #include "kernels/error.h"
 #include "kernels/simt/builtins.h"
-#include "kernels/simt/device_memory.h"
 #include "kernels/simt/race.h"
+#include "kernels/simt/runtime.h"
 #include "kernels/simt/shared_memory.h"
+#include "kernels/sync_launches.h"
 
 namespace tl::simt {
 namespace {
@@ -43,18 +43,13 @@ struct EndLaunch {
   }
 };
 
-}  // namespace
-
+/// Runs all blocks of the launch, one after the other, in the order that thread_order() gives.
+/// Built-in variables, static shared memory and the fibers exist once; the queues see to it that
+/// one launch runs at a time, with all device memory open.
 void run_grid(const Launch& launch) {
-  // Built-in variables, static shared memory and the fibers exist once.
-  static std::mutex mutex;
   static Scheduler scheduler;
-  check_configuration(launch);
-  const std::lock_guard lock(mutex);
-
   Schedule schedule(thread_order());
   const DynamicSharedMemory shared(launch.shared_bytes);
-  const DeviceMemoryAccess access;
   const EndLaunch end;
   detail::running = &scheduler;
   detail::running_dynamic_shared_memory = shared.data();
@@ -75,6 +70,18 @@ void run_grid(const Launch& launch) {
     poison_static_shared_memory();
     scheduler.run_block();
   }
+}
+
+}  // namespace
+
+void issue(const Launch& launch, cudaStream_t stream) {
+  check_configuration(launch);
+  const cudaError_t error = issue(stream, {[launch] { run_grid(launch); }});
+  check(error == cudaSuccess, launch.kernel, ": ", cudaGetErrorString(error));
+  if (!sync_launches) return;
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  cudaStreamIsCapturing(stream, &status);
+  if (status == cudaStreamCaptureStatusNone) cudaStreamSynchronize(stream);
 }
 
 }  // namespace tl::simt

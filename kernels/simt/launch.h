@@ -1,7 +1,8 @@
-// launch: runs a kernel over a grid.
+// launch: puts a kernel over a grid into the queue of a stream.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -12,10 +13,9 @@
 
 namespace tl::simt {
 
-/// Runs all blocks of the launch, one after the other, in the order that thread_order() gives.
 /// Throws an Error that names the kernel for a grid, block or shared memory that no GPU takes, and
-/// for what goes wrong in the kernel. Launches from several OS threads wait for each other.
-void run_grid(const Launch& launch);
+/// where the stream cannot take it. Has run the kernel when it returns where sync_launches says so.
+void issue(const Launch& launch, cudaStream_t stream);
 
 namespace detail {
 
@@ -37,24 +37,27 @@ struct Call {
 };
 
 template <class... Parameters, class... Arguments>
-void launch(Launch launch, void (*kernel)(Parameters...), const Arguments&... arguments) {
+void launch(Launch launch, cudaStream_t stream, void (*kernel)(Parameters...),
+            const Arguments&... arguments) {
   static_assert((!std::is_reference_v<Parameters> && ...), "parameters are passed by value");
   static_assert((std::is_trivially_copyable_v<Parameters> && ...), "they are copied bytewise");
   static_assert((sizeof(Parameters) + ... + 0) <= 4096, "a GPU takes 4 KB of them");
-  const Call<Parameters...> call{kernel, {Parameters{arguments}...}};
-  launch.call = call.run;
-  launch.arguments = &call;
-  run_grid(launch);
+  using KernelCall = Call<Parameters...>;
+  launch.call = KernelCall::run;
+  launch.arguments = std::make_shared<const KernelCall>(
+      KernelCall{kernel, std::tuple<Parameters...>{Parameters{arguments}...}});
+  issue(launch, stream);
 }
 
 }  // namespace detail
 
-/// Runs `kernel` with these arguments; has done so when it returns.
+/// Issues `kernel` with copies of these arguments. What goes wrong in it comes out of the call that
+/// waits for it, and names the kernel.
 template <auto kernel, class... Arguments>
-void launch(dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t /*stream*/,
+void launch(dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
             const Arguments&... arguments) {
-  detail::launch({kernel_name<kernel>(), grid, block, shared_bytes, nullptr, nullptr}, kernel,
-                 arguments...);
+  detail::launch({kernel_name<kernel>(), grid, block, shared_bytes, nullptr, nullptr}, stream,
+                 kernel, arguments...);
 }
 
 }  // namespace tl::simt

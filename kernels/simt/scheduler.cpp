@@ -108,7 +108,7 @@ void Scheduler::fiber_body() {
   for (;;) {
     try {
       race::enter_kernel();
-      self.launch_->call(self.launch_->arguments);
+      self.launch_->call(self.launch_->arguments.get());
       race::leave_kernel();
       self.thread_returned();
     } catch (...) {

@@ -28,7 +28,7 @@ struct Launch {
   dim3 grid, block;
   std::size_t shared_bytes;  ///< of dynamic shared memory
   void (*call)(const void* arguments);
-  const void* arguments;
+  std::shared_ptr<const void> arguments;  ///< also of all further launches by a graph
 };
 
 /// What the lanes of a warp do when all have come: operands[i] is what lane i brought (on its

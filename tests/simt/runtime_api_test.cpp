@@ -20,6 +20,7 @@ TEST_CASE("simt: copies reach exactly the bytes of a block") {
     return cudaMemcpyAsync(to, from, bytes, kind, nullptr);
   };
   CHECK(copy(host, data + 1, 12, cudaMemcpyDeviceToHost) == cudaSuccess);
+  CHECK(cudaStreamSynchronize(nullptr) == cudaSuccess);
   CHECK(host[2] == 4);
   CHECK(copy(host, data + 1, 16, cudaMemcpyDeviceToHost) == cudaErrorInvalidValue);
   CHECK(copy(data, host, 20, cudaMemcpyHostToDevice) == cudaErrorInvalidValue);

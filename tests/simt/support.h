@@ -25,6 +25,7 @@ class Buffer {
   explicit Buffer(const std::vector<T>& values) : Buffer(values.size()) {
     REQUIRE(cudaMemcpyAsync(data_, values.data(), size_ * sizeof(T), cudaMemcpyHostToDevice,
                             nullptr) == cudaSuccess);
+    REQUIRE(cudaStreamSynchronize(nullptr) == cudaSuccess);
   }
   ~Buffer() { cudaFree(data_); }
   Buffer(const Buffer&) = delete;
@@ -35,6 +36,7 @@ class Buffer {
     std::vector<T> values(size_);
     REQUIRE(cudaMemcpyAsync(values.data(), data_, size_ * sizeof(T), cudaMemcpyDeviceToHost,
                             nullptr) == cudaSuccess);
+    REQUIRE(cudaStreamSynchronize(nullptr) == cudaSuccess);
     return values;
   }
 
@@ -64,21 +66,23 @@ struct WithoutRaceChecks {
   WithoutRaceChecks& operator=(const WithoutRaceChecks&) = delete;
 };
 
-/// Calls f in each of several thread orders.
+/// Calls f in each of several thread orders, and waits for what it has issued.
 template <class F>
 void for_each_order(const F& f) {
   for (const char* text : {"forward", "reverse", "random:1", "random:2"}) {
     INFO("thread order ", text);
     const UseOrder order(parse_order(text));
     f();
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   }
 }
 
-/// The text of the Error that f throws, or "no error".
+/// The text of the Error that f throws, or the work that it has issued; or "no error".
 template <class F>
 std::string error_of(const F& f) {
   try {
     f();
+    cudaDeviceSynchronize();
   } catch (const Error& error) {
     return error.what();
   }
