@@ -122,6 +122,9 @@ void add_vendor_variants(Backend& b) {
                                                        cudnn);
   Deferred<&VendorTable::train>::add_to(b.batch_norm.train, "cudnn", cudnn);
   Deferred<&VendorTable::train_backward>::add_to(b.batch_norm.train_backward, "cudnn", cudnn);
+  Deferred<&VendorTable::max_pool>::add_to(b.max_pool2d.forward, "cudnn", cudnn);
+  Deferred<&VendorTable::average_pool>::add_to(b.average_pool2d.forward, "cudnn", cudnn);
+  Deferred<&VendorTable::average_pool_backward>::add_to(b.average_pool2d.backward, "cudnn", cudnn);
 }
 
 }  // namespace tl::cuda

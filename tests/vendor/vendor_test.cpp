@@ -51,6 +51,7 @@ TEST_CASE("vendor: the plugin hands over every variant") {
   }
   CHECK((table->forward.run && table->forward_tf32.run && table->backward_data.run &&
          table->backward_weight.run && table->train.run && table->train_backward.run));
+  CHECK((table->max_pool.run && table->average_pool.run && table->average_pool_backward.run));
   // What needs no look at a GPU.
   CHECK(table->gemm.supports({.dtype = DType::bf16}));
   CHECK_FALSE(table->gemm.supports({.dtype = DType::f64}));
@@ -62,6 +63,12 @@ TEST_CASE("vendor: the plugin hands over every variant") {
   with_relu.relu = true;
   CHECK_FALSE(table->train.supports(with_relu));
   CHECK_FALSE(table->train_backward.supports(with_relu));
+  CHECK_FALSE(table->max_pool.supports({.h = 4, .w = 4, .positions = true}));
+  CHECK_FALSE(table->max_pool.supports({.h = 4, .w = 4, .dtype = DType::f64}));
+  CHECK_FALSE(table->max_pool.supports({.n = 0, .h = 4, .w = 4}));
+  const AverageAxis thirds = AverageAxis::adaptive(5, 3);
+  CHECK_FALSE(table->average_pool.supports({.rows = thirds, .columns = thirds}));
+  CHECK_FALSE(table->average_pool_backward.supports({.rows = thirds, .columns = thirds}));
 }
 
 TEST_CASE("vendor: the plugin refuses another build") {
@@ -91,6 +98,33 @@ TEST_CASE("vendor: cuDNN accepts the operations of batch norm") {
     p.rows = 35, p.channels = 17, p.x_dtype = dtype;
     CHECK(vendor::train_graph(p).operations().size() == 1);
     CHECK(vendor::train_backward_graph(p).operations().size() == 1);
+  }
+}
+
+TEST_CASE("vendor: cuDNN accepts the operations of poolings, and no other number of windows") {
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    for (const bool ceil_mode : {false, true}) {
+      MaxPool2dProblem largest{.n = 2, .h = 9, .w = 12, .c = 5, .kernel_h = 3, .kernel_w = 3};
+      largest.pad_h = largest.pad_w = 1;
+      largest.ceil_mode = ceil_mode;
+      largest.dtype = dtype;
+      const vendor::PoolWindows windows = vendor::pool_windows(largest).value();
+      const vendor::TensorShape x = vendor::x_shape(largest), y = vendor::y_shape(largest);
+      CHECK(vendor::pool_graph(windows, dtype, x, y).operations().size() == 1);
+      CHECK_THROWS_AS(vendor::pool_graph(windows, dtype, x, vendor::nhwc(2, 9, 9, 5)), Error);
+      for (const bool include : {false, true}) {
+        const AveragePool2dProblem mean{
+            .n = 2,
+            .c = 5,
+            .rows = AverageAxis::sliding(9, 3, 2, 1, ceil_mode, include),
+            .columns = AverageAxis::adaptive(12, 4),
+            .dtype = dtype};
+        const vendor::PoolWindows of_mean = vendor::pool_windows(mean).value();
+        const vendor::TensorShape in = vendor::x_shape(mean), out = vendor::y_shape(mean);
+        CHECK(vendor::pool_graph(of_mean, dtype, in, out).operations().size() == 1);
+        CHECK(vendor::pool_backward_graph(of_mean, dtype, in, out).operations().size() == 1);
+      }
+    }
   }
 }
 

@@ -45,6 +45,27 @@ void pointwise(Graph& graph, cudnnPointwiseMode_t mode, const Descriptor& x,
   operation.finalize();
 }
 
+/// The resampling itself, in f32. Padding is never the maximum.
+Descriptor& resampling(Graph& graph, const PoolWindows& w) {
+  constexpr std::array kModes = {CUDNN_RESAMPLE_MAXPOOL, CUDNN_RESAMPLE_AVGPOOL_INCLUDE_PADDING,
+                                 CUDNN_RESAMPLE_AVGPOOL_EXCLUDE_PADDING};
+  const cudnnResampleMode_t mode = kModes[static_cast<std::size_t>(w.mode)];
+  const cudnnPaddingMode_t padding = w.mode == PoolMode::max ? CUDNN_NEG_INF_PAD : CUDNN_ZERO_PAD;
+  const cudnnNanPropagation_t nan = CUDNN_PROPAGATE_NAN;
+  Descriptor& d = graph.part(CUDNN_BACKEND_RESAMPLE_DESCRIPTOR);
+  d.set(CUDNN_ATTR_RESAMPLE_MODE, CUDNN_TYPE_RESAMPLE_MODE, 1, &mode)
+      .set(CUDNN_ATTR_RESAMPLE_COMP_TYPE, CUDNN_DATA_FLOAT)
+      .set(CUDNN_ATTR_RESAMPLE_NAN_PROPAGATION, CUDNN_TYPE_NAN_PROPOGATION, 1, &nan)
+      .set(CUDNN_ATTR_RESAMPLE_PADDING_MODE, CUDNN_TYPE_PADDING_MODE, 1, &padding)
+      .set(CUDNN_ATTR_RESAMPLE_SPATIAL_DIMS, std::int64_t{2})
+      .set(CUDNN_ATTR_RESAMPLE_WINDOW_DIMS, w.window)
+      .set(CUDNN_ATTR_RESAMPLE_STRIDES, w.stride)
+      .set(CUDNN_ATTR_RESAMPLE_PRE_PADDINGS, w.before)
+      .set(CUDNN_ATTR_RESAMPLE_POST_PADDINGS, w.after)
+      .finalize();
+  return d;
+}
+
 }  // namespace
 
 Descriptor& Graph::part(cudnnBackendDescriptorType_t type) {
@@ -198,6 +219,27 @@ Graph train_backward_graph(const BatchNormProblem& p) {
       .set(CUDNN_ATTR_OPERATION_NORM_BWD_DSCALE_DESC, channels(Role::dgamma))
       .set(CUDNN_ATTR_OPERATION_NORM_BWD_DBIAS_DESC, channels(Role::dbeta))
       .set(CUDNN_ATTR_OPERATION_NORM_BWD_DXDESC, rows(Role::dx))
+      .finalize();
+  return graph;
+}
+
+Graph pool_graph(const PoolWindows& w, DType dtype, const TensorShape& x, const TensorShape& y) {
+  Graph graph;
+  graph.operation(CUDNN_BACKEND_OPERATION_RESAMPLE_FWD_DESCRIPTOR)
+      .set(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_XDESC, graph.tensor(Role::x, dtype, x))
+      .set(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_YDESC, graph.tensor(Role::y, dtype, y))
+      .set(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_DESC, resampling(graph, w))
+      .finalize();
+  return graph;
+}
+
+Graph pool_backward_graph(const PoolWindows& w, DType dtype, const TensorShape& x,
+                          const TensorShape& y) {
+  Graph graph;
+  graph.operation(CUDNN_BACKEND_OPERATION_RESAMPLE_BWD_DESCRIPTOR)
+      .set(CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DYDESC, graph.tensor(Role::dy, dtype, y))
+      .set(CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DXDESC, graph.tensor(Role::dx, dtype, x))
+      .set(CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DESC, resampling(graph, w))
       .finalize();
   return graph;
 }

@@ -7,6 +7,7 @@
 
 #include "kernels/cuda/vendor/cudnn_descriptor.h"
 #include "kernels/cuda/vendor/cudnn_tensors.h"
+#include "kernels/cuda/vendor/pool_windows.h"
 
 namespace tl::vendor {
 
@@ -67,5 +68,10 @@ Graph backward_data_graph(const Conv2dProblem& p);
 Graph backward_weight_graph(const Conv2dProblem& p);
 Graph train_graph(const BatchNormProblem& p);
 Graph train_backward_graph(const BatchNormProblem& p);
+/// y = the pooling of x.
+Graph pool_graph(const PoolWindows& w, DType dtype, const TensorShape& x, const TensorShape& y);
+/// dx of a mean, from dy.
+Graph pool_backward_graph(const PoolWindows& w, DType dtype, const TensorShape& x,
+                          const TensorShape& y);
 
 }  // namespace tl::vendor

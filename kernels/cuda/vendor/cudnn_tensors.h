@@ -5,8 +5,10 @@
 #include <array>
 #include <cstdint>
 
+#include "kernels/average_pool2d.h"
 #include "kernels/batch_norm.h"
 #include "kernels/conv2d.h"
+#include "kernels/max_pool2d.h"
 
 namespace tl::vendor {
 
@@ -35,6 +37,17 @@ constexpr TensorShape channel_shape(std::int64_t c) { return nhwc(1, 1, 1, c); }
 /// The rows as pictures of one pixel: what is summed over is the same.
 constexpr TensorShape rows_shape(const BatchNormProblem& p) {
   return nhwc(p.rows, 1, 1, p.channels);
+}
+
+constexpr TensorShape x_shape(const MaxPool2dProblem& p) { return nhwc(p.n, p.h, p.w, p.c); }
+inline TensorShape y_shape(const MaxPool2dProblem& p) {
+  return nhwc(p.n, p.out_h(), p.out_w(), p.c);
+}
+constexpr TensorShape x_shape(const AveragePool2dProblem& p) {
+  return nhwc(p.n, p.rows.size, p.columns.size, p.c);
+}
+constexpr TensorShape y_shape(const AveragePool2dProblem& p) {
+  return nhwc(p.n, p.rows.outputs, p.columns.outputs, p.c);
 }
 
 }  // namespace tl::vendor

@@ -7,6 +7,7 @@
 #ifdef TL_VENDOR_CUDNN
 #include "kernels/cuda/vendor/cudnn_batch_norm.h"
 #include "kernels/cuda/vendor/cudnn_conv2d.h"
+#include "kernels/cuda/vendor/cudnn_pool2d.h"
 #endif
 #include "kernels/cuda/vendor/table.h"
 
@@ -28,6 +29,9 @@ VendorTable make_table() {
   table.backward_weight_tf32 = cudnn_backward_weight_tf32();
   table.train = cudnn_train();
   table.train_backward = cudnn_train_backward();
+  table.max_pool = cudnn_max_pool();
+  table.average_pool = cudnn_average_pool();
+  table.average_pool_backward = cudnn_average_pool_backward();
 #endif
   return table;
 }

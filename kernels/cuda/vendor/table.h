@@ -6,9 +6,11 @@
 #include <array>
 #include <cstddef>
 
+#include "kernels/average_pool2d.h"
 #include "kernels/batch_norm.h"
 #include "kernels/conv2d.h"
 #include "kernels/gemm.h"
+#include "kernels/max_pool2d.h"
 
 namespace tl::vendor {
 
@@ -19,11 +21,14 @@ struct VendorTable {
   Variant<Conv2dProblem, Conv2dBackwardWeightArgs> backward_weight, backward_weight_tf32;
   Variant<BatchNormProblem, BatchNormTrainArgs> train;
   Variant<BatchNormProblem, BatchNormTrainBackwardArgs> train_backward;
+  Variant<MaxPool2dProblem, MaxPool2dForwardArgs> max_pool;
+  Variant<AveragePool2dProblem, AveragePool2dForwardArgs> average_pool;
+  Variant<AveragePool2dProblem, AveragePool2dBackwardArgs> average_pool_backward;
 };
 
 /// Sizes of everything that program and plugin hand to each other: a plugin of another build
 /// differs in one of them, or in the version.
-using Layout = std::array<std::size_t, 10>;
+using Layout = std::array<std::size_t, 15>;
 constexpr Layout layout() {
   return {sizeof(VendorTable),
           sizeof(View),
@@ -34,7 +39,12 @@ constexpr Layout layout() {
           sizeof(Conv2dBackwardDataArgs),
           sizeof(Conv2dBackwardWeightArgs),
           sizeof(BatchNormProblem),
-          sizeof(BatchNormTrainBackwardArgs)};
+          sizeof(BatchNormTrainBackwardArgs),
+          sizeof(MaxPool2dProblem),
+          sizeof(MaxPool2dForwardArgs),
+          sizeof(AveragePool2dProblem),
+          sizeof(AveragePool2dForwardArgs),
+          sizeof(AveragePool2dBackwardArgs)};
 }
 
 /// The library's only symbol. nullptr when `version` or `program` are not its own. A variant of a
