@@ -8,7 +8,9 @@
 #include <sstream>
 #include <vector>
 
+#include "engine/kernel_name.h"
 #include "io/atomic_file.h"
+#include "nn/layer_names.h"
 
 namespace tl {
 namespace {
@@ -16,26 +18,6 @@ namespace {
 double seconds_of(const KernelCall& call) {
   return std::chrono::duration<double>(call.end - call.begin).count();
 }
-
-std::string kernel_name(const KernelCall& call) {
-  return *call.variant ? concat(call.slot, " ", call.variant) : std::string(call.slot);
-}
-
-/// Of a network's modules, and "(no layer)" for what ran outside of them.
-class LayerNames {
- public:
-  explicit LayerNames(const Module& network) {
-    for (const auto& [path, module] : network.modules()) names_[module] = path;
-    names_[&network] = "(network)";
-  }
-  std::string operator()(Layer layer) const {
-    const auto found = names_.find(layer);
-    return found == names_.end() ? "(no layer)" : found->second;
-  }
-
- private:
-  std::map<Layer, std::string> names_;
-};
 
 /// What a line of a table adds up.
 struct Sums {

@@ -10,6 +10,7 @@
 #include "apps/bench_kernels.h"
 #include "apps/command_line.h"
 #include "apps/force_variant.h"
+#include "apps/nvtx_ranges.h"
 #include "apps/process_memory.h"
 #include "apps/profile_report.h"
 #include "engine/allocator.h"
@@ -111,6 +112,7 @@ void run_model(const Options& o) {
     forced.push_back(force_variant(where.device, choice));
   Generator random(0);
   ResNet network(resnet_config(o.arch), random, where);
+  const auto ranges = nvtx_ranges(network);
   const Shape shape{o.batch, o.size, o.size, 3};
   const Tensor x = Tensor::from(random.normal(shape.size()), shape, where.dtype, where.device);
   const Tensor labels = Tensor::zeros({o.batch}, DType::i32, where.device);

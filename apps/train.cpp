@@ -6,6 +6,7 @@
 
 #include "apps/epoch_loop.h"
 #include "apps/metrics_report.h"
+#include "apps/nvtx_ranges.h"
 #include "apps/profile_report.h"
 #include "apps/run_config.h"
 #include "io/atomic_file.h"
@@ -70,6 +71,7 @@ void train(const TrainOptions& options) {
   write_file_atomically(job.folder.config(), config_json(job));
   std::optional<Profile> profile;
   if (options.profile) profile.emplace();
+  const auto ranges = nvtx_ranges(job.network());
   const auto method =
       options.trains_head_alone() ? make_head_method(job, stop) : make_network_method(job, stop);
   const BestEpoch best = run_epochs(job, *method, stop);
