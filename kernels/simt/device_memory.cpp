@@ -12,6 +12,7 @@ namespace tl::simt {
 namespace {
 
 constexpr std::align_val_t kAlignment{256};
+constexpr int kNanByte = 0xff;
 
 struct Blocks {
   std::mutex mutex;
@@ -30,7 +31,7 @@ void* allocate_device_memory(std::size_t bytes) {
   void* data = kRaceChecker ? race::allocate(bytes)
                             : ::operator new(bytes ? bytes : 1, kAlignment, std::nothrow);
   if (!data) return nullptr;
-  std::memset(data, 0xff, bytes);
+  std::memset(data, kNanByte, bytes);
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
   all.table.add(data, bytes);
@@ -51,6 +52,7 @@ bool release_device_memory(void* data) {
   if constexpr (kRaceChecker) {
     race::release(data);
   } else {
+    std::memset(data, kNanByte, bytes);
     ::operator delete(data, kAlignment);
   }
   return true;

@@ -9,7 +9,7 @@ namespace tl::simt {
 /// A block, aligned to 256 and filled with NaN; nullptr when there is no memory.
 void* allocate_device_memory(std::size_t bytes);
 
-/// Returns false when `data` is no block. nullptr is ignored.
+/// Fills it with NaN once more. Returns false when `data` is no block. nullptr is ignored.
 bool release_device_memory(void* data);
 
 /// Whether these bytes lie within one block.

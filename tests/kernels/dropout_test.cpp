@@ -83,6 +83,29 @@ TEST_CASE("dropout: bf16 has the mask of f32, and is rounded once") {
   });
 }
 
+TEST_CASE("dropout: an offset in device memory makes it another call") {
+  for_each_backend([](const Backend& b) {
+    if (!b.dropout.run) return;
+    constexpr std::int64_t kSize = 1009;
+    const Values in = Random(2).uniform_vector(kSize, 0.5, 2);
+    for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{5}, ~std::uint64_t{0}}) {
+      CAPTURE(offset);
+      void* device = nullptr;
+      b.memory.allocate(sizeof offset, &device);
+      // As bytes: no dtype has 64-bit integers.
+      b.memory.copy_from_host({}, {&offset, DType::u8, sizeof offset},
+                              {device, DType::u8, sizeof offset});
+      const DeviceBuffer x(b, DType::f32, in), y(b, DType::f32, kSize);
+      DropoutProblem p{.rate = 0.5, .seed = 3, .call = 9};
+      p.call_offset = static_cast<const std::uint64_t*>(device);
+      b.dropout.run({}, p, x, y);
+      p.call += offset;
+      CHECK((y.read() == expected_of(p, in)));
+      b.memory.release({}, sizeof offset, device);
+    }
+  });
+}
+
 TEST_CASE("dropout: a rate of 1 drops everything, NaN as well") {
   for_each_backend([](const Backend& b) {
     if (!b.dropout.run) return;

@@ -63,6 +63,69 @@ TEST_CASE("memory.allocate refuses what cannot be") {
   }
 }
 
+TEST_CASE("memory.release: work that was issued before it still has the block") {
+  constexpr std::int64_t kSize = 1000, kBytes = kSize * sizeof(float);
+  for (const Backend& b : tested_backends()) {
+    CAPTURE(std::string(b.name));
+    const DeviceBuffer y(b, DType::f32, kSize);
+    Stream stream;
+    b.streams.create(&stream);
+    for (int i = 0; i < 3; ++i) {
+      void* block = nullptr;
+      b.memory.allocate(kBytes, &block);
+      const View x = view_of(static_cast<float*>(block), kSize);
+      b.memory.fill(stream, i, x);
+      b.memory.copy(stream, x, y);
+      b.memory.release(stream, kBytes, block);
+      b.streams.synchronize(stream);
+      CHECK(y.read() == std::vector<double>(kSize, i));
+    }
+    b.streams.destroy(stream);
+  }
+}
+
+TEST_CASE("memory.available: a part of the whole") {
+  for (const Backend& b : tested_backends()) {
+    CAPTURE(std::string(b.name));
+    std::int64_t free = -1, total = -1;
+    b.memory.available(&free, &total);
+    CHECK(free > 0);
+    CHECK(free < total);
+    CHECK(total > 1 << 28);  // bytes, not pages or kilobytes
+  }
+}
+
+TEST_CASE("memory.allocate_pinned: aligned to 64, for the host to write, also of 0 bytes") {
+  for (const Backend& b : tested_backends()) {
+    CAPTURE(std::string(b.name));
+    for (std::int64_t bytes : {0, 1, 65, (1 << 20) + 1}) {
+      void* data = nullptr;
+      b.memory.allocate_pinned(bytes, &data);
+      CHECK(data != nullptr);
+      CHECK(reinterpret_cast<std::uintptr_t>(data) % 64 == 0);
+      std::memset(data, 1, static_cast<std::size_t>(bytes));
+      b.memory.release_pinned(bytes, data);
+    }
+    void* data = nullptr;
+    CHECK_THROWS_AS(b.memory.allocate_pinned(-1, &data), Error);
+  }
+}
+
+TEST_CASE("memory: every copy refuses unequal size and dtype") {
+  for (const Backend& b : tested_backends()) {
+    CAPTURE(std::string(b.name));
+    const DeviceBuffer x(b, DType::f32, 4);
+    float numbers[4] = {};
+    const View shorter = view_of(numbers, 3), other = {numbers, DType::i32, 4};
+    for (const View& host : {shorter, other}) {
+      CHECK_THROWS_AS(b.memory.copy_from_host({}, host, x), Error);
+      CHECK_THROWS_AS(b.memory.copy_to_host({}, x, host), Error);
+      CHECK_THROWS_AS(b.memory.copy_from_pinned({}, host, x), Error);
+      CHECK_THROWS_AS(b.memory.copy_to_pinned({}, x, host), Error);
+    }
+  }
+}
+
 TEST_CASE("memory.copy and fill, every dtype") {
   for (const Backend& b : tested_backends()) {
     CAPTURE(std::string(b.name));
@@ -189,7 +252,7 @@ TEST_CASE("memory.cast: bf16 is rounded to the nearest, ties to even, and widene
                                         0,
                                         inf};
     const std::vector<double> rounded = {1,   1 + 2 * step, -1, 1 + step, 0x1.fep127,
-                                         inf, -0x1p-133, 0,  inf};
+                                         inf, -0x1p-133,    0,  inf};
     CHECK(cast(b, DType::f32, DType::bf16, floats) == rounded);
     CHECK(cast(b, DType::bf16, DType::f32, rounded) == rounded);
     CHECK(cast(b, DType::bf16, DType::i32, {2.5, -2.5, 1e20, -inf, 255}) ==
