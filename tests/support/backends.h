@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,12 +10,12 @@
 #include "kernels/backend.h"
 #include "kernels/cpu/simd_target.h"
 #include "kernels/gpu.h"
+#include "tests/support/is_tested.h"
 
 namespace tl::test {
 
-/// Every backend of this build that computes in f32, each to be compared with ref in f64; with the
-/// environment variable TL_TEST_BACKEND that one alone. A kernel that a backend does not have yet
-/// is an empty slot: the test passes over it.
+/// Every backend of this build that is to be tested, each to be compared with ref in f64. A kernel
+/// that a backend does not have yet is an empty slot: the test passes over it.
 inline const std::vector<Backend>& tested_backends() {
   static const std::vector<Backend> backends = [] {
     std::vector<Backend> all = {
@@ -29,8 +28,7 @@ inline const std::vector<Backend>& tested_backends() {
 #ifdef TL_WITH_CUDA
     if (gpu_fault().empty()) all.push_back(cuda_backend());
 #endif
-    if (const char* only = std::getenv("TL_TEST_BACKEND"))
-      std::erase_if(all, [&](const Backend& b) { return std::string_view(b.name) != only; });
+    std::erase_if(all, [](const Backend& b) { return !is_tested(b.name); });
     REQUIRE(!all.empty());
     return all;
   }();

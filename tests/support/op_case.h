@@ -11,6 +11,7 @@
 #include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
+#include "tests/support/is_tested.h"
 #include "tests/support/random.h"
 
 namespace tl::test {
@@ -75,8 +76,8 @@ inline OpResult run_case(const OpCase& c, DType dtype, Device device,
   return result;
 }
 
-/// Calls run(device) for every device of this build. One that has an empty slot on the way is
-/// passed over, and the message says how many cases that were.
+/// Calls run(device) for every device of this build that is to be tested. One that has an empty
+/// slot on the way is passed over, and the message says how many cases that were.
 class EveryDevice {
  public:
   explicit EveryDevice(const char* op) : op_(op) {}
@@ -90,6 +91,7 @@ class EveryDevice {
   template <class F>
   void run(const F& f) {
     for (const Device device : devices()) {
+      if (!is_tested(name_of(device))) continue;
       INFO(concat("device ", device));
       try {
         f(device);
