@@ -84,9 +84,15 @@ TEST_CASE("max_pool2d: of equal elements the first gets the gradient; NaN counts
 TEST_CASE("max_pool2d: without a gradient the positions are not written") {
   static bool asked;
   Backend watched = backend(Device::ref);
-  watched.max_pool2d.forward = [](Stream, const MaxPool2dProblem&, ConstView, View, View position) {
-    asked = static_cast<bool>(position);
-  };
+  watched.max_pool2d = {};
+  watched.max_pool2d.forward.add(
+      {.name = "watched",
+       .supports = [](const MaxPool2dProblem&) { return true; },
+       .run =
+           [](Stream, const MaxPool2dProblem& p, const MaxPool2dForwardArgs& args) {
+             CHECK(p.positions == static_cast<bool>(args.position));
+             asked = p.positions;
+           }});
   ScopedBackend scoped(Device::ref, watched);
   const Tensor x = zeros({1, 2, 2, 1});
   max_pool2d(x, {});
