@@ -127,9 +127,21 @@ Tensor batch_norm_train(const Tensor& x, const BatchNormTensors& parameters,
 /// kept for backward: the ops that need it there have it made again from x.
 Tensor batch_norm_relu_train(const Tensor& x, const BatchNormTensors& parameters,
                              const BatchNormOptions& options);
+/// relu(add(batch_norm_train(...), residual)), residual of x's shape, in one pass over memory: the
+/// end of a residual block. In f32 and f64 the same numbers and gradients, in bf16 rounded once
+/// instead of twice.
+Tensor batch_norm_add_relu_train(const Tensor& x, const Tensor& residual,
+                                 const BatchNormTensors& parameters,
+                                 const BatchNormOptions& options);
 /// Normalises the last dimension by the running statistics.
 Tensor batch_norm_eval(const Tensor& x, const BatchNormTensors& parameters,
                        const BatchNormOptions& options);
+/// relu(batch_norm_eval(...)) and relu(add(batch_norm_eval(...), residual)) as those of training.
+Tensor batch_norm_relu_eval(const Tensor& x, const BatchNormTensors& parameters,
+                            const BatchNormOptions& options);
+Tensor batch_norm_add_relu_eval(const Tensor& x, const Tensor& residual,
+                                const BatchNormTensors& parameters,
+                                const BatchNormOptions& options);
 
 /// How windows lie: as in PyTorch (kernels/pool_outputs.h). pad is at most half of what a window
 /// spans.

@@ -1,5 +1,5 @@
-// batch_norm_relu_train: the same bits as the chain of simple ops, which is its definition; what is
-// kept; errors. Its gradient is that of the chain, which its own tests hold against numeric ones.
+// batch_norm_relu, training and evaluation: the same bits as the chain of simple ops, which is its
+// definition; numeric gradients; what is kept; errors.
 #include "tests/support/op_case.h"
 #include "tests/support/op_errors.h"
 
@@ -18,7 +18,7 @@ BatchNormTensors norm_on(std::int64_t channels, DType dtype, Device device) {
 }
 
 /// Everything that conv2d(relu(batch_norm(x))) computes, fused or not.
-std::vector<Values> step(bool fused, DType dtype, Device device) {
+std::vector<Values> step(bool fused, bool training, DType dtype, Device device) {
   const Shape shape{2, 5, 7, 19};
   Random random(3);
   const auto tensor = [&](const Shape& s) {
@@ -27,7 +27,9 @@ std::vector<Values> step(bool fused, DType dtype, Device device) {
   const Tensor x = tensor(shape).set_requires_grad();
   const Tensor w = tensor({6, 3, 3, 19}).set_requires_grad();
   const BatchNormTensors t = norm_on(19, parameter_dtype(dtype), device);
-  const Tensor y = fused ? batch_norm_relu_train(x, t, {}) : relu(batch_norm_train(x, t, {}));
+  const auto norm_relu = training ? batch_norm_relu_train : batch_norm_relu_eval;
+  const auto plain_norm = training ? batch_norm_train : batch_norm_eval;
+  const Tensor y = fused ? norm_relu(x, t, {}) : relu(plain_norm(x, t, {}));
   // Two readers, of which one needs y itself in backward.
   const Tensor out = conv2d(y, w, {}, {.pad = 1});
   const Tensor loss = add(global_average_pool(out), slice(global_average_pool(y), 1, 0, 6));
@@ -41,28 +43,46 @@ std::vector<Values> step(bool fused, DType dtype, Device device) {
   return all;
 }
 
-TEST_CASE("batch_norm_relu_train: the bits of the chain of simple ops, every device") {
-  CHECK(step(true, DType::f64, Device::ref) == step(false, DType::f64, Device::ref));
-  EveryDevice every("batch_norm_relu_train");
-  every.run([](Device device) {
-    const auto fused = step(true, DType::f32, device);  // a kernel may be missing: not in CHECK
-    CHECK(fused == step(false, DType::f32, device));
-    if (computes_bf16(backend(device))) {
-      CHECK(step(true, DType::bf16, device) == step(false, DType::bf16, device));
-    }
-  });
+TEST_CASE("batch_norm_relu: the bits of the chain of simple ops, every device") {
+  for (const bool training : {true, false}) {
+    CAPTURE(training);
+    CHECK(step(true, training, DType::f64, Device::ref) ==
+          step(false, training, DType::f64, Device::ref));
+    EveryDevice every("batch_norm_relu");
+    every.run([&](Device device) {
+      const auto fused = step(true, training, DType::f32, device);  // may throw: not in CHECK
+      CHECK(fused == step(false, training, DType::f32, device));
+      if (computes_bf16(backend(device))) {
+        CHECK(step(true, training, DType::bf16, device) ==
+              step(false, training, DType::bf16, device));
+      }
+    });
+  }
 }
 
-TEST_CASE("batch_norm_relu_train: gradient") {
-  // x[0] is far from the kinks: its rows lie on both sides of where y turns 0.
+TEST_CASE("batch_norm_relu: gradient") {
+  // x is far from the kinks: its rows lie on both sides of where y turns 0.
   const Shape shape{6, 3};
   const Values x = {-3, 2, 1, 2, -2, 3, 4, 1, -3, -2, -1, 2, 1, 3, -2, -4, -3, -1};
-  check_gradients({{shape, x}, {{3}, {0.5, 1, 2}}, {{3}, {0.25, -0.125, 0.25}}},
-                  [](const std::vector<Tensor>& in) {
-                    const Tensor mean = zeros({3}),
-                                 var = Tensor::full({3}, 1, DType::f64, Device::ref);
-                    return batch_norm_relu_train(in[0], {in[1], in[2], mean, var}, {});
-                  });
+  for (const auto op : {batch_norm_relu_train, batch_norm_relu_eval}) {
+    check_gradients({{shape, x}, {{3}, {0.5, 1, 2}}, {{3}, {0.25, -0.125, 0.25}}},
+                    [op](const std::vector<Tensor>& in) {
+                      const Tensor mean = zeros({3}),
+                                   var = Tensor::full({3}, 1, DType::f64, Device::ref);
+                      return op(in[0], {in[1], in[2], mean, var}, {});
+                    });
+  }
+}
+
+TEST_CASE("batch_norm_relu_eval: y is kept, x only for gamma and beta") {
+  for (const bool is_frozen : {true, false}) {
+    BatchNormTensors t = norm_on(4, DType::f64, Device::ref);
+    if (is_frozen) t = {t.gamma.detached(), t.beta.detached(), t.running_mean, t.running_var};
+    const Tensor x0 = zeros({2, 4}).set_requires_grad(), x = add(x0, x0);
+    const Tensor y = batch_norm_relu_eval(x, t, {});
+    CHECK(y.shares_storage());
+    CHECK(x.shares_storage() == !is_frozen);
+  }
 }
 
 TEST_CASE("batch_norm_relu_train: y is kept by nobody, x is") {
@@ -109,12 +129,14 @@ TEST_CASE("batch_norm_relu_train: who reads an overwritten y keeps what it read"
   CHECK(w.grad().to_vector<double>() == Values(8, 28));  // the sum of four sevens
 }
 
-TEST_CASE("batch_norm_relu_train: errors") {
+TEST_CASE("batch_norm_relu: errors") {
   const BatchNormTensors t = norm_on(4, DType::f64, Device::ref);
   CHECK_ERROR(batch_norm_relu_train(zeros({4}), t, {}),
               "batch_norm_relu_train: needs [..., channels], got [4]");
   CHECK_ERROR(batch_norm_relu_train(zeros({1, 4}), t, {}),
               "batch_norm_relu_train: needs more than one value per channel, got [1, 4]");
+  CHECK_ERROR(batch_norm_relu_eval(zeros({4}), t, {}),
+              "batch_norm_relu_eval: needs [..., channels], got [4]");
   CHECK_ERROR(batch_norm_relu_train(zeros({2, 3}), t, {}),
               "batch_norm_relu_train: gamma must have shape [3], got [4]");
 }
