@@ -61,7 +61,6 @@ TEST_CASE("vendor: the plugin hands over every variant") {
   CHECK_FALSE(table->forward_tf32.supports(in_bf16({})));
   BatchNormProblem with_relu;
   with_relu.relu = true;
-  CHECK_FALSE(table->train.supports(with_relu));
   CHECK_FALSE(table->train_backward.supports(with_relu));
   CHECK_FALSE(table->max_pool.supports({.h = 4, .w = 4, .positions = true}));
   CHECK_FALSE(table->max_pool.supports({.h = 4, .w = 4, .dtype = DType::f64}));
@@ -96,8 +95,13 @@ TEST_CASE("vendor: cuDNN accepts the operations of batch norm") {
   for (const DType dtype : {DType::f32, DType::bf16}) {
     BatchNormProblem p;
     p.rows = 35, p.channels = 17, p.x_dtype = dtype;
-    CHECK(vendor::train_graph(p).operations().size() == 1);
     CHECK(vendor::train_backward_graph(p).operations().size() == 1);
+    for (const bool residual : {false, true}) {
+      for (const bool relu : {false, true}) {
+        p.residual = residual, p.relu = relu;
+        CHECK(vendor::train_graph(p).operations().size() == std::size_t{1} + residual + relu);
+      }
+    }
   }
 }
 

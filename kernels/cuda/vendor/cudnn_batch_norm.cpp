@@ -10,22 +10,23 @@ namespace {
 
 enum class Pass : std::int64_t { train = 11, train_backward };
 
+template <Pass pass>
 bool is_possible(const BatchNormProblem& p) {
   return (p.x_dtype == DType::f32 || p.x_dtype == DType::bf16) && p.stat_dtype == DType::f32 &&
-         !p.relu && !p.residual && p.rows > 0 && p.channels > 0;
+         (pass == Pass::train || (!p.relu && !p.residual)) && p.rows > 0 && p.channels > 0;
 }
 
 template <Pass pass>
 const Plan* plan_of(const BatchNormProblem& p) {
-  const PlanKey key = {static_cast<std::int64_t>(pass), p.rows, p.channels,
-                       static_cast<std::int64_t>(p.x_dtype)};
+  const PlanKey key = {static_cast<std::int64_t>(pass),      p.rows, p.channels,
+                       static_cast<std::int64_t>(p.x_dtype), p.relu, p.residual};
   return find_plan(key, p.x_dtype == DType::bf16, Precision::exact,
                    [&] { return pass == Pass::train ? train_graph(p) : train_backward_graph(p); });
 }
 
 template <Pass pass>
 bool supports(const BatchNormProblem& p) {
-  return is_possible(p) && plan_of<pass>(p);
+  return is_possible<pass>(p) && plan_of<pass>(p);
 }
 
 constexpr std::int64_t rounded_up(std::int64_t bytes) { return (bytes + 255) / 256 * 256; }
@@ -86,6 +87,7 @@ void train(Stream stream, const BatchNormProblem& p, const BatchNormTrainArgs& a
            {{Role::x, buffers.in(args.x)},
             {Role::gamma, buffers.in(args.gamma)},
             {Role::beta, buffers.in(args.beta)},
+            {Role::residual, p.residual ? buffers.in(args.residual) : nullptr},
             {Role::y, buffers.out(args.y)},
             {Role::mean, buffers.out(args.mean)},
             {Role::inv_std, buffers.out(args.inv_std)},

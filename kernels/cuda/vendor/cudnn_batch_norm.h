@@ -1,4 +1,5 @@
-// batch_norm in training by cuDNN: "cudnn", f32 and bf16, statistics in f32.
+// batch_norm in training by cuDNN: "cudnn", f32 and bf16, statistics in f32. Forward takes a
+// residual and a ReLU where cuDNN has an engine for it, backward takes neither.
 #pragma once
 
 #include "kernels/batch_norm.h"

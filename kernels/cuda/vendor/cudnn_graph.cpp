@@ -45,6 +45,28 @@ void pointwise(Graph& graph, cudnnPointwiseMode_t mode, const Descriptor& x,
   operation.finalize();
 }
 
+/// A pointwise function, and what it takes beside the result so far.
+struct Step {
+  cudnnPointwiseMode_t mode;
+  const Descriptor* other;
+};
+
+/// What an operation writes whose result goes through `steps` to y.
+const Descriptor& before(const std::vector<Step>& steps, Graph& graph, const Descriptor& y,
+                         const TensorShape& shape) {
+  return steps.empty() ? y : graph.between(shape);
+}
+/// Those steps, from what it has written.
+void apply(const std::vector<Step>& steps, Graph& graph, const Descriptor& written,
+           const Descriptor& y, const TensorShape& shape) {
+  const Descriptor* from = &written;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Descriptor* to = i + 1 == steps.size() ? &y : &graph.between(shape);
+    pointwise(graph, steps[i].mode, *from, steps[i].other, *to);
+    from = to;
+  }
+}
+
 /// The resampling itself, in f32. Padding is never the maximum.
 Descriptor& resampling(Graph& graph, const PoolWindows& w) {
   constexpr std::array kModes = {CUDNN_RESAMPLE_MAXPOOL, CUDNN_RESAMPLE_AVGPOOL_INCLUDE_PADDING,
@@ -105,10 +127,6 @@ Graph forward_graph(const Conv2dProblem& p) {
   Graph graph;
   const TensorShape shape = y_shape(p);
   const DType parameters = parameter_dtype(p.y_dtype);
-  struct Step {
-    cudnnPointwiseMode_t mode;
-    const Descriptor* other;
-  };
   std::vector<Step> steps;
   if (p.bias)
     steps.push_back(
@@ -118,23 +136,19 @@ Graph forward_graph(const Conv2dProblem& p) {
   if (p.relu) steps.push_back({CUDNN_POINTWISE_RELU_FWD, nullptr});
 
   const Descriptor& y = graph.tensor(Role::y, p.y_dtype, shape);
-  const Descriptor* sum = steps.empty() ? &y : &graph.between(shape);
+  const Descriptor& sum = before(steps, graph, y, shape);
   const Descriptor& x = graph.tensor(Role::x, p.x_dtype, x_shape(p));
   const Descriptor& w = graph.tensor(Role::w, p.w_dtype, w_shape(p));
   const Descriptor& conv = convolution(graph, p);
   graph.operation(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR)
       .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x)
       .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, w)
-      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, *sum)
+      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, sum)
       .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, conv)
       .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, 1.0)
       .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, 0.0)
       .finalize();
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const Descriptor* next = i + 1 == steps.size() ? &y : &graph.between(shape);
-    pointwise(graph, steps[i].mode, *sum, steps[i].other, *next);
-    sum = next;
-  }
+  apply(steps, graph, sum, y, shape);
   return graph;
 }
 
@@ -179,13 +193,19 @@ Graph train_graph(const BatchNormProblem& p) {
   };
   const cudnnBackendNormMode_t mode = CUDNN_BATCH_NORM;
   const cudnnBackendNormFwdPhase_t phase = CUDNN_NORM_FWD_TRAINING;
-  const Descriptor& x = graph.tensor(Role::x, p.x_dtype, rows_shape(p));
-  const Descriptor& y = graph.tensor(Role::y, p.x_dtype, rows_shape(p));
+  const TensorShape shape = rows_shape(p);
+  std::vector<Step> steps;
+  if (p.residual)
+    steps.push_back({CUDNN_POINTWISE_ADD, &graph.tensor(Role::residual, p.x_dtype, shape)});
+  if (p.relu) steps.push_back({CUDNN_POINTWISE_RELU_FWD, nullptr});
+  const Descriptor& x = graph.tensor(Role::x, p.x_dtype, shape);
+  const Descriptor& y = graph.tensor(Role::y, p.x_dtype, shape);
+  const Descriptor& norm = before(steps, graph, y, shape);
   graph.operation(CUDNN_BACKEND_OPERATION_NORM_FORWARD_DESCRIPTOR)
       .set(CUDNN_ATTR_OPERATION_NORM_FWD_MODE, CUDNN_TYPE_NORM_MODE, 1, &mode)
       .set(CUDNN_ATTR_OPERATION_NORM_FWD_PHASE, CUDNN_TYPE_NORM_FWD_PHASE, 1, &phase)
       .set(CUDNN_ATTR_OPERATION_NORM_FWD_XDESC, x)
-      .set(CUDNN_ATTR_OPERATION_NORM_FWD_YDESC, y)
+      .set(CUDNN_ATTR_OPERATION_NORM_FWD_YDESC, norm)
       .set(CUDNN_ATTR_OPERATION_NORM_FWD_SCALE_DESC, channels(Role::gamma))
       .set(CUDNN_ATTR_OPERATION_NORM_FWD_BIAS_DESC, channels(Role::beta))
       .set(CUDNN_ATTR_OPERATION_NORM_FWD_MEAN_DESC, channels(Role::mean))
@@ -197,6 +217,7 @@ Graph train_graph(const BatchNormProblem& p) {
       .set(CUDNN_ATTR_OPERATION_NORM_FWD_OUTPUT_RUNNING_MEAN_DESC, channels(Role::new_running_mean))
       .set(CUDNN_ATTR_OPERATION_NORM_FWD_OUTPUT_RUNNING_VAR_DESC, channels(Role::new_running_var))
       .finalize();
+  apply(steps, graph, norm, y, shape);
   return graph;
 }
 

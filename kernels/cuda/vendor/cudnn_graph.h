@@ -66,7 +66,9 @@ Graph forward_graph(const Conv2dProblem& p);
 /// dx = conv^T(dy, w), or dx += that.
 Graph backward_data_graph(const Conv2dProblem& p);
 Graph backward_weight_graph(const Conv2dProblem& p);
+/// y = relu?(norm(x) + residual?), rounded once at the end.
 Graph train_graph(const BatchNormProblem& p);
+/// Without either: cuDNN masks dy by bits that its own forward pass would have to write.
 Graph train_backward_graph(const BatchNormProblem& p);
 /// y = the pooling of x.
 Graph pool_graph(const PoolWindows& w, DType dtype, const TensorShape& x, const TensorShape& y);
