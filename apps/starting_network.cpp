@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "apps/mixed_precision.h"
+
 namespace tl {
 namespace {
 
@@ -84,7 +86,7 @@ StartingNetwork make_starting_network(const TrainOptions& options, std::int64_t 
     start.preprocessing.resize = sized.resize;
     start.preprocessing.crop = sized.crop;
   }
-  if (options.amp == "bf16") start.network->activation_dtype = DType::bf16;
+  start.network->activation_dtype = activation_dtype(options.amp, device);
   mark_trained(*start.network, options);
   return start;
 }

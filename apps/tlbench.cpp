@@ -6,10 +6,12 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/bench_kernels.h"
 #include "apps/command_line.h"
 #include "apps/force_variant.h"
+#include "apps/mixed_precision.h"
 #include "apps/nvtx_ranges.h"
 #include "apps/process_memory.h"
 #include "apps/profile_report.h"
@@ -23,7 +25,7 @@ namespace tl {
 namespace {
 
 struct Options {
-  std::string arch = "resnet18", mode = "infer", device = "cpu";
+  std::string arch = "resnet18", mode = "infer", device = "cpu", amp = "off";
   std::int64_t batch = 32, size = 224;
   int runs = 10, threads = 0;
   bool json = false, profile = false;
@@ -63,17 +65,24 @@ void profile_run(const Options& o, const Module& network, F&& f) {
   if (!o.trace.empty()) write_profile_trace(o.trace, profile, network);
 }
 
-/// Features of a frozen network.
+/// Features of a network in evaluation: in its frozen form, which is f32, else layer by layer.
 Times time_infer(const Options& o, ResNet& network, const Tensor& x, const Tensor& labels) {
   network.eval();
-  FrozenNetwork frozen(network, [&network](PlanBuilder& plan, const PlanValue& v) {
-    return network.lower_features(plan, v);
-  });
+  std::optional<FrozenNetwork> frozen;
+  if (network.activation_dtype == x.dtype()) {
+    frozen.emplace(network, [&network](PlanBuilder& plan, const PlanValue& v) {
+      return network.lower_features(plan, v);
+    });
+  }
+  const auto run = [&] {
+    const NoGrad no_grad;
+    frozen ? (*frozen)(x) : network.features(x);
+  };
   const Times times = time_of(o.runs, [&] {
-    frozen(x);
+    run();
     wait_for(labels);
   });
-  profile_run(o, network, [&] { frozen(x); });
+  profile_run(o, network, run);
   return times;
 }
 
@@ -112,6 +121,7 @@ void run_model(const Options& o) {
     forced.push_back(force_variant(where.device, choice));
   Generator random(0);
   ResNet network(resnet_config(o.arch), random, where);
+  network.activation_dtype = activation_dtype(o.amp, where.device);
   const auto ranges = nvtx_ranges(network);
   const Shape shape{o.batch, o.size, o.size, 3};
   const Tensor x = Tensor::from(random.normal(shape.size()), shape, where.dtype, where.device);
@@ -129,6 +139,7 @@ void run_model(const Options& o) {
                              {"threads", thread_count()},
                              {"runs", o.runs},
                              {"variants", o.variants},
+                             {"amp", o.amp},
                              {"seconds_min", t.minimum},
                              {"seconds_median", t.median},
                              {"seconds_max", t.maximum},
@@ -140,9 +151,10 @@ void run_model(const Options& o) {
     std::printf("%s\n", result.dump().c_str());
   } else {
     std::printf(
-        "%s %s on %s, batch %lld, %d threads: %.1f images/s; %.2f ms median, %.2f to %.2f\n",
-        o.arch.c_str(), o.mode.c_str(), o.device.c_str(), static_cast<long long>(o.batch),
-        thread_count(), rate, 1e3 * t.median, 1e3 * t.minimum, 1e3 * t.maximum);
+        "%s %s on %s%s, batch %lld, %d threads: %.1f images/s; %.2f ms median, %.2f to %.2f\n",
+        o.arch.c_str(), o.mode.c_str(), o.device.c_str(), o.amp == "off" ? "" : " in bf16",
+        static_cast<long long>(o.batch), thread_count(), rate, 1e3 * t.median, 1e3 * t.minimum,
+        1e3 * t.maximum);
     if (training) {
       std::printf("peak memory of a step: %.1f MB of the process, %.1f MB of tensors\n",
                   1e-6 * static_cast<double>(peak.process),
@@ -184,6 +196,12 @@ int main(int argc, char** argv) {
   model->add_option("--device", o.device, "cpu, cuda[:N], auto, ref or simt")
       ->type_name("DEVICE")
       ->capture_default_str();
+  model
+      ->add_option("--amp", o.amp,
+                   "bf16: mixed precision, not on cpu; infer then runs layer by layer")
+      ->type_name("off|bf16")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"off", "bf16"}));
   model
       ->add_option("--variant", o.variants,
                    "compute by this variant, e.g. conv2d=implicit_gemm; may be repeated")

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "apps/mixed_precision.h"
 #include "kernels/parallel_for.h"
 
 namespace tl {
@@ -20,8 +21,7 @@ TrainOptions completed(TrainOptions options) {
 /// Throws where the device cannot do what the options ask for, before any picture is read.
 Device device_for(const TrainOptions& options) {
   const Device device = parse_device(options.device);
-  check(options.amp == "off" || device != Device::cpu,
-        "--amp bf16: the cpu computes in f32; ref, simt and cuda have bf16");
+  activation_dtype(options.amp, device);
   return device;
 }
 

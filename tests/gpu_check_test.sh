@@ -27,7 +27,8 @@ kernels = {k["kernel"] for k in r["kernels"]}
 assert {"memory.copy", "gemm", "conv2d.forward", "batch_norm.train"} <= kernels, kernels
 assert all(k["seconds"] > 0 and k["gbytes"] > 0 for k in r["kernels"])
 assert all(k["gflops"] > 0 for k in r["kernels"] if k["kernel"] == "gemm")
-assert r["networks"][0]["images_per_second"] > 0
+assert [n["amp"] for n in r["networks"]] == ["off", "bf16"], r["networks"]
+assert all(n["images_per_second"] > 0 for n in r["networks"])
 print("tests and kernels agree")
 EOF
 # gemm's tests ran and passed; those of conv2d did not run, so none of its variants is verified.

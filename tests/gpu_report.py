@@ -11,7 +11,8 @@ result.json is one object:
     sanitizer   [{tool, test, passed, complete, seconds}]     complete: not cut off by its time
     kernels     [{kernel, variant, dtype, device, problem, seconds, gbytes, of_copy, gflops}]
                                                               as apps/bench_kernels.h says
-    networks    [{arch, mode, device, batch, variants, images_per_second, ...}]   tlbench model --json
+    networks    [{arch, mode, device, batch, amp, variants, images_per_second, ...}]
+                                                              tlbench model --json
     pytorch     [{arch, mode, precision, how, images_per_second}]                 peers/gpu_speed.py
 
 A part that did not run is an empty list. verified.txt holds `slot variant card` for every variant
@@ -106,7 +107,7 @@ def table(head, rows):
 
 
 def precision_of(network):
-    if network.get("amp"):
+    if network["amp"] != "off":
         return network["amp"]
     return "TF32" if any("tf32" in v for v in network["variants"]) else "f32"
 

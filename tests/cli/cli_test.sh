@@ -64,6 +64,14 @@ expect 0 "images/s" "$tlbench" model resnet18 --batch 1 --size 64 --runs 1
 expect 0 '"images_per_second"' "$tlbench" model resnet18 --mode train --batch 2 --size 64 --runs 1 --json
 expect 0 "images/s" "$tlbench" model resnet18 --batch 1 --size 64 --runs 1 --variant conv2d=implicit_gemm
 expect 1 "conv2d.forward implicit_gemm" "$tlbench" model resnet18 --variant conv2d=fastest
+for mode in infer train; do
+  expect 0 '"amp":"bf16"' "$tlbench" model resnet20 --mode $mode --batch 1 --size 32 --runs 1 \
+    --device ref --amp bf16 --json
+done
+expect 0 "on ref in bf16, batch 1" "$tlbench" model resnet20 --batch 1 --size 32 --runs 1 \
+  --device ref --amp bf16
+expect 1 "tlbench: --amp bf16: the cpu computes in f32" "$tlbench" model resnet20 --amp bf16
+expect 2 "tlbench: --amp: " "$tlbench" model resnet20 --amp f16
 expect 2 "--varaint: no such option; did you mean --variant?" "$tlbench" model resnet18 --varaint x
 expect 2 "tlbench: --batch: " "$tlbench" model resnet18 --batch 0
 expect 0 "Usage: tlbench model ARCH [OPTIONS]" "$tlbench" model --help
