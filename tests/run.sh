@@ -67,8 +67,9 @@ cuda() {
   # C++ with -O1: it is compiled for "release" already, here only to be linked with the kernels.
   cmake --preset release -B build/cuda -DTL_CUDA=ON -DTL_IO=OFF -DTL_SIMT=OFF \
     -DCMAKE_CXX_FLAGS_RELEASE=-O1 >/dev/null
-  cmake --build build/cuda --target tl_cuda vendor_tests -- --quiet
+  cmake --build build/cuda --target tl_cuda vendor_tests nvtx_tests -- --quiet
   build/cuda/tests/vendor_tests
+  build/cuda/tests/nvtx_tests
 }
 
 for name in "${@:-release asan race tsan cuda}"; do
