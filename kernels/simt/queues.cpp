@@ -78,7 +78,7 @@ void Queues::run_to(const Point& point) {
   const DeviceMemoryAccess access;
   std::mt19937 random(thread_order().seed);
   lock.lock();
-  while (point.queue->done < point.position) run_next(point, random, lock);
+  while (goes_on(point)) run_next(point, random, lock);
   check(drops == drops_ || point.position <= point.queue->done_before_drop, "dropped, because ",
         dropped_for_);
 }
@@ -120,7 +120,12 @@ void Queues::run_next(const Point& goal, std::mt19937& random, std::unique_lock<
   ++queue.done;
 }
 
-/// Waits lead back in time only, so some head can run.
+bool Queues::goes_on(const Point& goal) const {
+  if (goal.queue->done < goal.position) return true;
+  return thread_order().kind == ThreadOrder::reverse && !runnable().empty();
+}
+
+/// Waits lead back in time only, so while there is work some of it can run.
 Queue& Queues::next(const Point& goal, std::mt19937& random) {
   const ThreadOrder::Kind order = thread_order().kind;
   if (order == ThreadOrder::random) {
@@ -130,7 +135,7 @@ Queue& Queues::next(const Point& goal, std::mt19937& random) {
   if (order == ThreadOrder::reverse) {
     std::vector<Queue*> others = runnable();
     std::erase(others, goal.queue.get());
-    if (!others.empty()) return *others.back();
+    return others.empty() ? *goal.queue : *others.back();
   }
   Queue* needed = goal.queue.get();
   while (needed->is_blocked()) needed = needed->entries.front().point.queue.get();

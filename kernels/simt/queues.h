@@ -5,10 +5,11 @@
 // within what the queues and the waits in them allow:
 //
 //   forward    only what the point needs: its own queue and, where that waits, others up to there
-//   reverse    first all that can run in other queues, the newest first
+//   reverse    everything; first all that can run in other queues, the newest first
 //   random     any head of a queue that can run
 //
-// So work that nothing orders is done both ways round, as a GPU may do it.
+// So work that nothing orders is done both ways round, as a GPU may do it, as late as may be and as
+// early.
 #pragma once
 
 #include <cstdint>
@@ -63,6 +64,7 @@ class Queues {
  private:
   void run_next(const Point& goal, std::mt19937& random, std::unique_lock<std::mutex>& lock);
   Queue& next(const Point& goal, std::mt19937& random);
+  bool goes_on(const Point& goal) const;
   std::vector<Queue*> runnable() const;
   void drop_all();
 

@@ -42,6 +42,8 @@ std::vector<Bug> value_bugs();
 std::vector<Bug> launch_bugs();
 std::vector<Bug> async_copy_bugs();
 std::vector<Bug> tensor_core_bugs();
+std::vector<Bug> stream_bugs();
+std::vector<Bug> capture_bugs();
 
 /// Device memory of a bug.
 template <class T>

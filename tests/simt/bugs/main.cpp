@@ -25,8 +25,9 @@ constexpr const char* kRight = "right result";
 
 std::vector<Bug> all_bugs() {
   std::vector<Bug> all;
-  for (const auto& list : {bounds_bugs(), barrier_bugs(), block_bugs(), warp_bugs(), value_bugs(),
-                           launch_bugs(), async_copy_bugs(), tensor_core_bugs()}) {
+  for (const auto& list :
+       {bounds_bugs(), barrier_bugs(), block_bugs(), warp_bugs(), value_bugs(), launch_bugs(),
+        async_copy_bugs(), tensor_core_bugs(), stream_bugs(), capture_bugs()}) {
     all.insert(all.end(), list.begin(), list.end());
   }
   return all;
