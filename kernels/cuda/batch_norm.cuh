@@ -13,6 +13,8 @@ namespace tl::TL_DEVICE_NAMESPACE {
 /// nullptr where the view is absent.
 inline float* optional_floats(View v) { return v ? v.as<float>() : nullptr; }
 
+namespace batch_norm {
+
 /// Where the parameters of the channels lie; the spread as inv_std, or (inv_std nullptr) as var.
 struct Parameters {
   const float* gamma;
@@ -88,6 +90,8 @@ struct Incoming {
     return next;
   }
 };
+
+}  // namespace batch_norm
 
 inline bool batch_norm_supports(const BatchNormProblem& p) {
   return (p.x_dtype == DType::f32 || p.x_dtype == DType::bf16) && p.stat_dtype == DType::f32;

@@ -8,6 +8,8 @@
 
 namespace tl::TL_DEVICE_NAMESPACE::batch_norm_chunked {
 
+using namespace batch_norm;
+
 /// An element as it is computed with.
 template <class T>
 __device__ float read(const T* x, std::int64_t i) {

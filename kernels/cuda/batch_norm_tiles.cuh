@@ -16,6 +16,8 @@
 
 namespace tl::TL_DEVICE_NAMESPACE::batch_norm_tiles {
 
+using namespace batch_norm;
+
 inline constexpr int kRows = 8;
 
 /// How [rows, channels] is dealt out to blocks of (lanes, kThreads / lanes) threads.
