@@ -75,13 +75,18 @@ void AtomicFile::commit() {
   sync_folder(target_.parent_path());
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
+void write_file_atomically(const std::filesystem::path& path,
+                           std::span<const std::string_view> parts) {
   AtomicFile file(path);
   UniqueFd fd(::open(file.temporary_path().c_str(), O_WRONLY | O_CLOEXEC));
   check_system(static_cast<bool>(fd), path.string(), ": cannot be written");
-  write_all(fd.get(), bytes, path.string());
+  for (const std::string_view part : parts) write_all(fd.get(), part, path.string());
   check_system(fd.reset() == 0, path.string(), ": cannot be written");
   file.commit();
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
+  write_file_atomically(path, {&bytes, 1});
 }
 
 }  // namespace tl

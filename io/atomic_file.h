@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string_view>
 
 namespace tl {
@@ -35,7 +36,10 @@ class AtomicFile {
   bool committed_ = false;
 };
 
-/// Replaces the content of `path` by `bytes`, whole or not at all.
+/// Replaces the content of `path` by `parts`, one after another, whole or not at all.
+void write_file_atomically(const std::filesystem::path& path,
+                           std::span<const std::string_view> parts);
+/// The same of one part.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace tl

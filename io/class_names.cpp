@@ -5,13 +5,13 @@
 #include <set>
 
 #include "io/file_bytes.h"
+#include "io/printable.h"
 #include "kernels/error.h"
 
 namespace tl {
 
 void check_class_name(const std::filesystem::path& where, const std::string& name) {
   using nlohmann::json;
-  const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
   check(std::none_of(name.begin(), name.end(), is_control), where.string(), ": the class name ",
         json(name).dump(-1, ' ', true, json::error_handler_t::replace),
         " holds a control character; rename it");

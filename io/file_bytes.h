@@ -8,7 +8,7 @@
 namespace tl {
 
 /// No picture or text file of this project comes near this; it stops a mistaken path early.
-inline constexpr int64_t max_file_bytes = int64_t{1} << 30;
+inline constexpr uint64_t max_file_bytes = uint64_t{1} << 30;
 
 /// The bytes of a regular file. Throws Error("path: cause") when it is missing, a folder, not a
 /// regular file, over max_file_bytes or unreadable.

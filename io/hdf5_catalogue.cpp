@@ -11,6 +11,7 @@
 #include <set>
 #include <span>
 
+#include "io/printable.h"
 #include "kernels/error.h"
 
 namespace tl {
@@ -58,9 +59,6 @@ std::vector<int64_t> array_shape(hid_t dataset, const std::string& name) {
   }
   return {dims, dims + rank};
 }
-
-/// Names are printed; one with such characters could rewrite what a terminal shows.
-bool is_control(char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }
 
 class Walker {
  public:

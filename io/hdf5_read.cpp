@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -15,6 +14,7 @@
 #include "io/check_system.h"
 #include "io/hdf5_catalogue.h"
 #include "io/hdf5_weights.h"
+#include "io/regular_file.h"
 #include "io/sandbox.h"
 #include "io/unique_fd.h"
 
@@ -34,29 +34,12 @@ std::shared_ptr<std::byte> map(int fd, uint64_t bytes, int protection) {
 
 /// The size of a file that HDF5 may be let loose on.
 uint64_t regular_file_bytes(const std::filesystem::path& path) {
-  // O_NONBLOCK: opening a pipe that nobody writes to must not hang before it is refused.
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  check_system(static_cast<bool>(fd));
-  struct stat status;
-  check_system(::fstat(fd.get(), &status) == 0);
-  check(!S_ISDIR(status.st_mode), "is a folder, expected an HDF5 file");
-  check(S_ISREG(status.st_mode), "not a regular file");
-  check(status.st_size > 0, "empty file");
-  return static_cast<uint64_t>(status.st_size);
+  const RegularFile file = open_regular_file(path);
+  check(file.bytes > 0, "empty file");
+  return file.bytes;
 }
 
 // ---- in the child ----
-
-/// What else a file may be that somebody took for HDF5; "" if nothing that is known.
-std::string other_kind(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  char head[9] = {};
-  file.read(head, sizeof head);
-  const std::string_view text(head, sizeof head);
-  if (text.starts_with("PK\3\4") || text.starts_with("\x80\2"))
-    return ", but PyTorch's; write its state_dict with h5py, as the README shows";
-  return text.ends_with('{') ? ", but safetensors; write its tensors with h5py" : "";
-}
 
 /// An HDF5 file that is in memory already.
 using FileImage = std::span<const std::byte>;
@@ -79,8 +62,7 @@ Hdf5Handle open_file(const Source& source) {
   const hid_t file = H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.get());
   if (file < 0) {
     const std::string cause = hdf5_cause();
-    check(cause.find("signature not found") == std::string::npos, "not an HDF5 file",
-          std::holds_alternative<FileImage>(source) ? "" : other_kind(name));
+    check(cause.find("signature not found") == std::string::npos, "not an HDF5 file");
     check(cause.find("truncated file") == std::string::npos, "truncated HDF5 file");
     throw Error("damaged HDF5 file (" + cause + ")");
   }

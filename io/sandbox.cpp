@@ -16,6 +16,7 @@
 #include <new>
 
 #include "io/check_system.h"
+#include "io/printable.h"
 #include "io/unique_fd.h"
 #include "kernels/error.h"
 
@@ -114,15 +115,6 @@ std::string receive(int fd, uint64_t limit) {
     answer.append(block, static_cast<size_t>(got));
   }
   return answer;
-}
-
-/// Text that may quote the input, made fit for a terminal.
-std::string one_line(std::string text) {
-  text.resize(std::min<size_t>(text.size(), 1000));
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
-  }
-  return text;
 }
 
 int wait_for(pid_t child) {

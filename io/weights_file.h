@@ -1,6 +1,7 @@
 // WeightsFile: what a file of weights holds, whatever its format: named arrays and a few strings.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -8,9 +9,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "io/printable.h"
 #include "kernels/dtype.h"
 #include "kernels/error.h"
 
@@ -62,5 +65,14 @@ struct WeightsFile {
     return nullptr;
   }
 };
+
+/// Throws Error (cause alone) for a name that a file may not give an array: over 4,096 bytes, or
+/// with a control character.
+inline void check_array_name(std::string_view name) {
+  constexpr size_t max_name_bytes = 4096;
+  check(name.size() <= max_name_bytes, shown(name), ": a name over ", max_name_bytes, " bytes");
+  check(std::none_of(name.begin(), name.end(), is_control), shown(name),
+        ": a name with a control character, which is refused");
+}
 
 }  // namespace tl
