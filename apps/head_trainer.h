@@ -8,6 +8,7 @@
 #include "apps/extract_features.h"
 #include "apps/recipe.h"
 #include "apps/score.h"
+#include "apps/training_step.h"
 #include "nn/layers.h"
 
 namespace tl {
@@ -33,13 +34,13 @@ class HeadTrainer {
   Linear head;
 
  private:
-  Tensor rows_at(const std::vector<std::int64_t>& rows) const;
-
   const Features& train_;
   std::int64_t batch_size_;
   Device device_;
   Generator random_;
   Descent descent_;
+  BatchUpload upload_;
+  TrainingStep step_;
 
   HeadTrainer(const Features& train, std::int64_t classes, const Recipe& recipe, Device device,
               Generator random);

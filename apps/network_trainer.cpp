@@ -21,7 +21,9 @@ NetworkTrainer::NetworkTrainer(Module& network, const Shape& picture, const Reci
     : network_(network),
       picture_(picture),
       device_(device),
-      descent_(network.parameters(), recipe, counts) {
+      descent_(network.parameters(), recipe, counts),
+      upload_(picture, device),
+      step_(network, descent_, recipe.batch_size, device) {
   check(picture.rank() == 3, "training: a picture is [height, width, channels], got ", picture);
 }
 
@@ -30,16 +32,17 @@ std::optional<Score> NetworkTrainer::run_epoch(const BatchSource& next,
   network_.train();
   Score score;
   std::int64_t pictures = 0;
-  Batch batch;
-  while (next(batch)) {
-    const Tensor labels = Tensor::from(batch.labels, {batch.size()}, DType::i32, device_);
-    const Tensor logits = network_(pixels_of(batch, picture_, device_));
-    const double loss = descent_.step(logits, labels);
-    score.loss += loss * static_cast<double>(batch.size());
-    pictures += batch.size();
-    if (std::isfinite(loss)) score.right += right_answers(logits, batch.labels);
-    if (!std::isfinite(loss) || (keep_going && !keep_going())) break;
-  }
+  TrainingStep::Result result;
+  for_each_batch(
+      next, upload_, [&](const DeviceBatch& batch) { result = step_(batch); },
+      [&](const Batch& batch) {
+        const double loss = result.loss.item();
+        score.loss += loss * static_cast<double>(batch.size());
+        pictures += batch.size();
+        if (!std::isfinite(loss)) return false;
+        score.right += right_answers(result.logits, batch.labels);
+        return !keep_going || keep_going();
+      });
   network_.eval();
   if (pictures == 0) return std::nullopt;
   score.loss /= static_cast<double>(pictures);

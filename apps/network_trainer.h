@@ -10,6 +10,7 @@
 #include "apps/batch_source.h"
 #include "apps/recipe.h"
 #include "apps/score.h"
+#include "apps/training_step.h"
 #include "nn/module.h"
 
 namespace tl {
@@ -37,6 +38,8 @@ class NetworkTrainer {
   Shape picture_;
   Device device_;
   Descent descent_;
+  BatchUpload upload_;
+  TrainingStep step_;
 };
 
 }  // namespace tl

@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "apps/batch_upload.h"
 #include "apps/model_file.h"
 #include "apps/picture_files.h"
 #include "apps/run_folder.h"
-#include "apps/score.h"
 #include "apps/standard_streams.h"
 #include "io/image.h"
 #include "nn/frozen.h"
@@ -103,19 +103,24 @@ bool predict(const PredictOptions& options) {
   const Preprocessing& how = model.info.preprocessing;
   BrokenPictures broken(options.strict);
   const BatchSource pictures = batches_of(samples, how, broken);
-  Batch batch;
-  while (pictures(batch)) {
-    const Tensor log_p = log_softmax(network(pixels_of(batch, {how.crop, how.crop, 3}, device)));
-    const auto values = log_p.to_vector<float>();
-    const auto classes = static_cast<std::size_t>(log_p.shape()[1]);
-    for (std::size_t i = 0; i < batch.indices.size(); ++i) {
-      const std::string file = samples[static_cast<std::size_t>(batch.indices[i])].path.string();
-      const auto answers =
-          answers_of(std::span(values).subspan(i * classes, classes), model.info, options.top);
-      options.json ? print_json(file, answers) : print_words(file, answers);
-    }
-    std::fflush(stdout);
-  }
+  BatchUpload upload({how.crop, how.crop, 3}, device);
+  Tensor log_p;
+  for_each_batch(
+      pictures, upload,
+      [&](const DeviceBatch& batch) { log_p = log_softmax(network(batch.pixels)); },
+      [&](const Batch& batch) {
+        const auto values = log_p.to_vector<float>();
+        const auto classes = static_cast<std::size_t>(log_p.shape()[1]);
+        for (std::size_t i = 0; i < batch.indices.size(); ++i) {
+          const Sample& sample = samples[static_cast<std::size_t>(batch.indices[i])];
+          const std::string file = sample.path.string();
+          const auto answers =
+              answers_of(std::span(values).subspan(i * classes, classes), model.info, options.top);
+          options.json ? print_json(file, answers) : print_words(file, answers);
+        }
+        std::fflush(stdout);
+        return true;
+      });
   return broken.count() == 0;
 }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/captured_step.h"
+
 namespace tl {
 namespace {
 
@@ -71,19 +73,20 @@ Descent::Descent(const std::vector<NamedTensor>& parameters, const Recipe& recip
                  const ClassCounts& counts)
     : optimizer_(make_optimizer(trained_of(parameters), recipe)),
       schedule_(make_schedule(recipe, counts)) {
+  optimizer_->clear_gradients();
   if (recipe.clip > 0) optimizer_->clip_gradient_norm(recipe.clip);
   loss_.label_smoothing = recipe.label_smoothing;
   if (recipe.balanced)
     loss_.class_weights = balancing_weights(counts, parameters[0].tensor.device());
 }
 
-double Descent::step(const Tensor& logits, const Tensor& labels) {
-  optimizer_->clear_gradients();
+Tensor Descent::step(const Tensor& logits, const Tensor& labels) {
   const Tensor loss = cross_entropy(logits, labels, loss_);
   backward(loss);
-  optimizer_->learning_rate = schedule_.rate(steps_++);
+  host_part([this] { optimizer_->learning_rate = schedule_.rate(steps_++); });
   optimizer_->step();
-  return loss.item();
+  optimizer_->clear_gradients();
+  return loss.detached();
 }
 
 }  // namespace tl

@@ -40,8 +40,10 @@ class Descent {
   Descent(const std::vector<NamedTensor>& parameters, const Recipe& recipe,
           const ClassCounts& counts);
 
-  /// One step against the gradient of the recipe's loss of logits [n, classes]; returns that loss.
-  double step(const Tensor& logits, const Tensor& labels);
+  /// One step against the gradient of the recipe's loss of logits [n, classes]; returns that loss,
+  /// a scalar. Waits for nothing, and can be captured (engine/captured_step.h). Leaves no gradients
+  /// behind.
+  Tensor step(const Tensor& logits, const Tensor& labels);
 
   /// What the last step was taken with.
   double learning_rate() const { return optimizer_->learning_rate; }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "apps/batch_upload.h"
 #include "nn/metrics.h"
 
 namespace tl {
@@ -27,23 +28,20 @@ Predictions predict_all(FrozenNetwork& network, const Shape& picture, Device dev
                         const std::function<void(std::int64_t)>& progress) {
   NoGrad no_grad;
   Predictions all;
-  Batch batch;
-  while (next(batch)) {
-    const Tensor log_p = log_softmax(network(pixels_of(batch, picture, device)));
-    all.classes = log_p.shape()[1];
-    const auto values = log_p.to_vector<float>();
-    all.log_p.insert(all.log_p.end(), values.begin(), values.end());
-    all.labels.insert(all.labels.end(), batch.labels.begin(), batch.labels.end());
-    all.samples.insert(all.samples.end(), batch.indices.begin(), batch.indices.end());
-    if (progress) progress(all.rows());
-  }
+  BatchUpload upload(picture, device);
+  Tensor log_p;
+  for_each_batch(
+      next, upload, [&](const DeviceBatch& batch) { log_p = log_softmax(network(batch.pixels)); },
+      [&](const Batch& batch) {
+        all.classes = log_p.shape()[1];
+        const auto values = log_p.to_vector<float>();
+        all.log_p.insert(all.log_p.end(), values.begin(), values.end());
+        all.labels.insert(all.labels.end(), batch.labels.begin(), batch.labels.end());
+        all.samples.insert(all.samples.end(), batch.indices.begin(), batch.indices.end());
+        if (progress) progress(all.rows());
+        return true;
+      });
   return all;
-}
-
-Tensor pixels_of(const Batch& batch, const Shape& picture, Device device) {
-  std::vector<std::int64_t> dims = {batch.size()};
-  dims.insert(dims.end(), picture.dims().begin(), picture.dims().end());
-  return Tensor::from(batch.pixels, Shape(dims), DType::f32, device);
 }
 
 }  // namespace tl

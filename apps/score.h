@@ -37,7 +37,4 @@ Predictions predict_all(FrozenNetwork& network, const Shape& picture, Device dev
                         const BatchSource& next,
                         const std::function<void(std::int64_t)>& progress = {});
 
-/// The batch on the device: x [n, height, width, channels].
-Tensor pixels_of(const Batch& batch, const Shape& picture, Device device);
-
 }  // namespace tl

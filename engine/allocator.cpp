@@ -5,7 +5,12 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <string>
+#include <utility>
 #include <vector>
+
+#include "engine/captured_step.h"
+#include "engine/stream.h"
 
 namespace tl {
 namespace {
@@ -26,9 +31,11 @@ std::int64_t size_class(std::int64_t bytes) {
   return static_cast<std::int64_t>((wanted + step - 1) / step * step);
 }
 
+using BlocksBySize = std::map<std::int64_t, std::vector<void*>>;
+
 struct Space {
   std::mutex mutex;
-  std::map<std::int64_t, std::vector<void*>> kept;  // by size class
+  std::map<void*, BlocksBySize> kept{{nullptr, {}}};  // by stream
   MemoryStats stats;
   std::int64_t most = 0;  // bytes in use at once since the start
 };
@@ -38,6 +45,10 @@ Space& space_of(MemorySpace space) {
   static auto* spaces = new Space[kMemorySpaces];
   return spaces[static_cast<int>(space)];
 }
+Space& space_of(Device device) { return space_of(memory_space(device)); }
+
+// The scopes' pools, by memory space. Plain pointers: they too are read after destructors.
+thread_local const std::shared_ptr<MemoryPool>* current_pool[kMemorySpaces] = {};
 
 Device any_device_of(MemorySpace space) {
   switch (space) {
@@ -57,6 +68,28 @@ void* fresh_block(Device device, std::int64_t bytes) {
   return data;
 }
 
+/// Takes a block of this size out of `kept`; null where there is none.
+void* taken_from(BlocksBySize& kept, std::int64_t size) {
+  const auto it = kept.find(size);
+  if (it == kept.end() || it->second.empty()) return nullptr;
+  void* data = it->second.back();
+  it->second.pop_back();
+  return data;
+}
+
+/// Returns all blocks of `kept` to the system and says how many bytes they had.
+std::int64_t give_back(Device device, Stream stream, BlocksBySize& kept) {
+  std::int64_t bytes = 0;
+  for (const auto& [size, blocks] : kept) {
+    for (void* block : blocks) {
+      backend(device).memory.release(stream, size, block);
+      bytes += size;
+    }
+  }
+  kept.clear();
+  return bytes;
+}
+
 // Blocks of sizes that are no longer asked for must not pile up: what is in use and what is kept
 // together stay below what was once needed at the same time. On the host the largest kept ones go
 // until that holds. The price is that the system clears their pages when they are asked for again:
@@ -64,92 +97,158 @@ void* fresh_block(Device device, std::int64_t bytes) {
 // a GPU they stay: giving memory back there waits for all its work.)
 void keep_within_peak(MemorySpace which, Space& space) {
   if (which != MemorySpace::host) return;
-  while (space.stats.cached > 0 && space.stats.current + space.stats.cached > space.most) {
-    auto& [size, blocks] = *std::prev(space.kept.end());
+  BlocksBySize& kept = space.kept[nullptr];  // the host's only stream
+  while (!kept.empty() && space.stats.current + space.stats.cached > space.most) {
+    auto& [size, blocks] = *std::prev(kept.end());
     if (!blocks.empty()) {
       backend(any_device_of(which)).memory.release({}, size, blocks.back());
       blocks.pop_back();
       space.stats.cached -= size;
     }
-    if (blocks.empty()) space.kept.erase(std::prev(space.kept.end()));
+    if (blocks.empty()) kept.erase(std::prev(kept.end()));
   }
 }
 
 // All bits set is a NaN in f32 and f64 alike.
-void poison(Device device, void* data, std::int64_t bytes) {
-  if (bytes > 0) backend(device).memory.fill({}, 255, {data, DType::u8, bytes});
+void poison(Device device, Stream stream, void* data, std::int64_t bytes) {
+  if (bytes > 0) backend(device).memory.fill(stream, 255, {data, DType::u8, bytes});
+}
+
+std::string megabytes(std::int64_t bytes) { return concat((bytes + 500000) / 1000000, " MB"); }
+
+/// `bytes` are counted as in use already; `cause` is what the backend said.
+Error out_of_memory(Device device, std::int64_t bytes, const std::string& cause) {
+  std::int64_t free = 0, total = 0;
+  backend(device).memory.available(&free, &total);
+  const MemoryStats stats = memory_stats(memory_space(device));
+  return Error(concat(device, ": out of memory: ", megabytes(bytes), " asked for, ",
+                      megabytes(stats.current - bytes), " in use by tensors, ", megabytes(stats.cached),
+                      " kept for reuse, ", megabytes(free), " of ", megabytes(total),
+                      " free; smaller batches or smaller pictures need less (", cause, ")"));
+}
+
+/// A block that nobody has had before. When the device has none, it gets the kept ones back first.
+void* new_block(Device device, std::int64_t size) {
+  try {
+    return fresh_block(device, size);
+  } catch (const Error&) {
+    // What is given back is waited for, which a capture does not allow.
+    if (!is_capturing()) release_cached_memory(memory_space(device));
+  }
+  try {
+    return fresh_block(device, size);
+  } catch (const Error& error) {
+    throw out_of_memory(device, size, error.what());
+  }
 }
 
 }  // namespace
 
-void* allocate(Device device, std::int64_t bytes) {
-  Space& space = space_of(memory_space(device));
+struct MemoryPool::Kept {
+  BlocksBySize blocks;
+};
+
+MemoryPool::MemoryPool(Device device) : device_(device), kept_(std::make_unique<Kept>()) {}
+
+MemoryPool::~MemoryPool() {
+  Space& space = space_of(device_);
+  const std::lock_guard lock(space.mutex);
+  space.stats.cached -= give_back(device_, {}, kept_->blocks);
+}
+
+PoolScope::PoolScope(Device device, std::shared_ptr<MemoryPool> pool)
+    : pool_(std::move(pool)),
+      space_(memory_space(device)),
+      previous_(std::exchange(current_pool[static_cast<int>(space_)], pool_ ? &pool_ : nullptr)) {}
+
+PoolScope::~PoolScope() { current_pool[static_cast<int>(space_)] = previous_; }
+
+Block allocate(Device device, std::int64_t bytes) {
+  const MemorySpace which = memory_space(device);
+  Space& space = space_of(which);
   const std::int64_t size = size_class(bytes);
-  void* data = nullptr;
+  Block block{.bytes = bytes, .stream = current_stream(device)};
+  if (const auto* pool = current_pool[static_cast<int>(which)]) block.pool = *pool;
   {
-    std::lock_guard lock(space.mutex);
+    const std::lock_guard lock(space.mutex);
     space.stats.current += size;
     space.stats.peak = std::max(space.stats.peak, space.stats.current);
     space.most = std::max(space.most, space.stats.current);
-    if (auto it = space.kept.find(size); it != space.kept.end() && !it->second.empty()) {
-      data = it->second.back();
-      it->second.pop_back();
+    if (!kExact) {
+      block.data = taken_from(
+          block.pool ? block.pool->kept().blocks : space.kept[block.stream.handle], size);
+    }
+    if (block.data) {
       space.stats.cached -= size;
     } else {
-      keep_within_peak(memory_space(device), space);
+      keep_within_peak(which, space);
     }
   }
-  if (data) return data;
+  if (block.data) return block;
   try {
-    data = fresh_block(device, size);
+    block.data = new_block(device, size);
   } catch (...) {
-    release_cached_memory(memory_space(device));
-    try {
-      data = fresh_block(device, size);
-    } catch (...) {
-      std::lock_guard lock(space.mutex);
-      space.stats.current -= size;
-      throw;
-    }
+    const std::lock_guard lock(space.mutex);
+    space.stats.current -= size;
+    throw;
   }
-  if (kExact) poison(device, data, size);
-  return data;
+  if (kExact) poison(device, block.stream, block.data, size);
+  return block;
 }
 
-void release(Device device, void* data, std::int64_t bytes) {
-  Space& space = space_of(memory_space(device));
-  const std::int64_t size = size_class(bytes);
-  std::lock_guard lock(space.mutex);
+void release(Device device, Block block) {
+  const MemorySpace which = memory_space(device);
+  Space& space = space_of(which);
+  const std::int64_t size = size_class(block.bytes);
+  if (const auto* pool = current_pool[static_cast<int>(which)]) block.pool = *pool;
+  const std::lock_guard lock(space.mutex);
   space.stats.current -= size;
-  if (kExact) {
-    poison(device, data, size);
-    backend(device).memory.release({}, size, data);
+  const bool is_stream_gone = !space.kept.contains(block.stream.handle);
+  const Stream stream = block.pool || is_stream_gone ? current_stream(device) : block.stream;
+  if (kExact) poison(device, stream, block.data, size);
+  if (kExact && !block.pool) {
+    backend(device).memory.release(stream, size, block.data);
     return;
   }
-  space.kept[size].push_back(data);
+  BlocksBySize& kept =
+      block.pool ? block.pool->kept().blocks : space.kept[is_stream_gone ? nullptr : stream.handle];
+  kept[size].push_back(block.data);
   space.stats.cached += size;
 }
 
 MemoryStats memory_stats(MemorySpace which) {
   Space& space = space_of(which);
-  std::lock_guard lock(space.mutex);
+  const std::lock_guard lock(space.mutex);
   return space.stats;
 }
 
 void reset_peak(MemorySpace which) {
   Space& space = space_of(which);
-  std::lock_guard lock(space.mutex);
+  const std::lock_guard lock(space.mutex);
   space.stats.peak = space.stats.current;
 }
 
 void release_cached_memory(MemorySpace which) {
   Space& space = space_of(which);
-  std::lock_guard lock(space.mutex);
-  for (auto& [size, blocks] : space.kept) {
-    for (void* block : blocks) backend(any_device_of(which)).memory.release({}, size, block);
-  }
-  space.kept.clear();
-  space.stats.cached = 0;
+  const std::lock_guard lock(space.mutex);
+  for (auto& [stream, blocks] : space.kept)
+    space.stats.cached -= give_back(any_device_of(which), {stream}, blocks);
+}
+
+void add_stream(Device device, Stream stream) {
+  Space& space = space_of(device);
+  const std::lock_guard lock(space.mutex);
+  space.kept[stream.handle];
+}
+
+void remove_stream(Device device, Stream stream) {
+  if (!stream.handle) return;
+  Space& space = space_of(device);
+  const std::lock_guard lock(space.mutex);
+  BlocksBySize& left = space.kept[nullptr];
+  for (auto& [size, blocks] : space.kept[stream.handle])
+    left[size].insert(left[size].end(), blocks.begin(), blocks.end());
+  space.kept.erase(stream.handle);
 }
 
 }  // namespace tl

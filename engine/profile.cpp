@@ -2,11 +2,16 @@
 
 #include <string_view>
 
+#include "kernels/sync_launches.h"
+
 namespace tl {
 
-Profile::Profile() { kernel_observers.add(*this); }
+Profile::Profile() : synced_before_(sync_launches.exchange(true)) { kernel_observers.add(*this); }
 
-Profile::~Profile() { kernel_observers.remove(*this); }
+Profile::~Profile() {
+  kernel_observers.remove(*this);
+  sync_launches = synced_before_;
+}
 
 void Profile::ran(const KernelCall& call) noexcept {
   const std::string_view slot = call.slot;

@@ -9,6 +9,7 @@ namespace tl {
 class Generator {
  public:
   explicit Generator(std::uint64_t seed) : seed_(seed) {}
+  std::uint64_t seed() const { return seed_; }
 
   /// `size` numbers, uniform in [0, 1), 32 random bits each.
   std::vector<double> uniform(std::int64_t size);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "engine/allocator.h"
 #include "engine/device.h"
@@ -10,15 +11,14 @@ namespace tl {
 
 class Storage {
  public:
-  Storage(Device device, std::int64_t bytes)
-      : device_(device), bytes_(bytes), data_(allocate(device, bytes)) {}
-  ~Storage() { release(device_, data_, bytes_); }
+  Storage(Device device, std::int64_t bytes) : device_(device), block_(allocate(device, bytes)) {}
+  ~Storage() { release(device_, std::move(block_)); }
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
   Device device() const { return device_; }
-  std::int64_t bytes() const { return bytes_; }
-  void* data() const { return data_; }
+  std::int64_t bytes() const { return block_.bytes; }
+  void* data() const { return block_.data; }
 
   /// Counts the writes, so that a reader who comes back later (a backward pass, a compiled plan)
   /// can tell whether the contents are still the ones it saw.
@@ -27,8 +27,7 @@ class Storage {
 
  private:
   Device device_;
-  std::int64_t bytes_;
-  void* data_;
+  Block block_;
   std::uint64_t version_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "engine/captured_step.h"
 #include "engine/storage.h"
 #include "kernels/convert.h"
 
@@ -108,6 +109,7 @@ double Tensor::item() const {
 const Shape& Tensor::shape() const { return deref(impl_).shape; }
 DType Tensor::dtype() const { return deref(impl_).dtype; }
 Device Tensor::device() const { return deref(impl_).storage->device(); }
+Stream Tensor::stream() const { return current_stream(device()); }
 
 Tensor Tensor::to(Device target, DType target_dtype) const {
   check_untracked("to", *this);
@@ -183,6 +185,7 @@ ConstView Tensor::readable() const {
 View Tensor::writable() const {
   const TensorImpl& impl = deref(impl_);
   impl.storage->bump_version();
+  log_write(impl.storage);
   const auto bytes = impl.offset * static_cast<std::int64_t>(size_of(impl.dtype));
   return {static_cast<std::byte*>(impl.storage->data()) + bytes, impl.dtype, impl.shape.size()};
 }

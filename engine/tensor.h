@@ -76,7 +76,8 @@ class Tensor {
   ConstView readable() const;
   View writable() const;
   const Backend& backend() const { return tl::backend(device()); }
-  Stream stream() const { return {}; }
+  /// The current stream of its device.
+  Stream stream() const;
   std::uint64_t version() const;
   /// Whether another handle, view or saved value holds the same storage.
   bool shares_storage() const;

@@ -15,7 +15,8 @@ class Bf16Copy {
  public:
   explicit Bf16Copy(Tensor parameter) : parameter_(std::move(parameter)) {}
 
-  /// The parameter rounded to bf16: cast now, where the parameter was written since the last time.
+  /// The parameter rounded to bf16: cast now (in captured work before each run), where the
+  /// parameter was written since the last time. Always the same tensor.
   const Tensor& get();
 
   /// For a kernel that is about to write the parameter, and this with it; absent until the copy has
@@ -24,6 +25,8 @@ class Bf16Copy {
   void written() { version_ = parameter_.version(); }
 
  private:
+  void refresh();
+
   Tensor parameter_, copy_;
   std::uint64_t version_ = 0;  ///< of the parameter when the copy was equal to it
 };

@@ -77,7 +77,7 @@ PlanValue PlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchN
     Tensor& prepared = folded.prepared[variant.name];
     if (!prepared) {
       prepared = scratch(bytes, where_.device);
-      variant.prepare({}, p, folded.weight.readable(), prepared.writable());
+      variant.prepare(prepared.stream(), p, folded.weight.readable(), prepared.writable());
     }
     weights = prepared;
   }
@@ -140,6 +140,21 @@ Plan PlanBuilder::finish(const PlanValue& output) {
   return std::move(plan_);
 }
 
+Tensor Plan::run(const Tensor& x) const {
+  std::vector<int> readers(steps.size() + 1, 0);
+  for (const Step& step : steps)
+    for (int input : step.inputs) ++readers[input];
+  ++readers[output];
+  Buffers buffers(readers.size());
+  buffers[0] = x;
+  for (const Step& step : steps) {
+    step.run(buffers);
+    for (int input : step.inputs)
+      if (--readers[input] == 0) buffers[input] = {};
+  }
+  return buffers[output];
+}
+
 FrozenNetwork::FrozenNetwork(const Module& module)
     : FrozenNetwork(module, [&module](PlanBuilder& plan, const PlanValue& x) {
         return module.lower(plan, x);
@@ -149,6 +164,7 @@ FrozenNetwork::FrozenNetwork(const Module& module, Lower lower)
     : lower_(std::move(lower)), state_(module.state()) {
   check(!state_.empty(), "frozen: the module has no parameters");
   where_ = {state_[0].tensor.dtype(), state_[0].tensor.device()};
+  pool_ = std::make_shared<MemoryPool>(where_.device);
 }
 
 void FrozenNetwork::check_unchanged() const {
@@ -171,23 +187,15 @@ Tensor FrozenNetwork::operator()(const Tensor& x) {
   auto entry = plans_.find(x.shape().dims());
   if (entry == plans_.end()) {
     PlanBuilder builder(where_, folded_);
-    Plan compiled = builder.finish(lower_(builder, builder.input(x.shape())));
-    entry = plans_.emplace(x.shape().dims(), std::move(compiled)).first;
+    Plan plan = builder.finish(lower_(builder, builder.input(x.shape())));
+    entry = plans_.try_emplace(x.shape().dims(), std::move(plan), where_.device, pool_).first;
   }
-  const Plan& plan = entry->second;
-
-  std::vector<int> readers(plan.steps.size() + 1, 0);
-  for (const Plan::Step& step : plan.steps)
-    for (int input : step.inputs) ++readers[input];
-  ++readers[plan.output];
-  Plan::Buffers buffers(readers.size());
-  buffers[0] = x;
-  for (const Plan::Step& step : plan.steps) {
-    step.run(buffers);
-    for (int input : step.inputs)
-      if (--readers[input] == 0) buffers[input] = {};
-  }
-  return buffers[plan.output];
+  Compiled& compiled = entry->second;
+  if (!CapturedStep::is_possible(where_.device)) return compiled.plan.run(x);
+  if (!compiled.x) compiled.x = Tensor::empty_like(x);
+  compiled.x.copy_from(x);
+  compiled.captured.run([&compiled] { compiled.y = compiled.plan.run(compiled.x); });
+  return compiled.y.clone();
 }
 
 }  // namespace tl

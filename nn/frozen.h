@@ -1,16 +1,19 @@
 // FrozenNetwork: the compiled form of a network, or of a prefix of one, whose parameters no longer
 // change. Batch norm is folded into the convolutions, weights are prepared once for the chosen
 // variant, bias + residual + ReLU happen in the convolution's epilogue, and a buffer is given back
-// as soon as its last reader is done. Read PlanBuilder first: it is what modules lower themselves
+// as soon as its last reader is done. Where the device can, a plan that is run again is captured.
+// Read PlanBuilder first: it is what modules lower themselves
 // onto; FrozenNetwork keeps one plan per input shape and the weights that all of them share.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "engine/captured_step.h"
 #include "engine/ops.h"
 #include "nn/module.h"
 
@@ -53,6 +56,8 @@ struct Plan {
   };
   std::vector<Step> steps;
   int output = 0;
+
+  Tensor run(const Tensor& x) const;
 };
 
 /// Appends steps to a plan. Modules call it from lower().
@@ -97,13 +102,23 @@ class FrozenNetwork {
   Tensor operator()(const Tensor& x);
 
  private:
+  struct Compiled {
+    Plan plan;
+    Tensor x, y;  ///< of the captured form
+    CapturedStep captured;
+
+    Compiled(Plan p, Device device, std::shared_ptr<MemoryPool> pool)
+        : plan(std::move(p)), captured(device, std::move(pool)) {}
+  };
+
   void check_unchanged() const;
 
   Placement where_;
   Lower lower_;
   std::vector<NamedTensor> state_;  // the module's
   PlanBuilder::FoldedConvs folded_;
-  std::map<std::vector<std::int64_t>, Plan> plans_;  // by input shape
+  std::shared_ptr<MemoryPool> pool_;                     // of all captured plans
+  std::map<std::vector<std::int64_t>, Compiled> plans_;  // by input shape
 };
 
 }  // namespace tl

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/captured_step.h"
+
 namespace tl {
 namespace {
 
@@ -11,10 +13,15 @@ AdamProblem decoupled(AdamProblem options) {
   return options;
 }
 
+Device device_of(const std::vector<NamedTensor>& parameters) {
+  check(!parameters.empty(), "optimizer: there are no parameters");
+  return parameters[0].tensor.device();
+}
+
 }  // namespace
 
-Optimizer::Optimizer(std::vector<NamedTensor> parameters, double rate) : learning_rate(rate) {
-  check(!parameters.empty(), "optimizer: there are no parameters");
+Optimizer::Optimizer(std::vector<NamedTensor> parameters, double rate)
+    : learning_rate(rate), upload_(device_of(parameters)) {
   for (auto p = parameters.begin(); p != parameters.end(); ++p) {
     const auto twin = std::find_if(parameters.begin(), p, [&](const NamedTensor& other) {
       return other.tensor.impl() == p->tensor.impl();
@@ -38,25 +45,28 @@ void Optimizer::clip_gradient_norm(double max_norm) {
 
 void Optimizer::step() {
   std::vector<const Slot*> active;
+  std::vector<Slot*> passed_over;
   for (Slot& slot : slots_) {
     if (slot.w.requires_grad() && slot.w.grad()) {
       active.push_back(&slot);
     } else {
-      ++slot.missed;
+      passed_over.push_back(&slot);
     }
   }
-  write_state();
+  host_part([this, passed_over] {
+    for (Slot* slot : passed_over) ++slot->missed;
+    write_state();
+  });
   if (max_norm_ < std::numeric_limits<double>::infinity()) clip(active);
   update(active, static_cast<const StepState*>(state_.readable().data));
   for (const Slot* slot : active) {
-    if (slot->bf16_copy) slot->bf16_copy->written();
+    if (slot->bf16_copy) host_part_after([copy = slot->bf16_copy] { copy->written(); });
   }
 }
 
 void Optimizer::write_state() {
   const StepState state{.learning_rate = learning_rate, .step = ++steps_};
-  const ConstView host{&state, DType::u8, sizeof(state)};
-  backend().memory.copy_from_host(state_.stream(), host, state_.writable());
+  upload_.write(&state, sizeof(state), state_);
 }
 
 void Optimizer::clip(const std::vector<const Slot*>& active) {

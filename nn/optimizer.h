@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "engine/upload.h"
 #include "kernels/adam.h"
 #include "kernels/sgd.h"
 #include "nn/bf16_copy.h"
@@ -13,12 +14,14 @@
 namespace tl {
 
 /// What the optimizers share: the parameters, all different and on one device, and the StepState in
-/// device memory. A parameter that is frozen or has no gradient is passed over, and its own count
-/// of steps stands still, as in PyTorch. A new optimizer starts at 0.
+/// device memory, so that a step can be captured (engine/captured_step.h). A parameter that is
+/// frozen or has no gradient is passed over, and its own count of steps stands still, as in
+/// PyTorch. A new optimizer starts at 0.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  /// Updates every parameter that requires and has a gradient.
+  /// Updates every parameter that requires and has a gradient. A captured step updates those that
+  /// did when it was captured.
   void step();
   void clear_gradients();
 
@@ -55,6 +58,7 @@ class Optimizer {
   std::int64_t steps_ = 0;
   double max_norm_ = std::numeric_limits<double>::infinity();
   Tensor state_;
+  Upload upload_;
 };
 
 /// Stochastic gradient descent, with momentum and Nesterov's if wanted; formula: kernels/sgd.h.

@@ -41,7 +41,7 @@ TEST_CASE("a step goes down the gradient of the loss, and returns the loss befor
   TwoLogits x;
   Descent descent(x.parameters(), sgd(), kOnePicture);
   const double p = x.p();
-  CHECK(descent.step(x.w, x.label) == doctest::Approx(-std::log(1 - p)).epsilon(1e-6));
+  CHECK(descent.step(x.w, x.label).item() == doctest::Approx(-std::log(1 - p)).epsilon(1e-6));
   CHECK(x.w.to_vector<double>()[0] == doctest::Approx(0.5 - 0.1 * p).epsilon(1e-6));
   CHECK(x.w.to_vector<double>()[1] == doctest::Approx(-0.25 + 0.1 * p).epsilon(1e-6));
 }
@@ -94,7 +94,7 @@ TEST_CASE("balanced classes: a class counts by the inverse of its pictures") {
         Tensor::from(std::vector<std::int32_t>{0, 1}, {2}, DType::i32, Device::ref);
     Recipe r = sgd();
     r.balanced = balanced;
-    return Descent({{"w", w}}, r, {9, 1}).step(w, labels);
+    return Descent({{"w", w}}, r, {9, 1}).step(w, labels).item();
   };
   const double p = TwoLogits().p(), of_0 = -std::log(p), of_1 = -std::log(1 - p);
   CHECK(loss(false) == doctest::Approx((of_0 + of_1) / 2).epsilon(1e-6));
