@@ -2,7 +2,8 @@
 //
 // Everything lies in namespace tl::simt, where the kernels lie too, so that nothing collides with
 // CUDA's own names in a program that has both. Reading order: context.h (switching stacks),
-// fiber.h, order.h, scheduler.h (the threads of a block), barriers.h, warp.h, launch.h.
+// fiber.h, order.h, scheduler.h (the threads of a block), barriers.h, warp.h, launch.h, queues.h
+// (when a launch runs).
 #pragma once
 
 #include "kernels/simt/alignment.h"
