@@ -60,8 +60,8 @@ BasicBlock::BasicBlock(const BlockOptions& block, Generator& random, Placement w
 
 Tensor BasicBlock::forward(const Tensor& x) {
   Tensor y = bn1_.forward_relu(conv1_(x));
-  y = bn2_(conv2_(y));
-  return relu(add(y, shortcut_.forward(x)));
+  y = conv2_(y);
+  return bn2_.forward_add_relu(y, shortcut_.forward(x));
 }
 
 PlanValue BasicBlock::lower(PlanBuilder& plan, const PlanValue& x) const {
@@ -91,8 +91,8 @@ Bottleneck::Bottleneck(const BlockOptions& block, Generator& random, Placement w
 Tensor Bottleneck::forward(const Tensor& x) {
   Tensor y = bn1_.forward_relu(conv1_(x));
   y = bn2_.forward_relu(conv2_(y));
-  y = bn3_(conv3_(y));
-  return relu(add(y, shortcut_.forward(x)));
+  y = conv3_(y);
+  return bn3_.forward_add_relu(y, shortcut_.forward(x));
 }
 
 PlanValue Bottleneck::lower(PlanBuilder& plan, const PlanValue& x) const {

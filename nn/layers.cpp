@@ -85,7 +85,13 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
 Tensor BatchNorm2d::forward_relu(const Tensor& x) {
   const LayerScope scope(this);
   return uses_batch() ? batch_norm_relu_train(x, tensors, options)
-                      : relu(batch_norm_eval(x, tensors, options));
+                      : batch_norm_relu_eval(x, tensors, options);
+}
+
+Tensor BatchNorm2d::forward_add_relu(const Tensor& x, const Tensor& residual) {
+  const LayerScope scope(this);
+  return uses_batch() ? batch_norm_add_relu_train(x, residual, tensors, options)
+                      : batch_norm_add_relu_eval(x, residual, tensors, options);
 }
 
 Dropout::Dropout(double r, Generator& random) : rate(r), random_(drawn_seed(random)) {}

@@ -56,6 +56,8 @@ class BatchNorm2d : public Module {
   Tensor forward(const Tensor& x) override;
   /// relu(forward(x)), of which training keeps x alone.
   Tensor forward_relu(const Tensor& x);
+  /// relu(forward(x) + residual)
+  Tensor forward_add_relu(const Tensor& x, const Tensor& residual);
   bool is_frozen() const;
   /// Whether it normalises by the batch.
   bool uses_batch() const { return is_training() && !is_frozen(); }
