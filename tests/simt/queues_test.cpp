@@ -76,7 +76,7 @@ TEST_CASE("simt: reverse, all that can run in other streams runs first") {
   const UseOrder order(parse_order("reverse"));
   Log log;
   const WorkEvent event;
-  const WorkStream a, b, c;
+  const WorkStream a, b, c, d;
   log.issue(1, a);
   CHECK(cudaEventRecord(event, a) == cudaSuccess);
   log.issue(2, a);
@@ -84,8 +84,9 @@ TEST_CASE("simt: reverse, all that can run in other streams runs first") {
   log.issue(3, b);
   log.issue(4, c);
   log.issue(5, c);
+  log.issue(6, d);
   synchronize(a);
-  CHECK(log.read() == "4 5 1 3 2");
+  CHECK(log.read() == "6 4 5 1 3 2");
 }
 
 TEST_CASE("simt: reverse, work behind what is waited for runs as well") {
