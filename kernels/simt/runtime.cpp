@@ -26,8 +26,10 @@ cudaError_t issue(cudaStream_t stream, Work work, bool can_be_captured) {
       s->capture->work.push_back(std::move(work));
       return cudaSuccess;
     }
+    // A free is called where nothing may be thrown, in destructors, and takes no room to speak of.
+    const bool is_limited = !work.is_kept;
     queues().push(*s->queue, std::move(work));
-    limit = queues().limit(s->queue);
+    if (is_limited) limit = queues().limit(s->queue);
   }
   queues().run_to(limit);
   return cudaSuccess;

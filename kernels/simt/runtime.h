@@ -85,7 +85,7 @@ struct Runtime {
 Runtime& runtime();
 
 /// Puts the work at the end of the stream, or of what it captures. Throws what comes to light where
-/// the queue is full and its first work must run.
+/// the queue is full and its first work must run; never for a free.
 cudaError_t issue(cudaStream_t stream, Work work, bool can_be_captured = true);
 
 /// For calls that CUDA calls potentially unsafe: what they return, having made captures invalid,

@@ -279,6 +279,13 @@ TEST_CASE("simt: a queue takes 1024 pieces of work, then its first must run") {
   CHECK(look<int>(y) == 1100);
 }
 
+TEST_CASE("simt: a free runs no work, also where the queue is full") {
+  const WorkStream s;
+  launch<fails>(1, 64, 0, s);
+  for (int i = 0; i < 1100; ++i) CHECK(cudaFreeAsync(nullptr, s) == cudaSuccess);
+  CHECK(contains(error_of([&] { cudaStreamSynchronize(s); }), "fails: block (0,0,0) thread"));
+}
+
 TEST_CASE("simt: with sync_launches a launch has run when it returns, or failed") {
   const bool before = sync_launches.exchange(true);
   const Buffer<int> y(std::vector<int>{0});
