@@ -6,9 +6,10 @@
 //   eval(_backward)  the same apply pass and the same sums, with constant statistics
 //
 // So x is read from memory twice forward, and x and dy twice backward. A residual and a ReLU are
-// part of these passes: added and cut off where y is written, and backward, the pass that first
-// reads dy leaves what the ReLU let through as dresidual, from which dx is then made. Sums of
-// chunks merge in f64 in chunk order: there are few of them, and it costs nothing to lose nothing.
+// part of these passes: added and cut off where y is written, and backward, what the ReLU
+// lets through of a chunk is left as dresidual before its sums are taken, and dx is made from that.
+// Sums of chunks merge in f64 in chunk order: there are few of them, and it costs nothing to lose
+// nothing.
 //
 // Here is the forward half; batch_norm_backward.cpp has the other.
 #include "kernels/cpu/simd_target.h"

@@ -19,19 +19,22 @@ using namespace batch_norm;
 struct Passed {
   const float* dy;
   const float* y;    // the ReLU's result; nullptr: there is none
-  float* dresidual;  // written by the first pass that reads dy; nullptr: not wanted
+  float* dresidual;  // nullptr: not wanted
 
   template <class D>
   hn::Vec<D> operator()(D d, std::int64_t i, std::int64_t) const {
-    auto g = hn::LoadU(d, dy + i);
-    if (y) g = unless_stopped(hn::LoadU(d, y + i), g);
-    if (dresidual) hn::StoreU(g, d, dresidual + i);
-    return g;
+    const auto g = hn::LoadU(d, dy + i);
+    return y ? unless_stopped(hn::LoadU(d, y + i), g) : g;
   }
-  /// Of passes after the first one: they find what was let through in dresidual.
-  Passed after_first_pass() const {
-    return dresidual ? Passed{dresidual, nullptr, nullptr} : *this;
+  /// Writes dresidual, if it is wanted, for these elements.
+  void keep(Range elements) const {
+    if (!dresidual) return;
+    for_each_vector(elements, [passed = *this](auto d, std::int64_t i) {
+      hn::StoreU(passed(d, i, 0), d, passed.dresidual + i);
+    });
   }
+  /// To be read from where it is kept.
+  Passed kept() const { return dresidual ? Passed{dresidual, nullptr, nullptr} : *this; }
 };
 
 /// The same in training without a residual: y is made again as forward made it, to the bit.
@@ -43,17 +46,22 @@ struct PassedByRemade {
   hn::Vec<D> operator()(D d, std::int64_t i, std::int64_t c) const {
     return unless_stopped(normalise(d, i, c), hn::LoadU(d, dy + i));
   }
-  PassedByRemade after_first_pass() const { return *this; }
+  void keep(Range) const {}
+  PassedByRemade kept() const { return *this; }
 };
 
-/// sum_dy = sum(g), sum_dy_x = sum(g * (x - mean)) per channel, g what dy gives.
+/// sum_dy = sum(g), sum_dy_x = sum(g * (x - mean)) per channel, g what dy gives. It is kept chunk
+/// by chunk, row after row, and summed from the cache: the sums go down columns, where stores
+/// between loads from the same place of other pages would hold those up.
 template <class Dy>
 void gradient_sums(const BatchNormProblem& p, const float* x, const Dy& dy, const float* mean,
                    const BatchNormWorkspace& ws, float* sum_dy, float* sum_dy_x) {
   parallel_for(batch_norm_chunk_count(p), [&](std::int64_t chunk, int) {
-    sum_columns<2>(chunk_range(p.rows, batch_norm_chunk_rows(p), chunk), p.channels,
-                   [=](auto d, std::int64_t i, std::int64_t c) {
-                     const auto g = dy(d, i, c);
+    const Range rows = chunk_range(p.rows, batch_norm_chunk_rows(p), chunk);
+    dy.keep({rows.begin * p.channels, rows.end * p.channels});
+    sum_columns<2>(rows, p.channels,
+                   [=, kept = dy.kept()](auto d, std::int64_t i, std::int64_t c) {
+                     const auto g = kept(d, i, c);
                      const auto centred = hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, mean + c));
                      return std::array{g, hn::Mul(g, centred)};
                    },
@@ -94,10 +102,10 @@ void gradients(const BatchNormProblem& p, const BatchNormTrainBackwardArgs& args
   }
   if (!args.dx) return;
   float* dx = args.dx.as<float>();
-  const Dy dy_again = dy.after_first_pass();
+  const Dy kept = dy.kept();
   for_each_element(p, [=](auto d, std::int64_t i, std::int64_t c) {
     const auto centred = hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, mean + c));
-    const auto without_mean = hn::Sub(dy_again(d, i, c), hn::LoadU(d, mean_dy + c));
+    const auto without_mean = hn::Sub(kept(d, i, c), hn::LoadU(d, mean_dy + c));
     const auto rest = hn::NegMulAdd(hn::LoadU(d, slope + c), centred, without_mean);
     hn::StoreU(hn::Mul(hn::LoadU(d, factor + c), rest), d, dx + i);
   });
@@ -133,7 +141,7 @@ void eval_backward(const BatchNormProblem& p, const BatchNormEvalBackwardArgs& a
     float* sum_dy_x = args.dgamma ? args.dgamma.as<float>() : ws.factor(2);
     gradient_sums(p, args.x.as<float>(), passed, mean, ws, sum_dy, sum_dy_x);
     for (std::int64_t c = 0; c < p.channels; ++c) sum_dy_x[c] *= inv_std_of(var[c], p.epsilon);
-    passed = passed.after_first_pass();
+    passed = passed.kept();
   }
   float* dx = optional_floats(args.dx);
   if (!dx && !passed.dresidual) return;
@@ -142,6 +150,7 @@ void eval_backward(const BatchNormProblem& p, const BatchNormEvalBackwardArgs& a
   }
   for_each_element(p, [=](auto d, std::int64_t i, std::int64_t c) {
     const auto g = passed(d, i, c);
+    if (passed.dresidual) hn::StoreU(g, d, passed.dresidual + i);
     if (dx) hn::StoreU(hn::Mul(hn::LoadU(d, factor + c), g), d, dx + i);
   });
 }
