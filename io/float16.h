@@ -12,7 +12,7 @@ class Float16 {
   static constexpr Float16 from_bits(std::uint16_t bits) { return Float16(bits); }
   Float16() = default;
 
-  /// Exact; a NaN keeps its payload.
+  /// Exact. A NaN becomes a quiet one and keeps its payload, as in the conversions of processors.
   constexpr operator float() const {  // NOLINT: it is a number
     const std::uint32_t sign = std::uint32_t{bits_ & 0x8000u} << 16;
     const std::uint32_t exponent = bits_ >> 10 & 0x1f, mantissa = bits_ & 0x3ff;
@@ -22,7 +22,8 @@ class Float16 {
     }
     // 112: the difference of the biases, 127 - 15. Infinity and NaN have all exponent bits set.
     const std::uint32_t wide = exponent == 0x1f ? 0xff : exponent + 112;
-    return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
+    const std::uint32_t quiet = exponent == 0x1f && mantissa != 0 ? 0x400000 : 0;
+    return std::bit_cast<float>(sign | wide << 23 | mantissa << 13 | quiet);
   }
 
  private:
