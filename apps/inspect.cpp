@@ -10,7 +10,7 @@
 #include "apps/step_graph.h"
 #include "apps/tensor_stats.h"
 #include "io/dataset.h"
-#include "io/hdf5_weights.h"
+#include "io/read_weights.h"
 #include "models/resnet_config.h"
 #include "models/weight_names.h"
 
@@ -166,7 +166,7 @@ void inspect(const InspectOptions& options) {
       config = resnet_config(options.path);
     } else {
       const fs::path path = find_model(options.path);
-      const Recognised network = recognise(read_hdf5(path));
+      const Recognised network = recognise(read_weights(path));
       check(network.config.has_value(), path.string(), ": ", network.why_not);
       config = network.config;
     }
@@ -174,7 +174,7 @@ void inspect(const InspectOptions& options) {
     return;
   }
   const fs::path path = find_model(options.path);
-  const WeightsFile file = read_hdf5(path);
+  const WeightsFile file = read_weights(path);
   options.json ? print_json(path, file) : print_words(path, file);
 }
 

@@ -8,7 +8,7 @@ namespace tl {
 namespace {
 
 constexpr const char* kAbout = R"(Shows what is in a weights file, a run, or a folder of pictures.
-  tlrun inspect resnet18.h5                      architecture, and a line per tensor
+  tlrun inspect resnet18.pth                     architecture, and a line per tensor
   tlrun inspect runs/3                           the best model of that run
   tlrun inspect imgs/                            classes and how many pictures each has
   tlrun inspect --graph resnet18                 the tape of one training step, op by op)";

@@ -7,6 +7,7 @@
 
 #include "apps/array_tensor.h"
 #include "io/hdf5_weights.h"
+#include "io/read_weights.h"
 
 namespace tl {
 namespace {
@@ -25,10 +26,13 @@ std::string attribute(const WeightsFile& file, const std::string& name) {
 
 enum class FileKind { weights, model, head };
 
-/// What the file says it is; a plain weights file says nothing.
+/// What the file says it is. A plain weights file says nothing, or, in safetensors, which library
+/// its arrays came from.
 FileKind kind_of(const WeightsFile& file) {
   const std::string format = attribute(file, "format");
-  if (format.empty()) return FileKind::weights;
+  for (const char* library : {"", "pt", "np", "tf", "flax", "mlx"}) {
+    if (format == library) return FileKind::weights;
+  }
   for (const auto& [kind, name] :
        {std::pair{FileKind::model, kModelKind}, {FileKind::head, kHeadKind}}) {
     if (!format.starts_with(name)) continue;
@@ -143,7 +147,7 @@ ResNetConfig ModelFile::config() const {
 }
 
 ModelFile read_model_file(const std::filesystem::path& path) {
-  const WeightsFile file = read_hdf5(path);
+  const WeightsFile file = read_weights(path);
   try {
     return model_of(file);
   } catch (const Error& error) {
@@ -190,7 +194,7 @@ void write_head_file(const std::filesystem::path& path, const ResNet& network,
 }
 
 LoadedModel load_model(const std::filesystem::path& path, Placement where) {
-  const WeightsFile file = read_hdf5(path);
+  const WeightsFile file = read_weights(path);
   LoadedModel model;
   try {
     const FileKind kind = kind_of(file);

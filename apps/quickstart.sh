@@ -18,6 +18,6 @@ echo "\$ tlrun demo"
 "$tlrun" demo
 cat <<END
 
-$tlrun --weights resnet18.h5 --data imgs/    trains on your pictures (README.md: where weights come from)
+$tlrun --weights resnet18.pth --data imgs/   trains on your pictures (README.md: where weights come from)
 $tlrun predict cat.jpg                       classifies with what was trained
 END

@@ -15,10 +15,10 @@ namespace {
 
 constexpr const char* kAbout = R"(Teaches a pretrained ResNet to tell your pictures apart.
 
-  tlrun --weights resnet18.h5 --data imgs/       train a new head; writes runs/N/best.h5
+  tlrun --weights resnet18.pth --data imgs/      train a new head; writes runs/N/best.h5
   tlrun eval --data imgs/                        how good the newest model is, class by class
   tlrun predict new/*.jpg                        classify with it
-  tlrun inspect resnet18.h5                      what is in a file
+  tlrun inspect resnet18.pth                     what is in a file
 
 imgs/ holds a folder of pictures per class, or train/ and val/ with such folders. Without a
 command, options mean train. tlrun COMMAND --help lists a command's options.)";

@@ -9,8 +9,8 @@ namespace tl {
 namespace {
 
 constexpr const char* kAbout = R"(Fits a pretrained ResNet to a folder of pictures.
-  tlrun --weights resnet18.h5 --data imgs/               a new head on the frozen network
-  tlrun --weights resnet18.h5 --data imgs/ --unfreeze layer4 --augment --schedule cosine)";
+  tlrun --weights resnet18.pth --data imgs/              a new head on the frozen network
+  tlrun --weights resnet18.pth --data imgs/ --unfreeze layer4 --augment --schedule cosine)";
 
 std::string check_arch(const std::string& name) {
   try {
@@ -22,7 +22,7 @@ std::string check_arch(const std::string& name) {
 }
 
 void add_network_options(CLI::App& c, TrainOptions& o) {
-  CLI::Option* weights = c.add_option("--weights", o.weights, "HDF5 file with torchvision's names");
+  CLI::Option* weights = c.add_option("--weights", o.weights, "HDF5, safetensors or PyTorch file");
   weights->type_name("FILE");
   c.add_option("--arch", o.arch, "network with random weights, instead of --weights")
       ->capture_default_str()

@@ -30,8 +30,7 @@ const char* fault_of(const std::vector<T>& values, DType own, bool is_variance) 
 
 /// Why the file's x cannot become `own`, by name; "" if it can.
 std::string misfit(const NamedTensor& own, const Tensor& x) {
-  if (x.dtype() != DType::f32 && x.dtype() != DType::f64)
-    return concat(own.name, ": file ", x.dtype(), ", not a float");
+  if (!is_float(x.dtype())) return concat(own.name, ": file ", x.dtype(), ", not a float");
   const Shape expected = filter_to_file(own.tensor.detached()).shape();
   if (x.shape() != expected) return concat(own.name, ": file ", x.shape(), ", network ", expected);
   const char* fault = with_type(x.dtype(), [&]<class T>(T) {

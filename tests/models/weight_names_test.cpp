@@ -77,6 +77,20 @@ TEST_CASE("weight_names: a file in f64 fills an f32 network") {
   CHECK(target->fc.weight.to_vector<float>() == source->fc.weight.to_vector<float>());
 }
 
+TEST_CASE("weight_names: a file in bf16 fills an f32 network") {
+  const auto source = small_resnet(1, {DType::f32, Device::ref});
+  auto file = export_weights(*source);
+  for (auto& [name, tensor] : file) tensor = tensor.to(Device::ref, DType::bf16);
+  const auto target = small_resnet(2, {DType::f32, Device::ref});
+  const ImportReport report = import_weights(*target, file);
+  CHECK(report.wrong_shape.empty());
+  CHECK(report.matched.size() == target->state().size());
+  const auto exact = source->fc.weight.to_vector<float>(),
+             got = target->fc.weight.to_vector<float>();
+  for (std::size_t i = 0; i < exact.size(); ++i)
+    CHECK(got[i] == static_cast<float>(BFloat16(exact[i])));
+}
+
 TEST_CASE("weight_names: names of published CIFAR networks") {
   CHECK(usual_name("linear.weight") == "fc.weight");
   CHECK(usual_name("layer2.0.shortcut.1.running_var") == "layer2.0.downsample.1.running_var");
@@ -144,7 +158,8 @@ TEST_CASE("weight_names: a network that was a part of something loses its prefix
                            "ema.a.layer1.0.conv1.weight"}) == "a.");
 
   const auto source = small_resnet(1, {DType::f64, Device::ref});
-  for (const std::string prefix : {"module.", "model/backbone/"}) {
+  for (const std::string prefix : {"module.", "model/backbone/", "backbone.", "encoder.",
+                                   "_orig_mod.", "module._orig_mod.encoder."}) {
     CAPTURE(prefix);
     std::map<std::string, Tensor> file;
     std::map<std::string, Shape> shapes;
