@@ -14,9 +14,10 @@
 // elsewhere (log_p = -infinity) costs nothing.
 //
 // log_p, dlog_p, probabilities [rows, columns] of one float dtype; weights [columns], loss, total
-// and dloss [1] of its parameter_dtype; labels i32 [rows], each in [0, columns) or ignore_index
-// (checked by the op where they lie on the host, undefined here). Outputs are overwritten and alias
-// nothing. Sums are taken in f64, in an order laid down by the shape. Deterministic.
+// and dloss [1] of its parameter_dtype; labels i32 [rows], each in [0, columns) or ignore_index.
+// One that is neither makes total and loss NaN, and the gradients of the other rows: a device need
+// not be waited for to check them. Outputs are overwritten and alias nothing. Sums are taken in
+// f64, in an order laid down by the shape. Deterministic.
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 // it reads one number per row, or with smoothing and probabilities each once, without the exp()
 // that log_softmax has spent on it. Backward is cut into rows.
 #include <algorithm>
+#include <limits>
 
 #include "kernels/cpu/floats.h"
 #include "kernels/cpu/install.h"
@@ -31,13 +32,18 @@ struct Targets {
 
   bool ignored(std::int64_t i) const { return label && label[i] == ignore_index; }
   double weight(std::int64_t j) const { return weights ? static_cast<double>(weights[j]) : 1; }
-  /// The row's share of `total`.
-  double share(std::int64_t i) const { return label ? weight(label[i]) : 1; }
+  /// Whether the row has a target: its label is a class.
+  bool has_target(std::int64_t i) const { return !label || (0 <= label[i] && label[i] < columns); }
+  /// The row's share of `total`, of one that is not ignored.
+  double share(std::int64_t i) const {
+    if (!has_target(i)) return std::numeric_limits<double>::quiet_NaN();
+    return label ? weight(label[i]) : 1;
+  }
 
   /// Calls f(j, k[i, j]) for every column that counts, the contract's k.
   template <class F>
   void for_each_term(std::int64_t i, const F& f) const {
-    if (ignored(i)) return;
+    if (ignored(i) || !has_target(i)) return;
     if (label && smoothed == 0) return f(label[i], weight(label[i]));
     for (std::int64_t j = 0; j < columns; ++j) {
       const double q =

@@ -37,9 +37,13 @@ struct Targets {
   __device__ double weight(std::int64_t j) const {
     return weights ? static_cast<double>(weights[j]) : 1;
   }
-  /// The row's share of `total`.
+  /// Whether the row has a target: its label is a class.
+  __device__ bool has_target(std::int64_t i) const {
+    return !label || (0 <= label[i] && label[i] < columns);
+  }
+  /// The row's share of `total`, of one that is not ignored.
   __device__ double share(std::int64_t i) const {
-    return ignored(i) ? 0 : label ? weight(label[i]) : 1;
+    return !has_target(i) ? static_cast<double>(NAN) : label ? weight(label[i]) : 1;
   }
   /// Only the label's own column counts.
   __device__ __host__ bool is_sparse() const { return label && smoothed == 0; }
@@ -73,9 +77,10 @@ __global__ void __launch_bounds__(kLossThreads)
   if (targets.is_sparse()) {
     for (std::int64_t i = thread; i < targets.rows; i += kLossThreads) {
       if (targets.ignored(i)) continue;
+      sums.total += targets.share(i);
+      if (!targets.has_target(i)) continue;
       const std::int64_t j = targets.label[i];
       sums.loss += targets.k(i, j) * static_cast<double>(log_p[i * targets.columns + j]);
-      sums.total += targets.share(i);
     }
   } else {
     for (std::int64_t i = thread / 32; i < targets.rows; i += kLossThreads / 32) {

@@ -1,5 +1,6 @@
 // cross_entropy: the contract of kernels/cross_entropy.h.
 #include <algorithm>
+#include <limits>
 
 #include "kernels/ref/install.h"
 
@@ -20,6 +21,12 @@ struct Coefficients {
         probability(t.labels ? nullptr : t.probabilities.as<T>()),
         weights(t.weights ? t.weights.as<Arithmetic<T>>() : nullptr) {}
 
+  /// Of a row's label in `total`, of one that is not ignored.
+  double share(std::int64_t i) const {
+    if (!label) return 1;
+    const bool is_class = 0 <= label[i] && label[i] < p.columns;
+    return is_class ? weight(label[i]) : std::numeric_limits<double>::quiet_NaN();
+  }
   bool ignored(std::int64_t i) const { return label && label[i] == p.ignore_index; }
   double weight(std::int64_t j) const { return weights ? static_cast<double>(weights[j]) : 1; }
   double k(std::int64_t i, std::int64_t j) const {
@@ -43,7 +50,7 @@ void forward(Stream, const CrossEntropyProblem& p, const CrossEntropyTargets& ta
     const T* log_p = log_p_view.as<T>();
     double sum = 0, total = 0;
     for (std::int64_t i = 0; i < p.rows; ++i) {
-      if (!c.ignored(i)) total += c.label ? c.weight(c.label[i]) : 1;
+      if (!c.ignored(i)) total += c.share(i);
       for (std::int64_t j = 0; j < p.columns; ++j) {
         if (!c.unread(i, j)) sum += c.k(i, j) * static_cast<double>(log_p[i * p.columns + j]);
       }

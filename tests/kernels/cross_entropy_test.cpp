@@ -119,6 +119,24 @@ TEST_CASE("cross_entropy: all rows ignored is NaN without a gradient") {
   }
 }
 
+TEST_CASE(
+    "cross_entropy: a label that is no class makes loss, total and the others' gradient NaN") {
+  const Values log_p = {-1, -2, -3, -4};
+  for (const double smoothing : {0.0, 0.25}) {
+    const CrossEntropyProblem p{.rows = 2, .columns = 2, .label_smoothing = smoothing};
+    for_each_entropy_backend([&](const Backend& b) {
+      for (const double label : {2.0, -1.0, 2147483647.0, -2147483648.0}) {
+        for (const Values& weights : {Values{}, Values{2, 3}}) {
+          const Result r = run(b, DType::f32, {p, log_p, {label, 0}, {}, weights}, 1);
+          CHECK(std::isnan(r.loss));
+          CHECK(std::isnan(r.total));
+          CHECK(std::isnan(r.gradient[2]));
+        }
+      }
+    });
+  }
+}
+
 TEST_CASE("cross_entropy: what is not read costs nothing, not even infinity") {
   const double inf = HUGE_VAL;
   for_each_entropy_backend([&](const Backend& b) {
