@@ -1,4 +1,5 @@
-// Profile: which kernels are seen, what is counted, for which layer, and that nothing is seen after.
+// Profile: which kernels are seen, what is counted, for which layer, and that nothing is seen
+// after.
 #include "engine/profile.h"
 
 #include <doctest/doctest.h>
