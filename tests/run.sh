@@ -37,13 +37,14 @@ asan() {
 # on one processor. The largest cases repeat what smaller ones do.
 race() {
   cmake --preset race >/dev/null
-  cmake --build --preset race --target simt_tests simt_bugs kernels_tests -- --quiet
+  cmake --build --preset race --target simt_tests simt_bugs kernels_tests ops_tests -- --quiet
   build/race/tests/simt/simt_tests
   build/race/tests/simt/simt_bugs
   TL_TEST_BACKEND=simt build/race/tests/kernels_tests --source-file='*/conv2d*,*/gemm*' \
     --test-case-exclude='*large problems*,*several chunks*' &
   local half=$!
   TL_TEST_BACKEND=simt build/race/tests/kernels_tests --source-file-exclude='*/conv2d*,*/gemm*'
+  TL_TEST_BACKEND=simt build/race/tests/ops_tests
   wait "$half"
 }
 
