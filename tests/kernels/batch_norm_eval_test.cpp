@@ -20,13 +20,14 @@ TEST_CASE("batch_norm.eval and eval_backward against ref in f64") {
     const Values y = eval(reference(), reference().batch_norm.eval.all().front(), exact, in);
     for_each_variant(&BatchNormKernels::eval, p, [&](const Backend& b, const auto& variant) {
       // Six roundings, of values up to 8 times the result's size: no long sum.
-      for (const Manner& m : kManners) check_close(eval(b, variant, p, in, m), y, 0x1p-21, "y");
+      for (const Manner& m : manners_of(b, p))
+        check_close(eval(b, variant, p, in, m), y, 0x1p-21, "y");
     });
     const Gradients expected =
         eval_backward(reference(), reference().batch_norm.eval_backward.all().front(), exact, in);
     const double bound = 16 * f32_sum_bound(static_cast<double>(rows));
     for_each_variant(&BatchNormKernels::eval_backward, p, [&](const Backend& b, const auto& v) {
-      for (const Manner& manner : kManners) {
+      for (const Manner& manner : manners_of(b, p)) {
         const Gradients g = eval_backward(b, v, p, in, manner);
         check_close(g.dx, expected.dx, 0x1p-22, "dx");
         check_close(g.dgamma, expected.dgamma, bound, "dgamma");

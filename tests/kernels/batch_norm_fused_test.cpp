@@ -151,11 +151,11 @@ TEST_CASE("batch_norm fused, forward: the bits of the norm and then the steps af
     for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& variant) {
       Trained expected = train(b, variant, plain, in);
       expected.y = finished(p, expected.y, in);
-      for (const Manner& m : kManners) CHECK((train(b, variant, p, in, m) == expected));
+      for (const Manner& m : manners_of(b, p)) CHECK((train(b, variant, p, in, m) == expected));
     });
     for_each_variant(&BatchNormKernels::eval, p, [&](const Backend& b, const auto& variant) {
       const Values expected = finished(p, eval(b, variant, plain, in), in);
-      for (const Manner& m : kManners) CHECK((eval(b, variant, p, in, m) == expected));
+      for (const Manner& m : manners_of(b, p)) CHECK((eval(b, variant, p, in, m) == expected));
     });
   });
 }
@@ -174,14 +174,14 @@ TEST_CASE("batch_norm fused, backward: the bits of the plain one for dy masked")
       CHECK((!p.relu || through.dy != in.dy));
       const Gradients expected =
           expect(train_backward(b, v, plain, through, forward.mean, forward.inv_std), through.dy);
-      for (const Manner& m : kManners)
+      for (const Manner& m : manners_of(b, p))
         CHECK((train_backward(b, v, p, in, forward.mean, forward.inv_std, m) == expected));
     });
     for_each_variant(&BatchNormKernels::eval_backward, p, [&](const Backend& b, const auto& v) {
       Inputs through = in;
       if (p.relu) through.dy = masked(in.dy, in.y);
       const Gradients expected = expect(eval_backward(b, v, plain, through), through.dy);
-      for (const Manner& m : kManners) CHECK((eval_backward(b, v, p, in, m) == expected));
+      for (const Manner& m : manners_of(b, p)) CHECK((eval_backward(b, v, p, in, m) == expected));
     });
   });
 }

@@ -210,6 +210,13 @@ inline BatchNormProblem problem(std::int64_t rows, std::int64_t channels,
 inline const std::int64_t kShapes[][2] = {{2, 1},      {3, 3},     {7, 17},    {17, 64},
                                           {64, 64},    {49, 130},  {1025, 16}, {4099, 3},
                                           {20000, 17}, {6007, 64}, {5, 1030}};
-inline const Manner kManners[] = {{}, {1}, {0, Manner::in_place}, {0, Manner::on_residual}};
+
+/// The manners that differ for the problem. On simt, which is slow, the largest problems have one.
+inline std::vector<Manner> manners_of(const Backend& b, const BatchNormProblem& p) {
+  if (b.name == std::string("simt") && p.rows * p.channels > 1 << 16) return {{}};
+  std::vector<Manner> manners = {{}, {1}, {0, Manner::in_place}};
+  if (p.residual) manners.push_back({0, Manner::on_residual});
+  return manners;
+}
 
 }  // namespace tl::test::batch_norm_harness
