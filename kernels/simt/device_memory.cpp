@@ -28,12 +28,12 @@ Blocks& blocks() {
 }  // namespace
 
 void* allocate_device_memory(std::size_t bytes) {
+  Blocks& all = blocks();
+  const std::lock_guard lock(all.mutex);  // another thread may be about to close all blocks
   void* data = kRaceChecker ? race::allocate(bytes)
                             : ::operator new(bytes ? bytes : 1, kAlignment, std::nothrow);
   if (!data) return nullptr;
   std::memset(data, kNanByte, bytes);
-  Blocks& all = blocks();
-  const std::lock_guard lock(all.mutex);
   all.table.add(data, bytes);
   if (all.accesses == 0) {
     asan::poison(data, bytes);
