@@ -35,7 +35,10 @@ struct Packs {
   std::int64_t a_step[BinaryProblem::kMaxRank], b_step[BinaryProblem::kMaxRank];
   bool repeat_a, repeat_b;  // along the innermost dimension
 
-  Packs(const BinaryProblem& p, std::int64_t pack) : rank(p.rank) {
+  Packs(const BinaryProblem& p, std::int64_t pack)
+      : rank(p.rank),
+        repeat_a(p.a_steps[static_cast<std::size_t>(rank - 1)] == 0),
+        repeat_b(p.b_steps[static_cast<std::size_t>(rank - 1)] == 0) {
     for (int k = 0; k < rank; ++k) {
       const auto from = static_cast<std::size_t>(rank - 1 - k);
       const std::int64_t size = k == 0 ? pack : 1;
@@ -43,8 +46,6 @@ struct Packs {
       a_step[k] = p.a_steps[from] * size;
       b_step[k] = p.b_steps[from] * size;
     }
-    repeat_a = a_step[0] == 0;
-    repeat_b = b_step[0] == 0;
   }
 
   struct Place {
