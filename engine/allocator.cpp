@@ -114,6 +114,15 @@ void poison(Device device, Stream stream, void* data, std::int64_t bytes) {
   if (bytes > 0) backend(device).memory.fill(stream, 255, {data, DType::u8, bytes});
 }
 
+/// The same where nobody could be told: work that was refused something while it is captured can
+/// take nothing more, and gives up its tensors.
+void poison_given_up(Device device, Stream stream, void* data, std::int64_t bytes) {
+  try {
+    poison(device, stream, data, bytes);
+  } catch (const Error&) {
+  }
+}
+
 std::string megabytes(std::int64_t bytes) { return concat((bytes + 500000) / 1000000, " MB"); }
 
 /// `bytes` are counted as in use already; `cause` is what the backend said.
@@ -122,9 +131,10 @@ Error out_of_memory(Device device, std::int64_t bytes, const std::string& cause)
   backend(device).memory.available(&free, &total);
   const MemoryStats stats = memory_stats(memory_space(device));
   return Error(concat(device, ": out of memory: ", megabytes(bytes), " asked for, ",
-                      megabytes(stats.current - bytes), " in use by tensors, ", megabytes(stats.cached),
-                      " kept for reuse, ", megabytes(free), " of ", megabytes(total),
-                      " free; smaller batches or smaller pictures need less (", cause, ")"));
+                      megabytes(stats.current - bytes), " in use by tensors, ",
+                      megabytes(stats.cached), " kept for reuse, ", megabytes(free), " of ",
+                      megabytes(total), " free; smaller batches or smaller pictures need less (",
+                      cause, ")"));
 }
 
 /// A block that nobody has had before. When the device has none, it gets the kept ones back first.
@@ -205,7 +215,7 @@ void release(Device device, Block block) {
   space.stats.current -= size;
   const bool is_stream_gone = !space.kept.contains(block.stream.handle);
   const Stream stream = block.pool || is_stream_gone ? current_stream(device) : block.stream;
-  if (kExact) poison(device, stream, block.data, size);
+  if (kExact) poison_given_up(device, stream, block.data, size);
   if (kExact && !block.pool) {
     backend(device).memory.release(stream, size, block.data);
     return;
