@@ -45,7 +45,6 @@ class MemoryPool {
   MemoryPool& operator=(const MemoryPool&) = delete;
 
   struct Kept;
-  Device device() const { return device_; }
   Kept& kept() { return *kept_; }
 
  private:

@@ -16,8 +16,6 @@ Stream& current_of(Device device) { return current[static_cast<int>(memory_space
 
 Stream current_stream(Device device) { return current_of(device); }
 
-void synchronize(Device device) { backend(device).streams.synchronize(current_stream(device)); }
-
 WorkStream::WorkStream(Device device) : device_(device) {
   backend(device).streams.create(&stream_);
   add_stream(device, stream_);

@@ -11,8 +11,6 @@ namespace tl {
 /// Where this thread's tensors of `device` are computed: the innermost StreamScope's stream, else
 /// the null stream.
 Stream current_stream(Device device);
-/// Returns when all work on that stream has finished.
-void synchronize(Device device);
 
 /// A stream of its own while it lives; its work is finished when it goes.
 class WorkStream {
