@@ -26,7 +26,7 @@ inline SharedBytes shared(std::string_view bytes) {
 /// The number's lowest `count` bytes.
 inline std::string little(uint64_t value, size_t count) {
   std::string bytes;
-  for (size_t i = 0; i < count; ++i) bytes += static_cast<char>(value >> 8 * i);
+  for (size_t i = 0; i < count; ++i, value >>= 8) bytes += static_cast<char>(value);
   return bytes;
 }
 
