@@ -11,6 +11,7 @@ using Conv2dBackwardWeightVariant = Variant<Conv2dProblem, Conv2dBackwardWeightA
 
 Conv2dForwardVariant conv2d_forward_implicit_gemm();
 Conv2dForwardVariant conv2d_forward_winograd();
+Conv2dForwardVariant conv2d_forward_winograd_stem();
 Conv2dBackwardDataVariant conv2d_backward_data_implicit_gemm();
 Conv2dBackwardDataVariant conv2d_backward_data_winograd();
 Conv2dBackwardWeightVariant conv2d_backward_weight_implicit_gemm();
@@ -43,6 +44,13 @@ inline double winograd_cost(const Conv2dProblem& p) {
   const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
   const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
   return 36 * (tiles * (c_in * c_out + 48 * (c_in + c_out)) + kFilterReadCost * c_in * c_out);
+}
+
+/// 169 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms.
+inline double winograd_stem_cost(const Conv2dProblem& p) {
+  const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
+  const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
+  return tiles * (169 * c_in * c_out + 2000 * c_in + 200 * c_out);
 }
 
 }  // namespace tl::cpu

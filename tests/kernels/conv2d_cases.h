@@ -82,6 +82,22 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       // 5x5 and the stem, 7x7; non-square everything; strides that skip pixels.
       ConvCase(2, 9, 8, 6, 10).kernel(5, 5).pad(2, 2),
       ConvCase(2, 30, 33, 3, 64).kernel(7, 7).stride(2, 2).pad(3, 3).add_bias().add_relu(),
+      // The stem as Winograd takes it, in tiles of 4x4: 1 to 4 channels; whole tiles, one more,
+      // less
+      // than a tile, as many as lanes, more than a block; odd paddings; several rows of tiles in
+      // one
+      // chunk.
+      ConvCase(1, 225, 181, 3, 16).kernel(7, 7).stride(2, 2).pad(3, 3).full_epilogue(),
+      ConvCase(1, 16, 32, 1, 48).kernel(7, 7).stride(2, 2).pad(3, 3),
+      ConvCase(3, 1, 2, 3, 32).kernel(7, 7).stride(2, 2).pad(3, 3).add_residual(),
+      ConvCase(1, 11, 127, 4, 16).kernel(7, 7).stride(2, 2).pad(3, 3).add_relu(),
+      ConvCase(1, 9, 240, 2, 16).kernel(7, 7).stride(2, 2).pad(2, 0).add_bias(),
+      ConvCase(1, 8, 7, 3, 16).kernel(7, 7).stride(2, 2).pad(0, 5),
+      ConvCase(65, 71, 3, 1, 16).kernel(7, 7).stride(2, 2).pad(3, 3),
+      ConvCase(1, 12, 11, 3, 16).kernel(7, 7).stride(2, 2).pad(3, 3).add_sums(),
+      ConvCase(1, 12, 11, 3, 16).kernel(7, 7).stride(2, 1).pad(3, 3),
+      ConvCase(1, 12, 11, 3, 16).kernel(7, 7).stride(1, 2).pad(3, 3),
+      ConvCase(1, 18, 19, 3, 16).kernel(7, 7).stride(2, 2).pad(3, 3).dilate(2, 2),
       ConvCase(1, 12, 9, 5, 7).kernel(2, 4).stride(3, 1).pad(0, 3),
       ConvCase(1, 11, 10, 16, 18).kernel(1, 2).stride(3, 3).pad(0, 1),
       ConvCase(1, 14, 14, 32, 64).kernel(3, 3).stride(2, 2).pad(1, 1).full_epilogue(),
@@ -113,6 +129,10 @@ inline std::vector<Conv2dProblem> conv2d_epilogue_cases() {
     p.prologue_relu = p.prologue && (bits & 32);
     list.push_back(p);
   }
+  // The stem is refused or right.
+  Conv2dProblem stem = ConvCase(1, 9, 8, 3, 16).kernel(7, 7).stride(2, 2).pad(3, 3);
+  stem.prologue = true;
+  list.push_back(stem);
   return list;
 }
 

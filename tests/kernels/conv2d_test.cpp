@@ -166,6 +166,7 @@ TEST_CASE("conv2d on cpu: variants agree on large problems") {
     const auto all_agree = [&](const auto& slot, double terms, const auto& run) {
       const Values first = run(slot.all().front());
       for (const auto& variant : slot.all()) {
+        if (!variant.supports(p)) continue;
         INFO("variant ", variant.name);
         check_close(run(variant), first, bound_of(variant.name, p, terms), slot.name());
       }

@@ -1,0 +1,98 @@
+// The one-dimensional transforms of F(4, 4): four outputs of a filter of four taps from seven
+// inputs. The points are those of F(4, 3) in winograd_transform-inl.h and one more, at the end:
+//
+//   0, 1, -1, 1/2, -2, infinity, -1/2
+//
+//         [ 1/2  1/4 -5/2 -5/4   2   1  0 ]
+//         [  0  -1/2 -3/4  7/4   3   1  0 ]          [ 1  1  1   1   1  0   1  ]
+//         [  0   1/2 -1/4 -9/4   1   1  0 ]    A^T = [ 0  1 -1  1/2 -2  0 -1/2 ]
+//   B^T = [  0   -1  -5/2   0   5/2  1  0 ]          [ 0  1  1  1/4  4  0  1/4 ]
+//         [  0   1/4   0  -5/4   0   1  0 ]          [ 0  1 -1  1/8 -8  1 -1/8 ]
+//         [  0   1/2  1/4 -5/2 -5/4  2  1 ]
+//         [  0    1  -3/2  -2   3/2  1  0 ]
+//
+// A column of A^T holds the powers of its point, whatever the other points are. So products of
+// F(4, 3) and of F(4, 4) may be summed point by point before they are transformed back: those of
+// three taps just have no part in the last point.
+//
+// Of all sets of points with 0, 1, -1 and small fractions this one rounds least.
+#if defined(TL_CPU_WINOGRAD_STEM_TRANSFORM_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TL_CPU_WINOGRAD_STEM_TRANSFORM_INL_H_
+#undef TL_CPU_WINOGRAD_STEM_TRANSFORM_INL_H_
+#else
+#define TL_CPU_WINOGRAD_STEM_TRANSFORM_INL_H_
+#endif
+
+#include "kernels/cpu/winograd_transform-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tl::cpu::HWY_NAMESPACE {
+
+constexpr int kStemPoints = 7;  // of a filter of four taps; kPoints of one of three
+constexpr int kStemTaps = 4;
+
+/// G of F(4, 4), and of F(4, 3).
+constexpr double kFourTaps[kStemPoints][kStemTaps] = {
+    {2, 0, 0, 0},
+    {2.0 / 9, 2.0 / 9, 2.0 / 9, 2.0 / 9},
+    {2.0 / 3, -2.0 / 3, 2.0 / 3, -2.0 / 3},
+    {-16.0 / 15, -8.0 / 15, -4.0 / 15, -2.0 / 15},
+    {-2.0 / 45, 4.0 / 45, -8.0 / 45, 16.0 / 45},
+    {0, 0, 0, 1},
+    {-16.0 / 9, 8.0 / 9, -4.0 / 9, 2.0 / 9},
+};
+constexpr double kThreeTaps[kPoints][kTaps] = {
+    {1, 0, 0},
+    {1.0 / 3, 1.0 / 3, 1.0 / 3},
+    {-1.0 / 3, 1.0 / 3, -1.0 / 3},
+    {-16.0 / 15, -8.0 / 15, -4.0 / 15},
+    {1.0 / 15, -2.0 / 15, 4.0 / 15},
+    {0, 0, 1},
+};
+
+/// B^T d.
+HWY_INLINE void transform_inputs(const Vec (&d)[kStemPoints], Vec (&out)[kStemPoints]) {
+  const Vec quarter = constant(0.25f), two = constant(2.0f), half = constant(0.5f);
+  // A row is the product of x - p over all points p but its own, as a polynomial in x; rows share
+  // factors. (x^2 - 1) (x^2 - 1/4), times 1, x, x^2:
+  const Vec five_quarters = constant(1.25f);
+  const Vec e0 = hn::MulAdd(quarter, d[0], hn::NegMulAdd(five_quarters, d[2], d[4]));
+  const Vec e1 = hn::MulAdd(quarter, d[1], hn::NegMulAdd(five_quarters, d[3], d[5]));
+  const Vec e2 = hn::MulAdd(quarter, d[2], hn::NegMulAdd(five_quarters, d[4], d[6]));
+  out[0] = hn::MulAdd(two, e0, e1);
+  out[4] = e1;
+  out[5] = hn::MulAdd(two, e1, e2);
+  // x (x + 2) (x^2 - 1/4), times 1, x:
+  const Vec f1 = hn::NegMulAdd(quarter, d[1], d[3]);
+  const Vec f2 = hn::NegMulAdd(quarter, d[2], d[4]);
+  const Vec f3 = hn::NegMulAdd(quarter, d[3], d[5]);
+  const Vec ones_low = hn::MulAdd(two, f1, f2);
+  const Vec ones_high = hn::MulAdd(two, f2, f3);
+  out[1] = hn::Add(ones_high, ones_low);
+  out[2] = hn::Sub(ones_high, ones_low);
+  // x (x + 2) (x^2 - 1), times 1, x:
+  const Vec g1 = hn::Sub(d[3], d[1]);
+  const Vec g2 = hn::Sub(d[4], d[2]);
+  const Vec g3 = hn::Sub(d[5], d[3]);
+  const Vec halves_low = hn::MulAdd(two, g1, g2);
+  const Vec halves_high = hn::MulAdd(two, g2, g3);
+  out[3] = hn::MulAdd(half, halves_low, halves_high);
+  out[6] = hn::NegMulAdd(half, halves_low, halves_high);
+}
+
+/// A^T m.
+HWY_INLINE void transform_outputs(const Vec (&m)[kStemPoints], Vec (&out)[kOutputs]) {
+  const Vec ones = hn::Add(m[1], m[2]), ones_odd = hn::Sub(m[1], m[2]);
+  const Vec halves = hn::Add(m[3], m[6]), halves_odd = hn::Sub(m[3], m[6]);
+  const Vec odd = hn::NegMulAdd(constant(2.0f), m[4], ones_odd);
+  const Vec even = hn::MulAdd(constant(4.0f), m[4], ones);
+  const Vec cubic = hn::NegMulAdd(constant(8.0f), m[4], hn::Add(ones_odd, m[5]));
+  out[0] = hn::Add(hn::Add(m[0], ones), hn::Add(m[4], halves));
+  out[1] = hn::MulAdd(constant(0.5f), halves_odd, odd);
+  out[2] = hn::MulAdd(constant(0.25f), halves, even);
+  out[3] = hn::MulAdd(constant(0.125f), halves_odd, cubic);
+}
+
+}  // namespace tl::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
