@@ -1,6 +1,7 @@
 // Storage: one block of device memory, shared by the tensors that view it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <utility>
 
@@ -21,14 +22,14 @@ class Storage {
   void* data() const { return block_.data; }
 
   /// Counts the writes, so that a reader who comes back later (a backward pass, a compiled plan)
-  /// can tell whether the contents are still the ones it saw.
+  /// can tell whether the contents are still the ones it saw. Threads may write different rows.
   std::uint64_t version() const { return version_; }
   void bump_version() { ++version_; }
 
  private:
   Device device_;
   Block block_;
-  std::uint64_t version_ = 0;
+  std::atomic<std::uint64_t> version_ = 0;
 };
 
 }  // namespace tl

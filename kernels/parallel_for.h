@@ -13,7 +13,8 @@ namespace tl {
 template <class Body>
 void parallel_for(std::int64_t chunks, const Body& body);
 
-/// Threads that parallel_for uses. At the start: what affinity and the cgroup quota grant.
+/// Threads that parallel_for uses: 1 inside a body that runs beside others. At the start: what
+/// affinity and the cgroup quota grant.
 int thread_count();
 
 /// Changes that (at least 1); where the system grants fewer threads, to what it grants. Not to be

@@ -51,12 +51,13 @@ FoldedConv fold(const Conv2d& conv, const BatchNorm2d* norm) {
 
 }  // namespace
 
-PlanValue PlanBuilder::input(Shape shape) { return {values_++, std::move(shape)}; }
+PlanValue PlanBuilder::input(Shape shape) { return {0, std::move(shape)}; }
 
-PlanValue PlanBuilder::add_step(Shape shape, std::vector<int> inputs,
-                                std::function<void(Plan::Buffers&)> run) {
-  plan_.steps.push_back({values_, std::move(run), std::move(inputs)});
-  return {values_++, std::move(shape)};
+PlanValue PlanBuilder::add_step(const PlanValue& x, Shape shape, std::vector<int> more_inputs,
+                                Plan::Compute compute) {
+  more_inputs.insert(more_inputs.begin(), x.index);
+  steps_.push_back({shape, std::move(more_inputs), pictures_at_once(x.shape), std::move(compute)});
+  return {static_cast<int>(steps_.size()), std::move(shape)};
 }
 
 PlanValue PlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchNorm2d* norm,
@@ -82,36 +83,41 @@ PlanValue PlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchN
     weights = prepared;
   }
 
-  std::vector<int> inputs = {x.index};
-  const int residual = epilogue.residual ? epilogue.residual->index : -1;
-  if (residual >= 0) inputs.push_back(residual);
-  const Shape shape{p.n, p.out_h(), p.out_w(), p.c_out};
-  const int output = values_;
-  return add_step(shape, std::move(inputs),
-                  [=, where = where_, bias = folded.bias, in = x.index,
-                   layer = static_cast<Layer>(&conv)](Plan::Buffers& buffers) {
-                    const LayerScope scope(layer);
-                    const Tensor y = Tensor::empty(shape, where.dtype, where.device);
-                    Conv2dForwardArgs args;
-                    args.x = buffers[in].readable();
-                    args.w = weights.readable();
-                    args.y = y.writable();
-                    if (bias) args.bias = bias.readable();
-                    if (residual >= 0) args.residual = buffers[residual].readable();
-                    Tensor workspace;
-                    if (const std::int64_t bytes = variant.workspace_size(p); bytes > 0) {
-                      workspace = scratch(bytes, where.device);
-                      args.workspace = workspace.writable();
-                    }
-                    variant(y.stream(), p, args);
-                    buffers[output] = y;
-                  });
+  std::vector<int> more_inputs;
+  if (epilogue.residual) more_inputs.push_back(epilogue.residual->index);
+  const auto compute = [=, bias = folded.bias, layer = static_cast<Layer>(&conv)](
+                           const std::vector<const Tensor*>& inputs, Tensor& y) {
+    const LayerScope scope(layer);
+    const Tensor& in = *inputs[0];
+    Conv2dProblem some = p;
+    some.n = in.shape()[0];
+    if (!y) y = Tensor::empty({some.n, p.out_h(), p.out_w(), p.c_out}, in.dtype(), in.device());
+    Conv2dForwardArgs args;
+    args.x = in.readable();
+    args.w = weights.readable();
+    args.y = y.writable();
+    if (bias) args.bias = bias.readable();
+    if (p.residual) args.residual = inputs[1]->readable();
+    Tensor workspace;
+    if (const std::int64_t bytes = variant.workspace_size(some); bytes > 0) {
+      workspace = scratch(bytes, in.device());
+      args.workspace = workspace.writable();
+    }
+    variant(y.stream(), some, args);
+  };
+  return add_step(x, {p.n, p.out_h(), p.out_w(), p.c_out}, std::move(more_inputs), compute);
 }
 
 PlanValue PlanBuilder::op(const PlanValue& x, Shape shape, std::function<Tensor(const Tensor&)> f) {
-  const int output = values_;
-  return add_step(std::move(shape), {x.index},
-                  [=, in = x.index](Plan::Buffers& buffers) { buffers[output] = f(buffers[in]); });
+  return add_step(x, std::move(shape), {},
+                  [=](const std::vector<const Tensor*>& inputs, Tensor& y) {
+                    const Tensor result = f(*inputs[0]);
+                    if (y) {
+                      y.copy_from(result);
+                    } else {
+                      y = result;
+                    }
+                  });
 }
 
 PlanValue PlanBuilder::max_pool(const PlanValue& x, const MaxPool2dOptions& options) {
@@ -135,25 +141,7 @@ PlanValue PlanBuilder::linear(const PlanValue& x, const Tensor& weight, const Te
             [weight, bias](const Tensor& t) { return tl::linear(t, weight, bias); });
 }
 
-Plan PlanBuilder::finish(const PlanValue& output) {
-  plan_.output = output.index;
-  return std::move(plan_);
-}
-
-Tensor Plan::run(const Tensor& x) const {
-  std::vector<int> readers(steps.size() + 1, 0);
-  for (const Step& step : steps)
-    for (int input : step.inputs) ++readers[input];
-  ++readers[output];
-  Buffers buffers(readers.size());
-  buffers[0] = x;
-  for (const Step& step : steps) {
-    step.run(buffers);
-    for (int input : step.inputs)
-      if (--readers[input] == 0) buffers[input] = {};
-  }
-  return buffers[output];
-}
+Plan PlanBuilder::finish(const PlanValue& output) { return Plan(std::move(steps_), output.index); }
 
 FrozenNetwork::FrozenNetwork(const Module& module)
     : FrozenNetwork(module, [&module](PlanBuilder& plan, const PlanValue& x) {

@@ -1,9 +1,9 @@
 // FrozenNetwork: the compiled form of a network, or of a prefix of one, whose parameters no longer
 // change. Batch norm is folded into the convolutions, weights are prepared once for the chosen
-// variant, bias + residual + ReLU happen in the convolution's epilogue, and a buffer is given back
-// as soon as its last reader is done. Where the device can, a plan that is run again is captured.
-// Read PlanBuilder first: it is what modules lower themselves
-// onto; FrozenNetwork keeps one plan per input shape and the weights that all of them share.
+// variant, and bias + residual + ReLU happen in the convolution's epilogue. Where the device can, a
+// plan (plan.h) that is run again is captured. Read PlanBuilder first: it is what modules lower
+// themselves onto; FrozenNetwork keeps one plan per input shape and the weights that all of them
+// share.
 #pragma once
 
 #include <functional>
@@ -16,15 +16,16 @@
 #include "engine/captured_step.h"
 #include "engine/ops.h"
 #include "nn/module.h"
+#include "nn/plan.h"
 
 namespace tl {
 
 class BatchNorm2d;
 class Conv2d;
 
-/// The result of a step that is still to be run.
+/// The input, or the result of a step that is still to be run.
 struct PlanValue {
-  int index = 0;  ///< of the plan's buffers
+  int index = 0;
   Shape shape;
 };
 
@@ -47,19 +48,6 @@ struct FoldedConv {
   std::vector<Source> sources;  ///< what it was made from
 };
 
-struct Plan {
-  using Buffers = std::vector<Tensor>;
-  struct Step {
-    int output;
-    std::function<void(Buffers&)> run;
-    std::vector<int> inputs;
-  };
-  std::vector<Step> steps;
-  int output = 0;
-
-  Tensor run(const Tensor& x) const;
-};
-
 /// Appends steps to a plan. Modules call it from lower().
 class PlanBuilder {
  public:
@@ -80,12 +68,12 @@ class PlanBuilder {
   Plan finish(const PlanValue& output);
 
  private:
-  PlanValue add_step(Shape shape, std::vector<int> inputs, std::function<void(Plan::Buffers&)> run);
+  PlanValue add_step(const PlanValue& x, Shape shape, std::vector<int> more_inputs,
+                     Plan::Compute compute);
 
   Placement where_;
   FoldedConvs& folded_;
-  Plan plan_;
-  int values_ = 0;
+  std::vector<Plan::Step> steps_;
 };
 
 class FrozenNetwork {

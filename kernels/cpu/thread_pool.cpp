@@ -45,6 +45,8 @@ bool spin_until(const Done& done) {
   return done();
 }
 
+thread_local bool inside = false;
+
 // A forked child has this memory but none of the workers: it runs alone.
 std::atomic<bool> in_forked_child{false};
 
@@ -92,12 +94,15 @@ void ThreadPool::run(std::int64_t chunks, Call call, const void* body) {
   if (exception) std::rethrow_exception(exception);
 }
 
+bool ThreadPool::is_inside() { return inside; }
+
 /// Calls the body until no chunk is left; an exception ends the job for everybody.
 void ThreadPool::take_chunks(int worker) {
+  inside = true;
   try {
     while (true) {
       const std::int64_t chunk = next_.fetch_add(1, std::memory_order_relaxed);
-      if (chunk >= chunks_) return;
+      if (chunk >= chunks_) break;
       call_(body_, chunk, worker);
     }
   } catch (...) {
@@ -105,6 +110,7 @@ void ThreadPool::take_chunks(int worker) {
     std::lock_guard lock(mutex_);
     if (!exception_) exception_ = std::current_exception();
   }
+  inside = false;
 }
 
 void ThreadPool::work(int worker) {
@@ -198,7 +204,7 @@ ThreadPool& pool() {
 
 namespace tl {
 
-int thread_count() { return cpu::pool().threads(); }
+int thread_count() { return cpu::ThreadPool::is_inside() ? 1 : cpu::pool().threads(); }
 
 void set_thread_count(int threads) { cpu::pool().resize(threads); }
 

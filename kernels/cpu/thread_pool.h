@@ -26,6 +26,8 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
+  /// Whether this thread is in a body that shares the pool with others: there, run() runs alone.
+  static bool is_inside();
   void resize(int threads);
 
   using Call = void (*)(const void* body, std::int64_t chunk, int worker);

@@ -81,9 +81,10 @@ TEST_CASE("parallel_for uses its workers, awake or asleep") {
 TEST_CASE("parallel_for within a body runs in the calling thread, as worker 0") {
   const test::RestoreThreadCount restore;
   set_thread_count(3);
-  std::atomic<int> inner{0}, elsewhere{0};
+  std::atomic<int> inner{0}, elsewhere{0}, threads{0};
   parallel_for(6, [&](std::int64_t, int) {
     const auto self = std::this_thread::get_id();
+    threads += thread_count();
     parallel_for(5, [&](std::int64_t, int worker) {
       ++inner;
       if (std::this_thread::get_id() != self || worker != 0) ++elsewhere;
@@ -91,6 +92,8 @@ TEST_CASE("parallel_for within a body runs in the calling thread, as worker 0") 
   });
   CHECK(inner == 30);
   CHECK(elsewhere == 0);
+  CHECK(threads == 6);
+  CHECK(thread_count() == 3);
 }
 
 TEST_CASE("parallel_for from several threads at once") {
