@@ -2,7 +2,6 @@
 #include "apps/network_trainer.h"
 #include "apps/progress.h"
 #include "apps/training_method.h"
-#include "kernels/parallel_for.h"
 
 namespace tl {
 namespace {
@@ -24,7 +23,7 @@ class NetworkMethod : public TrainingMethod {
 
   std::optional<Score> run_epoch(int epoch) override {
     const auto& samples = job_.data.train;
-    LoaderOptions how{.batch_size = job_.options.recipe.batch_size, .workers = thread_count()};
+    LoaderOptions how{.batch_size = job_.options.recipe.batch_size};
     if (job_.options.augment)
       how.augmentation = {job_.options.recipe.seed, static_cast<std::uint32_t>(epoch)};
     const BatchSource pictures = batches_of(samples, order_.permutation(std::ssize(samples)),

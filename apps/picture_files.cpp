@@ -6,7 +6,6 @@
 
 #include "apps/standard_streams.h"
 #include "kernels/error.h"
-#include "kernels/parallel_for.h"
 
 namespace tl {
 
@@ -35,8 +34,7 @@ BatchSource batches_of(const std::vector<Sample>& samples, const Preprocessing& 
                        BrokenPictures& broken) {
   std::vector<std::int64_t> order(samples.size());
   std::iota(order.begin(), order.end(), 0);
-  return batches_of(samples, std::move(order), preprocessing,
-                    {.batch_size = 32, .workers = thread_count()}, broken);
+  return batches_of(samples, std::move(order), preprocessing, {}, broken);
 }
 
 }  // namespace tl

@@ -22,8 +22,7 @@ class BrokenPictures {
   std::set<std::string> paths_;
 };
 
-/// One pass over the samples in the given order, decoded and preprocessed on all threads while the
-/// caller computes. `broken` must outlive the result.
+/// One pass over the samples in the given order (BatchLoader). `broken` must outlive the result.
 BatchSource batches_of(const std::vector<Sample>& samples, std::vector<std::int64_t> order,
                        const Preprocessing& preprocessing, const LoaderOptions& options,
                        BrokenPictures& broken);

@@ -9,7 +9,6 @@
 #include "io/packed_idx.h"
 #include "io/packed_pictures.h"
 #include "io/stratified_split.h"
-#include "kernels/error.h"
 
 namespace tl {
 namespace {
@@ -80,6 +79,11 @@ Dataset read_packed(const fs::path& dir, const DatasetOptions& options) {
 
 Image read_picture(const Sample& sample) {
   return sample.packed ? unpack(*sample.packed, sample.record) : read_image(sample.path);
+}
+
+std::string cause_of(const Error& error, const Sample& sample) {
+  const std::string text = error.what(), prefix = sample.path.string() + ": ";
+  return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
 }
 
 std::string name_of(const Sample& sample) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/image.h"
+#include "kernels/error.h"
 
 namespace tl {
 
@@ -24,6 +25,9 @@ struct Sample {
 
 /// The picture of a sample. Throws Error("path: cause") when it cannot be read.
 Image read_picture(const Sample& sample);
+
+/// What such an error says after the path: "truncated JPEG".
+std::string cause_of(const Error& error, const Sample& sample);
 
 /// The sample in words: "imgs/cats/7.jpg", "cifar/test_batch.bin[17]".
 std::string name_of(const Sample& sample);

@@ -8,6 +8,7 @@
 #include "io/sandbox.h"
 #include "kernels/error.h"
 #include "tests/io/pictures.h"
+#include "tests/support/thread_counts.h"
 
 namespace tl {
 namespace {
@@ -60,31 +61,29 @@ std::vector<int64_t> reversed(int64_t n) {
   return order;
 }
 
-TEST_CASE("BatchLoader: every worker count and depth gives what loading one by one gives") {
+TEST_CASE("BatchLoader: any number of threads gives what loading one by one gives") {
   const TemporaryFolder folder;
   const auto samples = make_samples(folder, 23, {});
   const auto order = reversed(23);
-  for (const int workers : {0, 1, 2, 5}) {
-    for (const int depth : {1, 3}) {
-      CAPTURE(workers);
-      CAPTURE(depth);
-      const Epoch epoch = load_all(samples, order, {4, workers, depth});
-      REQUIRE(epoch.batches.size() == 6);
-      CHECK(epoch.failures.empty());
-      size_t position = 0;
-      for (const Batch& batch : epoch.batches) {
-        CHECK(batch.size() == (position < 20 ? 4 : 3));
-        REQUIRE(batch.pixels.size() == static_cast<size_t>(batch.size() * small().size()));
-        for (int64_t row = 0; row < batch.size(); ++row, ++position) {
-          const int64_t index = batch.indices[static_cast<size_t>(row)];
-          CHECK(index == order[position]);
-          CHECK(batch.labels[static_cast<size_t>(row)] == index % 3);
-          std::vector<float> expected(static_cast<size_t>(small().size()));
-          preprocess(read_image(samples[static_cast<size_t>(index)].path), small(),
-                     expected.data());
-          const auto* pixels = batch.pixels.data() + row * small().size();
-          CHECK(std::equal(expected.begin(), expected.end(), pixels));
-        }
+  const RestoreThreadCount restore;
+  for (const int threads : {1, 2, 5}) {
+    CAPTURE(threads);
+    set_thread_count(threads);
+    const Epoch epoch = load_all(samples, order, {.batch_size = 4});
+    REQUIRE(epoch.batches.size() == 6);
+    CHECK(epoch.failures.empty());
+    size_t position = 0;
+    for (const Batch& batch : epoch.batches) {
+      CHECK(batch.size() == (position < 20 ? 4 : 3));
+      REQUIRE(batch.pixels.size() == static_cast<size_t>(batch.size() * small().size()));
+      for (int64_t row = 0; row < batch.size(); ++row, ++position) {
+        const int64_t index = batch.indices[static_cast<size_t>(row)];
+        CHECK(index == order[position]);
+        CHECK(batch.labels[static_cast<size_t>(row)] == index % 3);
+        std::vector<float> expected(static_cast<size_t>(small().size()));
+        preprocess(read_image(samples[static_cast<size_t>(index)].path), small(), expected.data());
+        const auto* pixels = batch.pixels.data() + row * small().size();
+        CHECK(std::equal(expected.begin(), expected.end(), pixels));
       }
     }
   }
@@ -97,9 +96,11 @@ TEST_CASE("BatchLoader: broken pictures shrink their own batch and are reported 
   samples[11].path = folder / "missing.jpg";
   std::vector<int64_t> order(14);
   std::iota(order.begin(), order.end(), int64_t{0});
-  for (const int workers : {0, 3}) {
-    CAPTURE(workers);
-    const Epoch epoch = load_all(samples, order, {4, workers, 2});
+  const RestoreThreadCount restore;
+  for (const int threads : {1, 3}) {
+    CAPTURE(threads);
+    set_thread_count(threads);
+    const Epoch epoch = load_all(samples, order, {.batch_size = 4});
     REQUIRE(epoch.batches.size() == 3);
     CHECK(epoch.batches[0].indices == std::vector<int64_t>{0, 1, 2, 3});
     CHECK(epoch.batches[1].indices == std::vector<int64_t>{5, 6});
@@ -125,51 +126,34 @@ TEST_CASE("BatchLoader: running out of memory is no fault of a picture") {
   ChildLimits limits;
   limits.memory_bytes = 32 << 20;  // the picture takes 144 MB, more than a heap keeps in reserve
   std::string outcome;
-  CHECK(
-      error_of([&] {
-        outcome = run_in_child(limits, [&]() -> std::string {
-          BatchLoader loader({{folder / "large.jpg", 0}}, small(), {.batch_size = 1, .workers = 0});
-          Batch batch;
-          if (loader.next(batch)) return "loaded";
-          return loader.failures().front().cause;
-        });
-      }) == "needs more memory than is allowed");
+  CHECK(error_of([&] {
+          outcome = run_in_child(limits, [&]() -> std::string {
+            BatchLoader loader({{folder / "large.jpg", 0}}, small(), {.batch_size = 1});
+            Batch batch;
+            if (loader.next(batch)) return "loaded";
+            return loader.failures().front().cause;
+          });
+        }) == "needs more memory than is allowed");
   CHECK(outcome == "");
 }
 #endif
 
 TEST_CASE("BatchLoader: memory of a batch is reused") {
   const TemporaryFolder folder;
-  BatchLoader loader(make_samples(folder, 12, {}), small(), {2, 2, 2});
+  BatchLoader loader(make_samples(folder, 12, {3}), small(), {.batch_size = 3});
   Batch batch;
-  std::vector<const float*> seen;
-  while (loader.next(batch)) {
-    if (std::find(seen.begin(), seen.end(), batch.pixels.data()) == seen.end()) {
-      seen.push_back(batch.pixels.data());
-    }
-  }
-  CHECK(seen.size() <= 3);  // queue depth, and the one that the caller holds
-}
-
-TEST_CASE("BatchLoader: leaving early joins its workers") {
-  const TemporaryFolder folder;
-  const auto samples = make_samples(folder, 10, {});
-  for (int taken = 0; taken < 3; ++taken) {
-    BatchLoader loader(samples, small(), {2, 3, 2});
-    Batch batch;
-    for (int i = 0; i < taken; ++i) CHECK(loader.next(batch));
-  }
+  REQUIRE(loader.next(batch));
+  const float* const pixels = batch.pixels.data();
+  while (loader.next(batch)) CHECK(batch.pixels.data() == pixels);
 }
 
 TEST_CASE("BatchLoader: no samples, and options that make no sense") {
-  CHECK(load_all({}, {}, {4, 2, 2}).batches.empty());
-  const auto refusal = [](const LoaderOptions& options, std::vector<int64_t> order = {}) {
-    return error_of([&] { BatchLoader loader({}, order, small(), options); });
+  CHECK(load_all({}, {}, {}).batches.empty());
+  const auto refusal = [](int64_t batch_size, std::vector<int64_t> order) {
+    return error_of([&] { BatchLoader loader({}, order, small(), {.batch_size = batch_size}); });
   };
-  CHECK(refusal({0, 1, 1}) == "batch loader: batch size 0 must be positive");
-  CHECK(refusal({1, -1, 1}) == "batch loader: -1 workers");
-  CHECK(refusal({1, 1, 0}) == "batch loader: queue depth 0 must be positive");
-  CHECK(refusal({1, 1, 1}, {0}) == "batch loader: index 0 of 0 samples");
+  CHECK(refusal(0, {}) == "batch loader: batch size 0 must be positive");
+  CHECK(refusal(1, {0}) == "batch loader: index 0 of 0 samples");
 }
 
 }  // namespace

@@ -337,7 +337,7 @@ TEST_CASE("BatchLoader does not know where pictures lie") {
   Preprocessing preprocessing;
   preprocessing.resize = 8;
   preprocessing.crop = 8;
-  BatchLoader loader(mixed, preprocessing, {.batch_size = 4, .workers = 2});
+  BatchLoader loader(mixed, preprocessing, {.batch_size = 4});
   Batch batch;
   REQUIRE(loader.next(batch));
   CHECK(batch.labels == std::vector<int32_t>{1, 5, 1});
