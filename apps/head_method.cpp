@@ -2,7 +2,8 @@
 #include <chrono>
 #include <cstdio>
 
-#include "apps/extract_features.h"
+#include "apps/feature_key.h"
+#include "apps/file_features.h"
 #include "apps/head_trainer.h"
 #include "apps/progress.h"
 #include "apps/training_method.h"
@@ -11,38 +12,67 @@
 namespace tl {
 namespace {
 
+FeatureCache open_cache(const TrainingJob& job, const std::string& checksum) {
+  const std::int64_t columns = job.network().config.feature_count();
+  try {
+    if (!job.options.cache.empty())
+      return {job.options.cache,
+              feature_key(job.network(), checksum, job.start.preprocessing, job.device), columns};
+  } catch (const Error& error) {
+    std::fprintf(stderr, "features are not kept: %s\n", error.what());
+  }
+  return {"", "", columns};
+}
+
 class FeatureExtraction {
  public:
-  FeatureExtraction(TrainingJob& job, const StopSignal& stop)
-      : job_(job), stop_(stop), frozen_(job.network(), [&](PlanBuilder& plan, const PlanValue& x) {
-          return job.network().lower_features(plan, x);
-        }) {}
+  FeatureExtraction(TrainingJob& job, const std::string& checksum, const StopSignal& stop)
+      : job_(job),
+        stop_(stop),
+        frozen_(job.network(),
+                [&](PlanBuilder& plan, const PlanValue& x) {
+                  return job.network().lower_features(plan, x);
+                }),
+        cache_(open_cache(job, checksum)) {}
 
   Features run(const std::vector<Sample>& samples, const std::string& label) {
     Progress progress(label, std::ssize(samples));
-    return extract_features(frozen_, job_.picture(), job_.device,
-                            batches_of(samples, job_.start.preprocessing, job_.broken),
-                            [&](std::int64_t done) {
-                              progress.update(done);
-                              refuse_if_stopped(stop_);
-                            });
+    return features_of_files(frozen_, samples, job_.start.preprocessing, job_.device, cache_,
+                             job_.broken, [&](std::int64_t done) {
+                               progress.update(done);
+                               refuse_if_stopped(stop_);
+                             });
   }
+
+  FeatureCache& cache() { return cache_; }
 
  private:
   TrainingJob& job_;
   const StopSignal& stop_;
   FrozenNetwork frozen_;
+  FeatureCache cache_;
 };
+
+/// Says what was done in how much time, and what the cache spared.
+void report(const TrainingJob& job, std::int64_t pictures, double seconds,
+            const FeatureCache& cache) {
+  std::printf("features  %lld pictures in %.1f s, %.0f pictures/s",
+              static_cast<long long>(pictures), seconds, static_cast<double>(pictures) / seconds);
+  std::printf(job.broken.count() ? ", %zu skipped\n" : "\n", job.broken.count());
+  if (!cache.is_on()) return;
+  std::printf("          %lld of them from %s, %lld computed and kept there\n",
+              static_cast<long long>(cache.hits()), cache.path().parent_path().c_str(),
+              static_cast<long long>(pictures - cache.hits()));
+}
 
 class HeadMethod : public TrainingMethod {
  public:
-  HeadMethod(TrainingJob& job, Features train, Features val)
+  HeadMethod(TrainingJob& job, const std::string& checksum, Features train, Features val)
       : job_(job),
         train_(std::move(train)),
         val_(std::move(val)),
         trainer_(train_, job.classes(), job.options.recipe, job.device),
-        source_{job.options.weights, job.options.recipe.seed, checksum_of_backbone(job.network())} {
-  }
+        source_{job.options.weights, job.options.recipe.seed, checksum} {}
 
   std::optional<Score> run_epoch(int) override {
     trainer_.run_epoch();
@@ -90,16 +120,14 @@ class HeadMethod : public TrainingMethod {
 std::unique_ptr<TrainingMethod> make_head_method(TrainingJob& job, const StopSignal& stop) {
   job.network().eval();
   const auto start = std::chrono::steady_clock::now();
-  FeatureExtraction extraction(job, stop);
+  const std::string checksum = checksum_of_backbone(job.network());
+  FeatureExtraction extraction(job, checksum, stop);
   Features train = extraction.run(job.data.train, "features, training  ");
   Features val = extraction.run(job.data.val, "features, validation");
+  extraction.cache().save();
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-  const std::int64_t pictures = train.rows() + val.rows();
-  std::printf("features  %lld pictures in %.1f s, %.0f pictures/s",
-              static_cast<long long>(pictures), time.count(),
-              static_cast<double>(pictures) / time.count());
-  std::printf(job.broken.count() ? ", %zu skipped\n" : "\n", job.broken.count());
-  return std::make_unique<HeadMethod>(job, std::move(train), std::move(val));
+  report(job, train.rows() + val.rows(), time.count(), extraction.cache());
+  return std::make_unique<HeadMethod>(job, checksum, std::move(train), std::move(val));
 }
 
 }  // namespace tl

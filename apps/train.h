@@ -19,6 +19,7 @@ struct TrainOptions {
   std::string amp = "off";  ///< bf16: activations are, what is trained stays f32 (resnet.h)
   std::string data;         ///< folder of pictures
   std::string out;          ///< folder of the run; empty: runs/N
+  std::string cache;        ///< folder where features of pictures are kept; empty: nowhere
   int size = 0;  ///< pixels of a picture's side; 0: as the weights say, or the architecture
   std::string device = "cpu";
   Recipe recipe;              ///< learning_rate 0: usual_rate()

@@ -2,6 +2,7 @@
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
+#include "apps/feature_cache.h"
 #include "apps/train.h"
 #include "models/resnet_config.h"
 
@@ -110,6 +111,7 @@ Command add_train(CLI::App& tlrun) {
   struct Options : TrainOptions {
     MachineOptions machine;
     std::string class_weights = "equal";
+    bool no_cache = false;
   };
   const auto o = std::make_shared<Options>();
   CLI::App& c = *tlrun.add_subcommand("train", kAbout);
@@ -117,12 +119,15 @@ Command add_train(CLI::App& tlrun) {
   add_network_options(c, *o);
   add_recipe_options(c, o->recipe, o->class_weights);
   c.add_option("--out", o->out, "folder for the run's files [runs/N]")->type_name("DIR");
+  c.add_flag("--no-cache", o->no_cache,
+             "neither use nor keep features of pictures (~/.cache/tlrun)");
   c.add_flag("--profile", o->profile, "print time by kernel and layer; writes trace.json");
   add_machine_options(c, o->machine);
   o->recipe.learning_rate = 0;  // usual_rate()
   return {&c, [o] {
             o->device = name_of(o->machine.use());
             o->recipe.balanced = o->class_weights == "balanced";
+            if (!o->no_cache) o->cache = cache_folder().string();
             if (o->augment && o->trains_head_alone())
               throw CLI::ValidationError("--augment: needs --unfreeze or --scratch",
                                          "a frozen network sees each picture once");

@@ -122,6 +122,29 @@ TEST_CASE_FIXTURE(WithPictures, "best.h5 is the best epoch, last.h5 the last: a 
   check_run(folder, "run");
 }
 
+TEST_CASE_FIXTURE(WithPictures, "a run whose features come from a cache is the same run") {
+  const auto run = [&](const std::string& name, const std::string& cache, std::uint64_t seed) {
+    TrainOptions o = options_for(folder, name);
+    o.cache = cache;
+    o.recipe.seed = seed;
+    o.recipe.epochs = 3;
+    train(o);
+    std::ifstream file(folder / name / "last.h5", std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string cache = (folder / "cache").string();
+  const auto files = [&] {
+    return std::distance(std::filesystem::directory_iterator(folder / "cache/features"), {});
+  };
+  const std::string expected = run("without", "", 0);
+  CHECK(run("cold", cache, 0) == expected);
+  CHECK(files() == 1);
+  CHECK(run("warm", cache, 0) == expected);
+  CHECK(files() == 1);
+  CHECK(run("another backbone", cache, 1) == run("another backbone, without", "", 1));
+  CHECK(files() == 2);
+}
+
 TEST_CASE_FIXTURE(WithPictures, "the split of a run is found beside its model") {
   TrainOptions o = options_for(folder, "run");
   o.recipe.epochs = 1;

@@ -10,11 +10,25 @@ render_pictures
 # Training writes a model; the same bits for every number of threads.
 for threads in 1 2 3; do
   expect 0 "saved     run$threads/best.h5" \
-    "$tlrun" --data patterns --arch resnet18 --epochs 2 --threads $threads --out run$threads
+    "$tlrun" --data patterns --arch resnet18 --epochs 2 --threads $threads --out run$threads --no-cache
 done
+[ ! -e cache ] || fail "--no-cache kept something"
 cmp run1/best.h5 run2/best.h5 || fail "1 and 2 threads: different models"
 cmp run1/best.h5 run3/best.h5 || fail "1 and 3 threads: different models"
 expect 0 "patterns/val/whole/0007.png: " "$tlrun" predict --model run1/best.h5 patterns/val/whole/0007.png
+
+# Features are kept: a second run computes none and is the same run; a damaged file is computed anew.
+features() {
+  expect 0 "$1" "$tlrun" --data patterns --arch resnet18 --epochs 2 --out "$2"
+  cmp run1/best.h5 "$2/best.h5" || fail "$2: another model than without a cache"
+}
+features "0 of them from $work/cache/features, 16 computed and kept there" cold
+features "16 of them from $work/cache/features, 0 computed and kept there" warm
+truncate --size -1 cache/features/*.features
+features "truncated file of features; its features are computed again" damaged
+also "0 of them from"
+features "16 of them from" repaired
+TLRUN_CACHE=/dev/null features "features are not kept: /dev/null/features: cannot be created: Not a directory" nowhere
 
 # A model of ours is a backbone too, and its default place is runs/N.
 expect 0 "resnet18, 100 tensors matched" "$tlrun" train --weights run1/best.h5 --data patterns --epochs 1

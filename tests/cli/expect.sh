@@ -2,6 +2,7 @@
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
+export TLRUN_CACHE=$work/cache  # not the user's
 failed=0
 
 fail() {
