@@ -138,11 +138,11 @@ run_sanitizer() {
 
 run_kernels() {
   if [ -n "$tiny" ]; then
-    "$build/apps/tlbench" kernels --device "$device" --tiny --seconds 0 --json --budget 60 \
-      >"$out/kernels.jsonl"
+    "$build/apps/tlbench" run all --device "$device" --shapes tests/gpu_shapes/tiny.txt --seconds 0 \
+      --json --budget 60 >"$out/kernels.jsonl"
   else
-    "$build/apps/tlbench" kernels --device "$device" --json --dtype bf16 --dtype f32 --batch 64 \
-      --budget 110 >"$out/kernels.jsonl"
+    "$build/apps/tlbench" run all --device "$device" --shapes tests/gpu_shapes/resnet50.txt \
+      --dtype bf16 --dtype f32 --seconds 0.05 --json --budget 110 >"$out/kernels.jsonl"
   fi
 }
 

@@ -10,7 +10,7 @@ result.json is one object:
     tests       [{test, passed, seconds}]                     one file of kernel tests, or a folder
     sanitizer   [{tool, test, passed, complete, seconds}]     complete: not cut off by its time
     kernels     [{kernel, variant, dtype, device, problem, seconds, gbytes, of_copy, gflops}]
-                                                              as apps/bench_kernels.h says
+                                                              as apps/bench/run.h says
     networks    [{arch, mode, device, batch, amp, variants, images_per_second, ...}]
                                                               tlbench model --json
     pytorch     [{arch, mode, precision, how, images_per_second}]                 peers/gpu_speed.py

@@ -21,7 +21,7 @@ foreach(folder kernels engine nn models io apps)
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tlrun COMPONENT development
           FILES_MATCHING PATTERN "*.h"
           PATTERN ref EXCLUDE PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN simt EXCLUDE
-          PATTERN demo EXCLUDE PATTERN example EXCLUDE PATTERN package EXCLUDE
+          PATTERN demo EXCLUDE PATTERN bench EXCLUDE PATTERN example EXCLUDE PATTERN package EXCLUDE
           PATTERN "command*.h" EXCLUDE)
 endforeach()
 
