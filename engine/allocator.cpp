@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "engine/captured_step.h"
+#include "engine/range_heap.h"
 #include "engine/stream.h"
 
 namespace tl {
@@ -21,10 +21,16 @@ constexpr bool kExact = true;
 constexpr bool kExact = false;
 #endif
 
+/// Whether a block is cut out of the host's heap.
+bool is_in_heap(MemorySpace which, std::int64_t bytes) {
+  return !kExact && which == MemorySpace::host && bytes >= 1 << 16;
+}
+
 // Eight sizes per doubling: a block wastes at most an eighth, and a block that comes back fits the
 // next request of about its size. From a megabyte on 64: there an eighth would be felt.
-std::int64_t size_class(std::int64_t bytes) {
+std::int64_t size_class(MemorySpace which, std::int64_t bytes) {
   if (kExact) return bytes;
+  if (is_in_heap(which, bytes)) return (bytes + 63) / 64 * 64;
   const auto wanted = static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 64));
   const std::uint64_t sizes = wanted < (1 << 20) ? 8 : 64;
   const std::uint64_t step = std::max<std::uint64_t>(std::bit_floor(wanted) / sizes, 64);
@@ -36,8 +42,8 @@ using BlocksBySize = std::map<std::int64_t, std::vector<void*>>;
 struct Space {
   std::mutex mutex;
   std::map<void*, BlocksBySize> kept{{nullptr, {}}};  // by stream
-  MemoryStats stats;
-  std::int64_t most = 0;  // bytes in use at once since the start
+  RangeHeap heap;                                     // of the host
+  MemoryStats stats;                                  // `cached` without the heap's
 };
 
 // Never destroyed: tensors with static lifetime may come back after any destructor of ours.
@@ -68,6 +74,12 @@ void* fresh_block(Device device, std::int64_t bytes) {
   return data;
 }
 
+void give_back_heap(Device device, RangeHeap& heap) {
+  heap.give_back([device](void* region, std::int64_t bytes) {
+    backend(device).memory.release({}, bytes, region);
+  });
+}
+
 /// Takes a block of this size out of `kept`; null where there is none.
 void* taken_from(BlocksBySize& kept, std::int64_t size) {
   const auto it = kept.find(size);
@@ -88,25 +100,6 @@ std::int64_t give_back(Device device, Stream stream, BlocksBySize& kept) {
   }
   kept.clear();
   return bytes;
-}
-
-// Blocks of sizes that are no longer asked for must not pile up: what is in use and what is kept
-// together stay below what was once needed at the same time. On the host the largest kept ones go
-// until that holds. The price is that the system clears their pages when they are asked for again:
-// in a step of ResNet-18 on 16 x 160 x 160 a sixth of the CPU time, for 310 MB instead of 560. (On
-// a GPU they stay: giving memory back there waits for all its work.)
-void keep_within_peak(MemorySpace which, Space& space) {
-  if (which != MemorySpace::host) return;
-  BlocksBySize& kept = space.kept[nullptr];  // the host's only stream
-  while (!kept.empty() && space.stats.current + space.stats.cached > space.most) {
-    auto& [size, blocks] = *std::prev(kept.end());
-    if (!blocks.empty()) {
-      backend(any_device_of(which)).memory.release({}, size, blocks.back());
-      blocks.pop_back();
-      space.stats.cached -= size;
-    }
-    if (blocks.empty()) kept.erase(std::prev(kept.end()));
-  }
 }
 
 // All bits set is a NaN in f32 and f64 alike.
@@ -137,16 +130,25 @@ Error out_of_memory(Device device, std::int64_t bytes, const std::string& cause)
                       cause, ")"));
 }
 
-/// A block that nobody has had before. When the device has none, it gets the kept ones back first.
+/// A block that nobody has had before, or one of the heap. When the device has none, it gets the
+/// kept ones back first.
 void* new_block(Device device, std::int64_t size) {
+  const auto attempt = [&] {
+    const MemorySpace which = memory_space(device);
+    if (!is_in_heap(which, size)) return fresh_block(device, size);
+    Space& space = space_of(which);
+    const std::lock_guard lock(space.mutex);
+    return space.heap.allocate(size,
+                               [device](std::int64_t bytes) { return fresh_block(device, bytes); });
+  };
   try {
-    return fresh_block(device, size);
+    return attempt();
   } catch (const Error&) {
     // What is given back is waited for, which a capture does not allow.
     if (!is_capturing()) release_cached_memory(memory_space(device));
   }
   try {
-    return fresh_block(device, size);
+    return attempt();
   } catch (const Error& error) {
     throw out_of_memory(device, size, error.what());
   }
@@ -176,23 +178,18 @@ PoolScope::~PoolScope() { current_pool[static_cast<int>(space_)] = previous_; }
 Block allocate(Device device, std::int64_t bytes) {
   const MemorySpace which = memory_space(device);
   Space& space = space_of(which);
-  const std::int64_t size = size_class(bytes);
+  const std::int64_t size = size_class(which, bytes);
   Block block{.bytes = bytes, .stream = current_stream(device)};
   if (const auto* pool = current_pool[static_cast<int>(which)]) block.pool = *pool;
   {
     const std::lock_guard lock(space.mutex);
     space.stats.current += size;
     space.stats.peak = std::max(space.stats.peak, space.stats.current);
-    space.most = std::max(space.most, space.stats.current);
-    if (!kExact) {
+    if (!kExact && !is_in_heap(which, size)) {
       block.data = taken_from(
           block.pool ? block.pool->kept().blocks : space.kept[block.stream.handle], size);
     }
-    if (block.data) {
-      space.stats.cached -= size;
-    } else {
-      keep_within_peak(which, space);
-    }
+    if (block.data) space.stats.cached -= size;
   }
   if (block.data) return block;
   try {
@@ -209,10 +206,11 @@ Block allocate(Device device, std::int64_t bytes) {
 void release(Device device, Block block) {
   const MemorySpace which = memory_space(device);
   Space& space = space_of(which);
-  const std::int64_t size = size_class(block.bytes);
+  const std::int64_t size = size_class(which, block.bytes);
   if (const auto* pool = current_pool[static_cast<int>(which)]) block.pool = *pool;
   const std::lock_guard lock(space.mutex);
   space.stats.current -= size;
+  if (is_in_heap(which, size)) return space.heap.release(block.data, size);
   const bool is_stream_gone = !space.kept.contains(block.stream.handle);
   const Stream stream = block.pool || is_stream_gone ? current_stream(device) : block.stream;
   if (kExact) poison_given_up(device, stream, block.data, size);
@@ -229,7 +227,9 @@ void release(Device device, Block block) {
 MemoryStats memory_stats(MemorySpace which) {
   Space& space = space_of(which);
   const std::lock_guard lock(space.mutex);
-  return space.stats;
+  MemoryStats stats = space.stats;
+  stats.cached += space.heap.kept_bytes();
+  return stats;
 }
 
 void reset_peak(MemorySpace which) {
@@ -243,6 +243,7 @@ void release_cached_memory(MemorySpace which) {
   const std::lock_guard lock(space.mutex);
   for (auto& [stream, blocks] : space.kept)
     space.stats.cached -= give_back(any_device_of(which), {stream}, blocks);
+  give_back_heap(any_device_of(which), space.heap);
 }
 
 void add_stream(Device device, Stream stream) {

@@ -1,6 +1,7 @@
 // The caching allocator: blocks that a tensor gives back are kept and handed out again, so that a
 // training step after the first asks the system for nothing. A block is kept for the stream that it
 // was handed out on: work that is still queued there comes before whatever its next owner does.
+// Large blocks of the host, which has one stream, come from a heap (range_heap.h).
 #pragma once
 
 #include <cstdint>
@@ -70,7 +71,8 @@ class PoolScope {
 
 MemoryStats memory_stats(MemorySpace space);
 void reset_peak(MemorySpace space);
-/// Returns the kept blocks to the system, those of pools aside.
+/// Returns the kept blocks to the system, those of pools aside, and of the host's heap those regions
+/// in which nothing is in use.
 void release_cached_memory(MemorySpace space);
 
 /// A stream gets blocks of its own, or, its work done, leaves them to the null stream.

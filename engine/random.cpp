@@ -9,6 +9,12 @@
 
 namespace tl {
 
+Generator Generator::of_zeros() {
+  Generator generator(0);
+  generator.is_zero_ = true;
+  return generator;
+}
+
 std::vector<std::uint32_t> Generator::words(std::int64_t size) {
   const std::uint64_t stream = calls_++;
   std::vector<std::uint32_t> out(static_cast<std::size_t>(size));
@@ -20,6 +26,7 @@ std::vector<std::uint32_t> Generator::words(std::int64_t size) {
 }
 
 std::vector<double> Generator::uniform(std::int64_t size) {
+  if (is_zero_) return std::vector<double>(static_cast<std::size_t>(size));
   const auto random = words(size);
   std::vector<double> out(random.size());
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = random[i] * 0x1p-32;
@@ -27,6 +34,7 @@ std::vector<double> Generator::uniform(std::int64_t size) {
 }
 
 std::vector<double> Generator::normal(std::int64_t size) {
+  if (is_zero_) return std::vector<double>(static_cast<std::size_t>(size));
   const auto random = words(size + size % 2);
   std::vector<double> out(random.size());
   for (std::size_t i = 0; i + 1 < out.size(); i += 2) {

@@ -9,6 +9,8 @@ namespace tl {
 class Generator {
  public:
   explicit Generator(std::uint64_t seed) : seed_(seed) {}
+  /// Whose numbers are all 0 and take no time: for a network that a file will fill.
+  static Generator of_zeros();
   std::uint64_t seed() const { return seed_; }
 
   /// `size` numbers, uniform in [0, 1), 32 random bits each.
@@ -29,6 +31,7 @@ class Generator {
 
   std::uint64_t seed_;
   std::uint64_t calls_ = 0;  // each call draws from a Philox stream of its own
+  bool is_zero_ = false;
 };
 
 }  // namespace tl

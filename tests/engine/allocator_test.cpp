@@ -60,19 +60,19 @@ TEST_CASE("allocator: current, peak and kept bytes are counted") {
   }
 }
 
-TEST_CASE("allocator: on the host, kept blocks of other sizes make room for new ones") {
+TEST_CASE("allocator: on the host, what is kept serves blocks of any size") {
   if (kExact) return;
   // One after the other, never two at once: what was needed at once is the largest of them. They
   // are not touched, so they take no memory.
   release_cached_memory(MemorySpace::host);
+  const std::int64_t kept = memory_stats(MemorySpace::host).cached;
   constexpr std::int64_t kMega = 1 << 20;
   for (std::int64_t size = 128; size <= 240; size += 16) {
     release(Device::cpu, allocate(Device::cpu, size * kMega));
   }
-  const MemoryStats stats = memory_stats(MemorySpace::host);
-  CHECK(stats.cached >= 240 * kMega);
-  CHECK(stats.current + stats.cached <= 2 * 240 * kMega);  // all of them: 1472
+  CHECK(memory_stats(MemorySpace::host).cached <= kept + 240 * kMega);  // all of them: 1472
   release_cached_memory(MemorySpace::host);
+  CHECK(memory_stats(MemorySpace::host).cached <= kept);
 }
 
 TEST_CASE("allocator: no block wastes more than an eighth") {
@@ -111,7 +111,7 @@ TEST_CASE("allocator: a device that is full gets its kept blocks back first, the
   const auto before = memory_stats(MemorySpace::host).current;
   {
     ScopedBackend scoped(Device::ref, full);
-    // One retry, after what was kept went back to the system.
+    // A region, or just the block; once more after what was kept went back to the system.
     std::string text;
     try {
       allocate(Device::ref, 12345678);
@@ -124,7 +124,7 @@ TEST_CASE("allocator: a device that is full gets its kept blocks back first, the
         text.find("; smaller batches or smaller pictures need less (no block of 12") != text.npos,
         text);
   }
-  CHECK(requests == 2);
+  CHECK(requests == (kExact ? 2 : 4));
   CHECK(memory_stats(MemorySpace::host).current == before);
   CHECK(memory_stats(MemorySpace::host).cached == 0);
 }

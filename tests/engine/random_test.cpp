@@ -31,6 +31,12 @@ TEST_CASE("random: the same seed gives the same numbers, another seed or call ot
   CHECK(a.normal(5) != a.normal(5));
 }
 
+TEST_CASE("random: a generator of zeros") {
+  Generator zeros = Generator::of_zeros();
+  CHECK(zeros.uniform(3) == std::vector<double>(3, 0.0));
+  CHECK(zeros.normal(3) == std::vector<double>(3, 0.0));
+}
+
 TEST_CASE("random: a longer array starts with the shorter one") {
   Generator a(3), b(3);
   auto longer = a.uniform(1003);
