@@ -65,6 +65,8 @@ void report(const TrainingJob& job, std::int64_t pictures, double seconds,
               static_cast<long long>(pictures - cache.hits()));
 }
 
+constexpr std::chrono::seconds kBetweenSaves{1};
+
 class HeadMethod : public TrainingMethod {
  public:
   HeadMethod(TrainingJob& job, const std::string& checksum, Features train, Features val)
@@ -84,14 +86,22 @@ class HeadMethod : public TrainingMethod {
   void save_best() override {
     best_weight_ = trainer_.head.weight.detached().clone();
     best_bias_ = trainer_.head.bias.detached().clone();
-    save_head(job_.folder.best_head());
+    is_best_saved_ = false;
   }
-  void save_last() override { save_head(job_.folder.last_head()); }
+  /// An epoch takes less time than a disk needs to make a file durable.
+  void save_last() override {
+    const auto now = std::chrono::steady_clock::now();
+    if (saved_ && now - *saved_ < kBetweenSaves) return;
+    if (!is_best_saved_) save_head(job_.folder.best_head(), best_weight_, best_bias_);
+    is_best_saved_ = true;
+    save_head(job_.folder.last_head(), trainer_.head.weight, trainer_.head.bias);
+    saved_ = now;
+  }
 
   void finish() override {
     use_head(best_weight_, best_bias_);
     write_model_file(job_.folder.best(), job_.network(), job_.info());
-    use_head(trainer_.head.weight.detached(), trainer_.head.bias.detached());
+    use_head(trainer_.head.weight, trainer_.head.bias);
     write_model_file(job_.folder.last(), job_.network(), job_.info());
     std::error_code ignored;
     std::filesystem::remove(job_.folder.best_head(), ignored);
@@ -100,11 +110,11 @@ class HeadMethod : public TrainingMethod {
 
  private:
   void use_head(const Tensor& weight, const Tensor& bias) {
-    job_.network().fc.weight.copy_from(weight);
-    job_.network().fc.bias.copy_from(bias);
+    job_.network().fc.weight.copy_from(weight.detached());
+    job_.network().fc.bias.copy_from(bias.detached());
   }
-  void save_head(const std::filesystem::path& path) {
-    use_head(trainer_.head.weight.detached(), trainer_.head.bias.detached());
+  void save_head(const std::filesystem::path& path, const Tensor& weight, const Tensor& bias) {
+    use_head(weight, bias);
     write_head_file(path, job_.network(), job_.info(), source_);
   }
 
@@ -113,6 +123,8 @@ class HeadMethod : public TrainingMethod {
   HeadTrainer trainer_;
   const BackboneSource source_;
   Tensor best_weight_, best_bias_;
+  bool is_best_saved_ = false;
+  std::optional<std::chrono::steady_clock::time_point> saved_;
 };
 
 }  // namespace

@@ -114,7 +114,7 @@ std::unique_ptr<ResNet> network_of_head(const WeightsFile& file, Placement where
     tensors = with_usual_names(backbone.tensors);
   }
   config.classes = weight->shape[0];
-  Generator random(seed);
+  Generator random = from.empty() ? Generator(seed) : Generator::of_zeros();
   auto network = std::make_unique<ResNet>(config, random, where);
   tensors["fc.weight"] = to_tensor(*weight);
   tensors["fc.bias"] = to_tensor(*bias);
@@ -130,7 +130,7 @@ std::unique_ptr<ResNet> network_of_head(const WeightsFile& file, Placement where
 
 std::unique_ptr<ResNet> network_of_model(const WeightsFile& file, Placement where) {
   const ModelFile model = model_of(file);
-  Generator random(0);
+  Generator random = Generator::of_zeros();
   auto network = std::make_unique<ResNet>(model.config(), random, where);
   import_all(*network, model.tensors);
   return network;

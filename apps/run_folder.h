@@ -6,9 +6,9 @@
 //   config.json    what was asked for, and what it ran on
 //   trace.json     with --profile: every kernel over time
 //
-// A run with a frozen backbone writes best_head.h5 and last_head.h5 while it is under way and
-// replaces them by best.h5 and last.h5 when it ends: an epoch then costs kilobytes. Each file is
-// whole at any moment; what metrics.jsonl has, it keeps.
+// A run with a frozen backbone writes best_head.h5 and last_head.h5 while it is under way, at most
+// once a second, and replaces them by best.h5 and last.h5 when it ends: an epoch then costs
+// kilobytes, if anything. Each file is whole at any moment; what metrics.jsonl has, it keeps.
 #pragma once
 
 #include <filesystem>

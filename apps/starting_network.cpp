@@ -77,7 +77,10 @@ void mark_trained(ResNet& network, const TrainOptions& options) {
 StartingNetwork make_starting_network(const TrainOptions& options, std::int64_t classes,
                                       Device device) {
   const Placement where{DType::f32, device};
-  Generator random(options.recipe.seed);
+  // Where the head alone is trained, on features, it starts elsewhere (head_trainer.h).
+  Generator random = !options.weights.empty() && options.trains_head_alone()
+                         ? Generator::of_zeros()
+                         : Generator(options.recipe.seed);
   StartingNetwork start = options.weights.empty()
                               ? from_scratch(options, classes, random, where)
                               : from_file(options.weights, classes, random, where);

@@ -3,9 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "apps/epoch_loop.h"
 #include "apps/model_file.h"
@@ -120,6 +122,32 @@ TEST_CASE_FIXTURE(WithPictures, "best.h5 is the best epoch, last.h5 the last: a 
   o.recipe.learning_rate = 0.05;  // so large that later epochs are not the best
   train(o);
   check_run(folder, "run");
+}
+
+TEST_CASE_FIXTURE(WithPictures, "heads are kept from the first epoch on, but not in every one") {
+  const StopSignal stop;
+  TrainingJob job(options_for(folder, "run"));
+  const auto method = make_head_method(job, stop);
+  const auto epoch = [&](int number) {
+    method->run_epoch(number);
+    method->save_best();
+    method->save_last();
+  };
+  epoch(1);
+  for (const char* name : {"best_head.h5", "last_head.h5"}) {
+    REQUIRE(std::filesystem::exists(folder / "run" / name));
+    std::filesystem::remove(folder / "run" / name);
+  }
+  epoch(2);  // within a second
+  for (const char* name : {"best_head.h5", "last_head.h5"})
+    CHECK(!std::filesystem::exists(folder / "run" / name));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1010));
+  method->save_last();
+  for (const char* name : {"best_head.h5", "last_head.h5"})
+    CHECK(std::filesystem::exists(folder / "run" / name));
+  method->finish();
+  CHECK(!std::filesystem::exists(folder / "run/best_head.h5"));
+  CHECK(load_model(folder / "run/best.h5", {}).info.classes.size() == 2);
 }
 
 TEST_CASE_FIXTURE(WithPictures, "a run whose features come from a cache is the same run") {
