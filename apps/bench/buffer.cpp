@@ -14,12 +14,16 @@ Buffer::Buffer(const Backend& b, DType dtype, std::int64_t size)
     : b_(&b), view_{nullptr, dtype, size} {
   b.memory.allocate(bytes(), &view_.data);
   if ((dtype != DType::f32 && dtype != DType::bf16) || size == 0) return;
-  // One piece of random numbers, again and again: they need not differ all along.
+  // One piece of random numbers, again and again: they need not differ all along. But no two
+  // buffers begin at the same one, or operands that are mixed up would look right.
   static const std::vector<double> numbers = Generator(1).normal(1 << 20);
+  static std::size_t first = 0;
+  first += 7919;
   with_type(dtype, [&]<class T>(T) {
     const std::int64_t piece = std::min<std::int64_t>(size, 1 << 20);
     std::vector<T> host(static_cast<std::size_t>(piece));
-    for (std::size_t i = 0; i < host.size(); ++i) host[i] = static_cast<T>(0.1 * numbers[i]);
+    for (std::size_t i = 0; i < host.size(); ++i)
+      host[i] = static_cast<T>(0.1 * numbers[(first + i) % numbers.size()]);
     for (std::int64_t at = 0; at < size; at += piece) {
       const std::int64_t count = std::min(piece, size - at);
       b.memory.copy_from_host({}, view_of(static_cast<const T*>(host.data()), count),

@@ -40,15 +40,16 @@ class RunReport {
                   const std::vector<std::string>& missing) const;
   void print_copy(const Times& times, std::int64_t elements, const Roofline& roofline) const;
   void add(const BenchCase& c, const std::vector<Result>& results, const Roofline& roofline);
-  /// For each kernel and yardstick, the time of all problems times their layers; not in JSON.
+  /// For each kernel and yardstick, the times of all problems times their layers; not in JSON.
   void print_sums() const;
 
   bool is_empty() const { return lines_ == 0; }
 
  private:
+  /// Seconds: by the medians, and by the least times, which a busy machine spoils less.
   struct Sum {
     int problems = 0;
-    double chosen = 0, best = 0, theirs = 0;  // seconds
+    double chosen = 0, theirs = 0, chosen_least = 0, theirs_least = 0;
   };
   void print_line(const BenchCase& c, const Result& result, const Roofline& roofline,
                   const std::vector<std::pair<std::string, double>>& speed_over) const;

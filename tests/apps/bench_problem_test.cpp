@@ -92,6 +92,7 @@ Counts count(const std::string& arch, std::int64_t batch) {
     if (std::holds_alternative<MaxPool2dProblem>(problem.sizes)) counts.pools += problem.layers;
     const auto* gemm = std::get_if<GemmProblem>(&problem.sizes);
     if (gemm && gemm->bias) counts.multiply_adds += gemm->multiply_adds();
+    if (gemm && gemm->bias) CHECK(gemm->m == batch);
   }
   return counts;
 }
