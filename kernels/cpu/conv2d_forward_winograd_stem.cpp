@@ -14,22 +14,19 @@
 //   M = V^T * U, point by point       49 matrices [tiles, c_out]
 //   y = transformed M
 //
-// So few channels fill no vector. In V the lanes are tiles, for which rows of x are taken apart by
-// column too (winograd_stem_rows-inl.h), and the microkernel reads V as Columns.
+// So few channels fill no vector: here the lanes are tiles. Rows of x are transposed for that
+// (winograd_stem_rows-inl.h), and the microkernel reads V as Columns, of any depth.
 //
-// A chunk is a few rows of tiles of one picture; it goes through them in blocks whose V, and whose
-// M of one panel, stay in the second-level cache.
+// A chunk is a few rows of tiles of one picture. It goes through them in blocks whose V, and whose
+// M of one panel, stay in the second-level cache (winograd_stem_tiles-inl.h).
 #include "kernels/cpu/simd_target.h"
 //
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/conv2d_forward_winograd_stem.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/cpu/blocking.h"
 #include "kernels/cpu/conv2d_variants.h"
-#include "kernels/cpu/winograd_product-inl.h"
-#include "kernels/cpu/winograd_stem_rows-inl.h"
-#include "kernels/cpu/winograd_stem_transform-inl.h"
+#include "kernels/cpu/winograd_stem_tiles-inl.h"
 #include "kernels/parallel_for.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -37,10 +34,6 @@ namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr int kStemKernel = 7;
-constexpr std::int64_t kStemPlane = kStemPoints * kStemPoints;
-
-/// Phases that have point `i` of one dimension: the last one belongs to four taps only.
-constexpr std::int64_t phases_of(int i) { return i < kPoints ? 2 : 1; }
 
 /// Floats of U of one panel.
 constexpr std::int64_t stem_panel_floats(std::int64_t c_in) {
@@ -69,219 +62,98 @@ double transform_stem_filter(const float* w, std::int64_t step, int p, int q, in
   return sum;
 }
 
-/// U [panel][point][depth of the point][kPanel], depth in the order phase of h, phase of w,
-/// channel.
+/// U [panel][49][depth of the point][kPanel].
 void stem_prepare(const Conv2dProblem& problem, const float* w, float* prepared) {
   const std::int64_t c_in = problem.c_in;
   parallel_for(panels(problem.c_out), [&](std::int64_t panel, int) {
     const std::int64_t width = std::min(kPanel, problem.c_out - panel * kPanel);
+    const float* filters = w + panel * kPanel * kStemKernel * kStemKernel * c_in;
     float* u = prepared + panel * stem_panel_floats(c_in);
     zero_floats(u, stem_panel_floats(c_in));
-    for (int i = 0; i < kStemPoints; ++i) {
-      for (int j = 0; j < kStemPoints; ++j) {
-        for (int p = 0; p < phases_of(i); ++p) {
-          for (int q = 0; q < phases_of(j); ++q) {
-            for (std::int64_t c = 0; c < c_in; ++c, u += kPanel) {
-              for (std::int64_t k = 0; k < width; ++k) {
-                const float* taps = w + (panel * kPanel + k) * kStemKernel * kStemKernel * c_in + c;
-                u[k] = static_cast<float>(transform_stem_filter(taps, c_in, p, q, i, j));
-              }
-            }
-          }
+    for (int point = 0; point < kStemPlane; ++point) {
+      const int i = point / kStemPoints, j = point % kStemPoints;
+      for (std::int64_t l = 0; l < depth_of(i, j, c_in); ++l, u += kPanel) {
+        const auto phase = static_cast<int>(l / c_in);
+        const int p = phase / phases_of(j), q = phase % phases_of(j);
+        for (std::int64_t k = 0; k < width; ++k) {
+          const float* taps = filters + k * kStemKernel * kStemKernel * c_in + l % c_in;
+          u[k] = static_cast<float>(transform_stem_filter(taps, c_in, p, q, i, j));
         }
       }
     }
   });
 }
 
-/// How the tiles are cut, and the layout of V [49][depth][tile] and M [49][tile][kPanel].
+/// How the tiles are cut.
 struct StemBlocking {
-  static constexpr std::int64_t kMaxBlockTiles = 28;
-  static constexpr std::int64_t kEnoughChunks = 64;
+  static constexpr std::int64_t kEnoughChunks = 16;
 
   std::int64_t tiles_h, tiles_w;
-  std::int64_t image_chunks;  // of rows of tiles
+  std::int64_t image_chunks;  // of the rows of tiles of a picture
   std::int64_t row_blocks;    // of the tiles of a row
-  std::int64_t v_row_step, v_point_step, m_point_step;
+  std::int64_t rows_floats;   // of StemRows
 
   explicit StemBlocking(const Conv2dProblem& p)
-      : tiles_h(divide_up(p.out_h(), kOutputs)), tiles_w(divide_up(p.out_w(), kOutputs)) {
-    image_chunks = std::clamp<std::int64_t>(kEnoughChunks / p.n, 1, tiles_h);
-    row_blocks = divide_up(tiles_w, kMaxBlockTiles);
-    const std::int64_t block_tiles = divide_up(tiles_w, row_blocks);
-    v_row_step = round_up(block_tiles, kLanes);
-    v_point_step = odd_lines(4 * p.c_in * v_row_step);
-    m_point_step = odd_lines(block_tiles * kPanel);
-  }
+      : tiles_h(divide_up(p.out_h(), kOutputs)),
+        tiles_w(divide_up(p.out_w(), kOutputs)),
+        image_chunks(std::clamp<std::int64_t>(kEnoughChunks / p.n, 1, tiles_h)),
+        row_blocks(divide_up(tiles_w, kStemBlock)),
+        rows_floats(align_floats(StemRows::floats(p, tiles_w))) {}
 
-  std::int64_t rows_floats(const Conv2dProblem& p) const {
-    return align_floats(PhaseRows::floats(p, tiles_w));
-  }
-  std::int64_t v_floats() const { return kStemPlane * v_point_step; }
-  std::int64_t m_floats() const { return kStemPlane * m_point_step; }
-  std::int64_t worker_floats(const Conv2dProblem& p) const {
-    return rows_floats(p) + v_floats() + m_floats();
+  std::int64_t worker_floats() const {
+    return rows_floats + kStemPlane * (kVPointStep + kMPointStep);
   }
 };
 
 std::int64_t stem_workspace_bytes(const Conv2dProblem& p) {
-  return StemBlocking(p).worker_floats(p) * thread_count() *
+  return StemBlocking(p).worker_floats() * thread_count() *
          static_cast<std::int64_t>(sizeof(float));
 }
 
-/// B^T d B of one phase and channel for `tiles` tiles of a row from `first_tile` on: the phase that
-/// has kH points in h and kW in w.
-template <int kH, int kW>
-void transform_phase(const PhaseRows& rows, std::int64_t first_row, std::int64_t first_tile,
-                     std::int64_t tiles, std::int64_t c_in, std::int64_t channel,
-                     const StemBlocking& blocking, float* v) {
-  constexpr int kPhaseH = kH == kStemPoints ? 0 : 1, kPhaseW = kW == kStemPoints ? 0 : 1;
-  const FloatTag d;
-  for (std::int64_t t = 0; t < tiles; t += kLanes) {
-    Vec columns[kH][kW];  // [point of h][s]
-#pragma GCC unroll 7
-    for (int s = 0; s < kW; ++s) {
-      Vec in[kH], out[kH];
-#pragma GCC unroll 7
-      for (int r = 0; r < kH; ++r) {
-        const std::int64_t row = first_row + 2 * r + kPhaseH;
-        in[r] = hn::LoadU(d, rows.tiles(row, channel, kPhaseW, s) + first_tile + t);
-      }
-      transform_inputs(in, out);
-#pragma GCC unroll 7
-      for (int i = 0; i < kH; ++i) columns[i][s] = out[i];
-    }
-#pragma GCC unroll 7
-    for (int i = 0; i < kH; ++i) {
-      Vec out[kW];
-      transform_inputs(columns[i], out);
-#pragma GCC unroll 7
-      for (int j = 0; j < kW; ++j) {
-        const std::int64_t l = (kPhaseH * phases_of(j) + kPhaseW) * c_in + channel;
-        hn::StoreU(out[j], d,
-                   v + (i * kStemPoints + j) * blocking.v_point_step + l * blocking.v_row_step + t);
-      }
-    }
-  }
-}
-
 /// M of one panel of `tiles` tiles.
-void multiply_stem_points(std::int64_t tiles, std::int64_t c_in, const StemBlocking& blocking,
-                          const float* v, const float* u, float* m) {
-  for (int i = 0; i < kStemPoints; ++i) {
-    for (int j = 0; j < kStemPoints; ++j) {
-      const std::int64_t depth = phases_of(i) * phases_of(j) * c_in;
-      for_each_tile(tiles, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
-        TileOutput out;
-        out.y = m + first * kPanel;
-        out.step = kPanel;
-        tile_product(count, Columns{v + first, blocking.v_row_step}, u, depth, out);
-      });
-      v += blocking.v_point_step;
-      m += blocking.m_point_step;
-      u += depth * kPanel;
-    }
-  }
-}
-
-/// A^T m A of one tile and one vector of channels.
-HWY_INLINE void transform_stem_products(const float* m, std::int64_t point_step,
-                                        Vec (&y)[kOutputs][kOutputs]) {
-  const FloatTag d;
-  Vec columns[kOutputs][kStemPoints];
-#pragma GCC unroll 7
-  for (int s = 0; s < kStemPoints; ++s) {
-    Vec in[kStemPoints], out[kOutputs];
-#pragma GCC unroll 7
-    for (int r = 0; r < kStemPoints; ++r) {
-      in[r] = hn::LoadU(d, m + (r * kStemPoints + s) * point_step);
-    }
-    transform_outputs(in, out);
-#pragma GCC unroll 4
-    for (int i = 0; i < kOutputs; ++i) columns[i][s] = out[i];
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < kOutputs; ++i) transform_outputs(columns[i], y[i]);
-}
-
-/// What scatter_stem_tiles writes to, and the epilogue.
-struct StemOutput {
-  float* y;
-  const float* bias;      // or null
-  const float* residual;  // or null
-  bool relu;
-};
-
-/// Products of one panel to the pixels of `tiles` tiles of a row, the first of which has its corner
-/// at pixel (i, j) of picture `image`.
-void scatter_stem_tiles(const Conv2dProblem& p, std::int64_t image, std::int64_t i, std::int64_t j,
-                        std::int64_t tiles, std::int64_t panel, const float* m,
-                        std::int64_t point_step, const StemOutput& to) {
-  const FloatTag d;
-  const std::int64_t out_h = p.out_h(), out_w = p.out_w();
-  const std::int64_t first_channel = panel * kPanel;
-  const std::int64_t width = std::min(kPanel, p.c_out - first_channel);
-  const std::int64_t height = std::min<std::int64_t>(kOutputs, out_h - i);
-  for (std::int64_t t = 0; t < tiles; ++t, j += kOutputs) {
-    const std::int64_t length = std::min<std::int64_t>(kOutputs, out_w - j);
-    const std::int64_t corner = ((image * out_h + i) * out_w + j) * p.c_out + first_channel;
-    for (std::int64_t c = 0; c < width; c += kLanes) {
-      const Vec bias = to.bias ? hn::LoadU(d, to.bias + first_channel + c) : hn::Zero(d);
-      Vec y[kOutputs][kOutputs];
-      transform_stem_products(m + t * kPanel + c, point_step, y);
-#pragma GCC unroll 4
-      for (int r = 0; r < kOutputs; ++r) {
-        if (r >= height) break;
-#pragma GCC unroll 4
-        for (int s = 0; s < kOutputs; ++s) {
-          if (s >= length) break;
-          const std::int64_t offset = corner + (r * out_w + s) * p.c_out + c;
-          Vec value = hn::Add(y[r][s], bias);
-          if (to.residual) value = hn::Add(value, hn::LoadU(d, to.residual + offset));
-          if (to.relu) value = relu(value);
-          hn::StoreU(value, d, to.y + offset);
-        }
-      }
-    }
+void multiply_stem_points(std::int64_t tiles, std::int64_t c_in, const float* v, const float* u,
+                          float* m) {
+  for (int point = 0; point < kStemPlane; ++point) {
+    const std::int64_t depth = depth_of(point / kStemPoints, point % kStemPoints, c_in);
+    for_each_tile(tiles, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
+      TileOutput out;
+      out.y = m + first * kPanel;
+      out.step = kPanel;
+      tile_product(count, Columns{v + first, kVRowStep}, u, depth, out);
+    });
+    v += kVPointStep;
+    m += kMPointStep;
+    u += depth * kPanel;
   }
 }
 
 void stem_run(const Conv2dProblem& p, const Conv2dForwardArgs& args) {
-  constexpr std::int64_t kRowsPerTile = 2 * kOutputs;                   // from tile to tile
-  constexpr std::int64_t kRowsSeen = 2 * (kOutputs - 1) + kStemKernel;  // by a row of tiles
+  constexpr std::int64_t kRowsPerTile = 2 * kOutputs;  // from one row of tiles to the next
+  constexpr std::int64_t kRowsSeen = 2 * (kOutputs - 1) + kStemKernel;  // by one row of tiles
   const StemBlocking blocking(p);
   const StemOutput to = {args.y.as<float>(), p.bias ? args.bias.as<float>() : nullptr,
                          p.residual ? args.residual.as<float>() : nullptr, p.relu};
   parallel_for(p.n * blocking.image_chunks, [&](std::int64_t chunk, int worker) {
-    float* memory = static_cast<float*>(args.workspace.data) + worker * blocking.worker_floats(p);
-    float* v = memory + blocking.rows_floats(p);
-    float* m = v + blocking.v_floats();
+    float* memory = static_cast<float*>(args.workspace.data) + worker * blocking.worker_floats();
+    float* v = memory + blocking.rows_floats;
+    float* m = v + kStemPlane * kVPointStep;
     const std::int64_t image = chunk / blocking.image_chunks;
     const float* x = args.x.as<float>() + image * p.h * p.w * p.c_in;
     const Range tile_rows =
         part_of(blocking.tiles_h, blocking.image_chunks, chunk % blocking.image_chunks);
-    PhaseRows rows(p, blocking.tiles_w, memory);
+    StemRows rows(p, blocking.tiles_w, memory);
     std::int64_t next_row = tile_rows.begin * kRowsPerTile;
     for (std::int64_t i = tile_rows.begin; i < tile_rows.end; ++i) {
       const std::int64_t first_row = i * kRowsPerTile;
       for (; next_row < first_row + kRowsSeen; ++next_row) rows.load(x, next_row);
       for (std::int64_t block = 0; block < blocking.row_blocks; ++block) {
         const Range tiles = part_of(blocking.tiles_w, blocking.row_blocks, block);
-        for (std::int64_t c = 0; c < p.c_in; ++c) {
-          const auto transform = [&](auto f) HWY_ATTR {
-            f(rows, first_row, tiles.begin, tiles.size(), p.c_in, c, blocking, v);
-          };
-          transform(transform_phase<kStemPoints, kStemPoints>);
-          transform(transform_phase<kStemPoints, kPoints>);
-          transform(transform_phase<kPoints, kStemPoints>);
-          transform(transform_phase<kPoints, kPoints>);
-        }
+        gather_stem_tiles(rows, first_row, tiles, p.c_in, v);
         for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
-          multiply_stem_points(
-              tiles.size(), p.c_in, blocking, v,
-              static_cast<const float*>(args.w.data) + panel * stem_panel_floats(p.c_in), m);
-          scatter_stem_tiles(p, image, i * kOutputs, tiles.begin * kOutputs, tiles.size(), panel, m,
-                             blocking.m_point_step, to);
+          const float* u =
+              static_cast<const float*>(args.w.data) + panel * stem_panel_floats(p.c_in);
+          multiply_stem_points(tiles.size(), p.c_in, v, u, m);
+          scatter_stem_tiles(p, to, image, i, tiles, panel, m);
         }
       }
     }
@@ -302,9 +174,7 @@ HWY_EXPORT(stem_workspace_bytes);
 HWY_EXPORT(stem_run);
 
 bool supports(const Conv2dProblem& p) {
-  return is_all_f32(p) && p.kh == 7 && p.kw == 7 && p.stride_h == 2 && p.stride_w == 2 &&
-         p.dilation_h == 1 && p.dilation_w == 1 && p.groups == 1 && p.c_in >= 1 && p.c_in <= 4 &&
-         p.c_out > 0 && p.c_out % 16 == 0 && !p.prologue && !p.sums;
+  return is_all_f32(p) && is_stem_shape(p) && !p.prologue && !p.sums;
 }
 
 std::int64_t prepared_bytes(const Conv2dProblem& p) {

@@ -30,6 +30,14 @@ inline bool is_winograd_shape(const Conv2dProblem& p) {
          p.c_out > 0 && p.c_in % 16 == 0 && p.c_out % 16 == 0;
 }
 
+/// What the Winograd variant for stems computes: 7x7, stride 2, few channels, any padding.
+constexpr std::int64_t kMaxStemChannels = 4;
+inline bool is_stem_shape(const Conv2dProblem& p) {
+  return p.kh == 7 && p.kw == 7 && p.stride_h == 2 && p.stride_w == 2 && p.dilation_h == 1 &&
+         p.dilation_w == 1 && p.groups == 1 && p.c_in > 0 && p.c_in <= kMaxStemChannels &&
+         p.c_out > 0 && p.c_out % 16 == 0;
+}
+
 /// Reading one number of the filter from memory costs as much as so many multiply-adds. Measured
 /// where it matters: small batches with many channels (see README.md).
 constexpr double kFilterReadCost = 24;
@@ -46,11 +54,13 @@ inline double winograd_cost(const Conv2dProblem& p) {
   return 36 * (tiles * (c_in * c_out + 48 * (c_in + c_out)) + kFilterReadCost * c_in * c_out);
 }
 
-/// 169 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms.
+/// 169 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms, which
+/// cost about as much as 2000 more per input channel and 250 per output channel.
 inline double winograd_stem_cost(const Conv2dProblem& p) {
   const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
   const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
-  return tiles * (169 * c_in * c_out + 2000 * c_in + 200 * c_out);
+  return tiles * (169 * c_in * c_out + 2000 * c_in + 250 * c_out) +
+         169 * kFilterReadCost * c_in * c_out;
 }
 
 }  // namespace tl::cpu

@@ -13,9 +13,9 @@
 //
 // A column of A^T holds the powers of its point, whatever the other points are. So products of
 // F(4, 3) and of F(4, 4) may be summed point by point before they are transformed back: those of
-// three taps just have no part in the last point.
+// three taps have no part in the last point.
 //
-// Of all sets of points with 0, 1, -1 and small fractions this one rounds least.
+// Of 680 sets that hold 0, 1, -1 and three small fractions, this one rounds least.
 #if defined(TL_CPU_WINOGRAD_STEM_TRANSFORM_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TL_CPU_WINOGRAD_STEM_TRANSFORM_INL_H_
 #undef TL_CPU_WINOGRAD_STEM_TRANSFORM_INL_H_
@@ -52,10 +52,10 @@ constexpr double kThreeTaps[kPoints][kTaps] = {
 
 /// B^T d.
 HWY_INLINE void transform_inputs(const Vec (&d)[kStemPoints], Vec (&out)[kStemPoints]) {
-  const Vec quarter = constant(0.25f), two = constant(2.0f), half = constant(0.5f);
-  // A row is the product of x - p over all points p but its own, as a polynomial in x; rows share
-  // factors. (x^2 - 1) (x^2 - 1/4), times 1, x, x^2:
-  const Vec five_quarters = constant(1.25f);
+  const Vec quarter = constant(0.25f), half = constant(0.5f);
+  const Vec five_quarters = constant(1.25f), two = constant(2.0f);
+  // A row is the product of x - p over all points p but its own, as a polynomial in x, and that of
+  // infinity the product over all. Rows share factors. (x^2 - 1) (x^2 - 1/4), times 1, x, x^2:
   const Vec e0 = hn::MulAdd(quarter, d[0], hn::NegMulAdd(five_quarters, d[2], d[4]));
   const Vec e1 = hn::MulAdd(quarter, d[1], hn::NegMulAdd(five_quarters, d[3], d[5]));
   const Vec e2 = hn::MulAdd(quarter, d[2], hn::NegMulAdd(five_quarters, d[4], d[6]));

@@ -82,15 +82,14 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       // 5x5 and the stem, 7x7; non-square everything; strides that skip pixels.
       ConvCase(2, 9, 8, 6, 10).kernel(5, 5).pad(2, 2),
       ConvCase(2, 30, 33, 3, 64).kernel(7, 7).stride(2, 2).pad(3, 3).add_bias().add_relu(),
-      // The stem as Winograd takes it, in tiles of 4x4: 1 to 4 channels; whole tiles, one more,
-      // less
-      // than a tile, as many as lanes, more than a block; odd paddings; several rows of tiles in
-      // one
-      // chunk.
+      // The stem as Winograd takes it, in tiles of 4x4: 1 to 4 channels; whole tiles, one more, one
+      // less, less than one; tiles as many as lanes, as a block, more; odd paddings; many pictures,
+      // so that a chunk has several rows of tiles. Then what it does not take.
       ConvCase(1, 225, 181, 3, 16).kernel(7, 7).stride(2, 2).pad(3, 3).full_epilogue(),
       ConvCase(1, 16, 32, 1, 48).kernel(7, 7).stride(2, 2).pad(3, 3),
       ConvCase(3, 1, 2, 3, 32).kernel(7, 7).stride(2, 2).pad(3, 3).add_residual(),
       ConvCase(1, 11, 127, 4, 16).kernel(7, 7).stride(2, 2).pad(3, 3).add_relu(),
+      ConvCase(1, 9, 224, 2, 16).kernel(7, 7).stride(2, 2).pad(3, 3),
       ConvCase(1, 9, 240, 2, 16).kernel(7, 7).stride(2, 2).pad(2, 0).add_bias(),
       ConvCase(1, 8, 7, 3, 16).kernel(7, 7).stride(2, 2).pad(0, 5),
       ConvCase(65, 71, 3, 1, 16).kernel(7, 7).stride(2, 2).pad(3, 3),
