@@ -2,7 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
-#include "apps/extract_features.h"
+#include "apps/file_features.h"
 #include "apps/model_file.h"
 #include "apps/picture_files.h"
 #include "io/hdf5_weights.h"
@@ -34,8 +34,8 @@ void write_features(const std::string& weights, const std::string& data, Device 
   WeightsFile file;
   for (const auto& [set, samples] :
        {std::pair{std::string("train"), folder.train}, {std::string("val"), folder.val}}) {
-    const Features f =
-        extract_features(frozen, {224, 224, 3}, device, batches_of(samples, {}, broken));
+    FeatureCache none("", "", network.config.feature_count());
+    const Features f = features_of_files(frozen, samples, {}, device, none, broken);
     add(file, set + "/features", f.x, {f.rows(), f.columns});
     add(file, set + "/labels", f.labels, {f.rows()});
     std::string paths;
