@@ -37,8 +37,8 @@ struct BenchCase {
   /// Fills the outputs of copy 0 with NaN.
   std::function<void()> spoil_outputs = {};
   /// The largest relative error (||a - b|| / ||b||) of the outputs of copy 0 against `ref` in f64.
-  /// Of products and convolutions a sample is compared, of the very run: the first and the last
-  /// picture; of gradients of filters some output channels; of products some rows.
+  /// Of products and convolutions a sample is compared, of the very run: three pictures, in the
+  /// gradient of a filter three output channels, in a product three rows.
   std::function<double(const Outputs&)> error = {};
 };
 

@@ -1,4 +1,5 @@
 // parse_problem, read_problems: each kind of problem is a table of its fields.
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <limits>

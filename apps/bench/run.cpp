@@ -1,8 +1,10 @@
 // Read run.h first. Here: which problems; what the machine can do; then case after case.
 #include "apps/bench/run.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 
 #include "apps/bench/alternate.h"
 #include "apps/bench/buffer.h"

@@ -1,5 +1,6 @@
 #include "apps/bench/run_report.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 

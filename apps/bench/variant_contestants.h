@@ -1,7 +1,9 @@
 // add_variants: every variant of a slot as a contestant of a case.
 #pragma once
 
+#include <cmath>
 #include <cstdio>
+#include <memory>
 #include <utility>
 
 #include "apps/bench/bench_case.h"
@@ -9,7 +11,7 @@
 
 namespace tl {
 
-/// A case of `p`, nobody in it yet. Throws nothing.
+/// A case of `p`, nobody in it yet.
 template <class P>
 BenchCase case_of(const CaseOptions& o, const char* slot, const P& p, int layers) {
   BenchCase c{.slot = slot, .problem = concat(p), .dtype = o.dtype, .layers = layers};
