@@ -2,11 +2,14 @@
 #include <chrono>
 #include <cstdio>
 
+#include "apps/array_tensor.h"
 #include "apps/feature_key.h"
 #include "apps/file_features.h"
 #include "apps/head_trainer.h"
 #include "apps/progress.h"
 #include "apps/training_method.h"
+#include "io/hdf5_weights.h"
+#include "kernels/parallel_for.h"
 #include "nn/frozen.h"
 
 namespace tl {
@@ -99,22 +102,28 @@ class HeadMethod : public TrainingMethod {
   }
 
   void finish() override {
-    use_head(best_weight_, best_bias_);
-    write_model_file(job_.folder.best(), job_.network(), job_.info());
-    use_head(trainer_.head.weight, trainer_.head.bias);
-    write_model_file(job_.folder.last(), job_.network(), job_.info());
+    WeightsFile best = content_of_model(job_.network(), job_.info());
+    WeightsFile last = best;  // shares the backbone's numbers
+    set_head(best, best_weight_, best_bias_);
+    set_head(last, trainer_.head.weight, trainer_.head.bias);
+    parallel_for(2, [&](std::int64_t i, int) {  // one is composed while the other is on its way
+      i == 0 ? write_hdf5(job_.folder.best(), best) : write_hdf5(job_.folder.last(), last);
+    });
     std::error_code ignored;
     std::filesystem::remove(job_.folder.best_head(), ignored);
     std::filesystem::remove(job_.folder.last_head(), ignored);
   }
 
  private:
-  void use_head(const Tensor& weight, const Tensor& bias) {
-    job_.network().fc.weight.copy_from(weight.detached());
-    job_.network().fc.bias.copy_from(bias.detached());
+  static void set_head(WeightsFile& model, const Tensor& weight, const Tensor& bias) {
+    for (auto& [name, array] : model.arrays) {
+      if (name == "fc.weight") array = to_array(weight);
+      if (name == "fc.bias") array = to_array(bias);
+    }
   }
   void save_head(const std::filesystem::path& path, const Tensor& weight, const Tensor& bias) {
-    use_head(weight, bias);
+    job_.network().fc.weight.copy_from(weight.detached());
+    job_.network().fc.bias.copy_from(bias.detached());
     write_head_file(path, job_.network(), job_.info(), source_);
   }
 

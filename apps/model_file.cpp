@@ -155,13 +155,17 @@ ModelFile read_model_file(const std::filesystem::path& path) {
   }
 }
 
-void write_model_file(const std::filesystem::path& path, const ResNet& network,
-                      const ModelInfo& info) {
+WeightsFile content_of_model(const ResNet& network, const ModelInfo& info) {
   WeightsFile file;
   for (const auto& [name, tensor] : export_weights(network))
     file.arrays.emplace_back(name, to_array(tensor));
   file.attributes = attributes_of(kModelKind, network, info);
-  write_hdf5(path, file);
+  return file;
+}
+
+void write_model_file(const std::filesystem::path& path, const ResNet& network,
+                      const ModelInfo& info) {
+  write_hdf5(path, content_of_model(network, info));
 }
 
 std::string checksum_of_backbone(const ResNet& network) {

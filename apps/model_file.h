@@ -35,6 +35,9 @@ struct ModelFile {
 /// Throws Error("path: cause").
 ModelFile read_model_file(const std::filesystem::path& path);
 
+/// What write_model_file() writes; the numbers are copies.
+WeightsFile content_of_model(const ResNet& network, const ModelInfo& info);
+
 /// Writes the whole network, or nothing: the file appears only when it is complete.
 void write_model_file(const std::filesystem::path& path, const ResNet& network,
                       const ModelInfo& info);

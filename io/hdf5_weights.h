@@ -28,8 +28,8 @@ WeightsFile read_hdf5(const std::filesystem::path& path);
 WeightsFile read_hdf5(std::span<const std::byte> file);
 
 /// Writes atomically (see AtomicFile). A name with slashes makes groups. Order of arrays is kept;
-/// equal content gives equal bytes. Strings are stored as variable-length UTF-8. Throws
-/// Error("path: cause").
+/// equal content gives equal bytes. Strings are stored as variable-length UTF-8. Threads may write
+/// files at once. Throws Error("path: cause").
 void write_hdf5(const std::filesystem::path& path, const WeightsFile& file);
 
 }  // namespace tl

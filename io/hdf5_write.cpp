@@ -1,7 +1,10 @@
 // write_hdf5: our own data, so the library runs in this process. It composes the file in memory:
 // where the disk is full, its own writing fails in a line of two hundred letters and crashes when
 // the program ends.
+#include <memory>
+#include <mutex>
 #include <set>
+#include <utility>
 
 #include "io/atomic_file.h"
 #include "io/hdf5_catalogue.h"
@@ -99,15 +102,17 @@ void write_string(hid_t file, const std::string& name, const std::string& text) 
 /// More than a file needs beside its arrays; what it outgrows is moved.
 constexpr size_t kSlack = 1 << 20;
 
-/// The file, open, in the library's memory.
+/// The file, open, in the library's memory. Under the library's mutex.
 Hdf5Handle composed(const WeightsFile& content) {
   const Hdf5Handle creation = ordered(H5P_FILE_CREATE);
   const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "HDF5");
   size_t bytes = kSlack;
   for (const auto& [name, array] : content.arrays) bytes += array.bytes();
   hdf5_check(H5Pset_fapl_core(access.get(), bytes, false), "HDF5");
-  Hdf5Handle file(H5Fcreate("image", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
-                  "HDF5");
+  static int files = 0;  // to the library, files of one name are one file
+  const std::string name_in_library = concat("image ", files++);
+  Hdf5Handle file(H5Fcreate(name_in_library.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()),
+                  H5Fclose, "HDF5");
   std::set<std::string> groups;
   for (const auto& [name, array] : content.arrays) {
     create_groups(file.get(), name, groups);
@@ -126,19 +131,44 @@ std::string_view bytes_of(hid_t file) {
   return {*static_cast<const char* const*>(memory), static_cast<size_t>(size)};
 }
 
-}  // namespace
+/// Such a file for whoever does not hold the library's mutex: the disk may take its time.
+class FileInMemory {
+ public:
+  explicit FileInMemory(const WeightsFile& content) {
+    const std::lock_guard lock(hdf5_mutex());
+    silence_hdf5();
+    Hdf5Handle file = composed(content);
+    bytes_ = bytes_of(file.get());
+    file_ = std::move(file);
+  }
+  ~FileInMemory() {
+    const std::lock_guard lock(hdf5_mutex());
+    file_ = {};
+  }
+  FileInMemory(const FileInMemory&) = delete;
+  FileInMemory& operator=(const FileInMemory&) = delete;
 
-void write_hdf5(const std::filesystem::path& path, const WeightsFile& file) {
-  const std::lock_guard lock(hdf5_mutex());
-  silence_hdf5();
-  Hdf5Handle image;
+  std::string_view bytes() const { return bytes_; }
+
+ private:
+  Hdf5Handle file_;
+  std::string_view bytes_;
+};
+
+std::unique_ptr<FileInMemory> file_in_memory(const std::filesystem::path& path,
+                                             const WeightsFile& content) {
   try {
-    check_names(file);
-    image = composed(file);
+    check_names(content);
+    return std::make_unique<FileInMemory>(content);
   } catch (const Error& error) {
     throw Error(concat(path.string(), ": ", error.what()));
   }
-  write_file_atomically(path, bytes_of(image.get()));
+}
+
+}  // namespace
+
+void write_hdf5(const std::filesystem::path& path, const WeightsFile& file) {
+  write_file_atomically(path, file_in_memory(path, file)->bytes());
 }
 
 }  // namespace tl

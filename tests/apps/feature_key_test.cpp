@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "apps/digest.h"
+#include "io/shared_bytes.h"
 #include "kernels/cpu/simd_target.h"
 
 namespace tl::test {
@@ -22,6 +24,9 @@ TEST_CASE("the key of features: the same for the same, another for every differe
   const ResNet network = network_of(small);
   const std::string key = feature_key(network, "1234", {}, Device::cpu);
   CHECK(feature_key(network_of(small), "1234", {}, Device::cpu) == key);
+  const Digest program = digest_of(map_file("/proc/self/exe").span());
+  CHECK(key.starts_with(concat("program ", to_text(program), "\ndevice cpu\n")));
+  CHECK(key.find("conv2d implicit_gemm\n") != key.npos);
 
   std::set<std::string> keys = {key};
   const auto is_new = [&](const std::string& another) { return keys.insert(another).second; };

@@ -147,6 +147,19 @@ TEST_CASE("a picture is known by its content, not by its name") {
   CHECK(cache.hits() == 3);
 }
 
+TEST_CASE("what the cache knows is not decoded") {
+  Setting s;
+  const std::string content = "no picture";
+  std::ofstream(s.folder / "a.png") << content;
+  const std::vector<float> known(512, 0.25F);
+  {
+    FeatureCache cache = s.cache();
+    cache.add(digest_of(std::as_bytes(std::span(content)), 1), known);  // in a batch of 1
+  }
+  FeatureCache cache = s.cache();
+  CHECK(s.features({{.path = s.folder / "a.png", .label = 0}}, cache).x == known);
+}
+
 TEST_CASE("broken pictures have no row, and their place is no one else's") {
   Setting s;
   auto samples = s.samples(0, 40);

@@ -14,6 +14,7 @@
 
 #include "tests/io/hdf5_files.h"
 #include "tests/io/pictures.h"
+#include "tests/support/thread_counts.h"
 
 namespace tl {
 namespace {
@@ -142,6 +143,20 @@ TEST_CASE("hdf5: many arrays, megabytes of them") {
   }
   write_hdf5(folder / "a.h5", file);
   check_equal(read_hdf5(folder / "a.h5"), file);
+}
+
+TEST_CASE("hdf5: threads write files at once, each as it would alone") {
+  const TemporaryFolder folder;
+  WeightsFile weights;
+  for (int i = 0; i < 40; ++i)
+    weights.arrays.emplace_back(concat("layer", i, "/weight"),
+                                array_of<float>({100, 10}, std::vector<float>(1000, 0.5F)));
+  write_hdf5(folder / "alone.h5", weights);
+  const RestoreThreadCount restore;
+  set_thread_count(4);
+  parallel_for(16, [&](int64_t i, int) { write_hdf5(folder / concat(i, ".h5"), weights); });
+  for (int i = 0; i < 16; ++i)
+    CHECK(read_bytes(folder / concat(i, ".h5")) == read_bytes(folder / "alone.h5"));
 }
 
 TEST_CASE("hdf5: other element types become ours") {
