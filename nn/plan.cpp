@@ -9,7 +9,7 @@
 namespace tl {
 
 std::int64_t pictures_at_once(const Shape& shape) {
-  constexpr std::int64_t kPixels = 28 * 28;
+  constexpr std::int64_t kPixels = 2 * 28 * 28;
   if (shape.rank() != 4) return std::max<std::int64_t>(1, shape[0]);
   const std::int64_t pixels = std::max<std::int64_t>(1, shape[1] * shape[2]);
   return (kPixels + pixels - 1) / pixels;

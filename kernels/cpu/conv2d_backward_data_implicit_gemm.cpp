@@ -118,17 +118,9 @@ void backward_data_prepare(const Conv2dProblem& p, const float* w, float* prepar
   });
 }
 
-std::int64_t backward_data_workspace_bytes(const Conv2dProblem& p) {
-  std::int64_t floats = 0;
-  for_each_product(
-      p, [&](std::int64_t, std::int64_t, std::int64_t, const ResidueTaps& h, const ResidueTaps& w,
-             std::int64_t) { floats = std::max(floats, conv_scratch_floats(depth_of(p, h, w))); });
-  return floats * thread_count() * static_cast<std::int64_t>(sizeof(float));
-}
-
-ConvProduct product_of_residues(const Conv2dProblem& p, const Conv2dBackwardDataArgs& args,
-                                std::int64_t group, std::int64_t i, std::int64_t j,
-                                const ResidueTaps& h, const ResidueTaps& w, std::int64_t offset) {
+/// Buffers are left open.
+ConvProduct product_of_residues(const Conv2dProblem& p, std::int64_t i, std::int64_t j,
+                                const ResidueTaps& h, const ResidueTaps& w) {
   const std::int64_t group_in = p.c_in / p.groups, group_out = p.c_out / p.groups;
   ConvProduct product;
   product.n = p.n;
@@ -137,7 +129,6 @@ ConvProduct product_of_residues(const Conv2dProblem& p, const Conv2dBackwardData
   product.taps_h = h.taps;
   product.taps_w = w.taps;
   product.channels = group_out;
-  product.x = args.dy.as<float>() + group * group_out;
   product.x_h = p.out_h();
   product.x_w = p.out_w();
   product.x_pixel = p.c_out;
@@ -146,8 +137,6 @@ ConvProduct product_of_residues(const Conv2dProblem& p, const Conv2dBackwardData
   product.tap_step_h = h.tap_step;
   product.tap_step_w = w.tap_step;
   product.columns = group_in;
-  product.w = static_cast<const float*>(args.w.data) + offset;
-  product.y = args.dx.as<float>() + group * group_in;
   product.y_h = p.h;
   product.y_w = p.w;
   product.y_pixel = p.c_in;
@@ -155,15 +144,28 @@ ConvProduct product_of_residues(const Conv2dProblem& p, const Conv2dBackwardData
   product.y_origin_w = j;
   product.y_step_h = p.stride_h;
   product.y_step_w = p.stride_w;
-  if (p.accumulate) product.addend = product.y;
   return product;
+}
+
+std::int64_t backward_data_workspace_bytes(const Conv2dProblem& p) {
+  std::int64_t floats = 0;
+  for_each_product(p, [&](std::int64_t, std::int64_t i, std::int64_t j, const ResidueTaps& h,
+                          const ResidueTaps& w, std::int64_t) {
+    const ConvProduct product = product_of_residues(p, i, j, h, w);
+    floats = std::max(floats, ConvBlocking(product).workspace_floats());
+  });
+  return floats * static_cast<std::int64_t>(sizeof(float));
 }
 
 void backward_data_run(const Conv2dProblem& p, const Conv2dBackwardDataArgs& args) {
   for_each_product(p, [&](std::int64_t group, std::int64_t i, std::int64_t j, const ResidueTaps& h,
                           const ResidueTaps& w, std::int64_t offset) {
-    run_conv_product(product_of_residues(p, args, group, i, j, h, w, offset),
-                     static_cast<float*>(args.workspace.data));
+    ConvProduct product = product_of_residues(p, i, j, h, w);
+    product.x = args.dy.as<float>() + group * product.channels;
+    product.w = static_cast<const float*>(args.w.data) + offset;
+    product.y = args.dx.as<float>() + group * product.columns;
+    if (p.accumulate) product.addend = product.y;
+    run_conv_product(product, static_cast<float*>(args.workspace.data));
   });
 }
 

@@ -166,11 +166,10 @@ inline void gather_blocks(const ConvProduct& p, Range rows, Range depth, std::in
   }
 }
 
-/// As left factor: rows of the product, depth of the product; a DepthMajor16 of
-/// depth_block_step(rows).
-inline void gather_rows(const ConvProduct& p, Range rows, Range depth, float* staging,
-                        float* packed) {
-  gather_blocks<kDepthBlock>(p, rows, depth, depth_block_step(rows.size()), staging, packed);
+/// As left factor: rows of the product, depth of the product; a DepthMajor16.
+inline void gather_rows(const ConvProduct& p, Range rows, Range depth, std::int64_t block_step,
+                        float* staging, float* packed) {
+  gather_blocks<kDepthBlock>(p, rows, depth, block_step, staging, packed);
 }
 
 /// As right factor: its rows are summed over, its depth gives the columns.

@@ -1,19 +1,23 @@
-// run_conv_product: a ConvProduct (conv2d_product.h) computed in blocks.
+// run_conv_product: a ConvProduct (conv2d_product.h) computed in chunks of rows x panels of
+// columns, by one of three ways to the rows:
 //
-//   in chunks of rows x panels of columns:
-//     for each block of depth (kConvBlockDepth):
-//       gather the rows                                     conv2d_gather-inl.h
-//       for each panel, for each tile of rows: tile_product    microkernel-inl.h
+//   in place      rows are pixels of x (1x1): nothing is copied
+//   by chunks     a chunk gathers its rows (conv2d_gather-inl.h) and multiplies them with all
+//   panels in two steps  there are too few rows for that, so panels are shared out too: first all
+//   threads
+//                 gather all rows, then they multiply, so that no row is gathered twice
 //
-// The gathered rows of one block (kConvBlockFloats at most) and one panel of the filter stay in the
-// second-level cache; the filter streams through once per chunk. Partial sums between blocks of
-// depth stand in y. Bias and addend enter with the first block, ReLU comes with the last.
+// The gathered rows of one block of depth (kConvBlockFloats at most) and one panel of the filter
+// stay in the second-level cache; the filter streams through once per chunk. Partial sums between
+// blocks of depth stand in y. Bias and addend enter with the first block, ReLU comes with the last.
 #if defined(TL_CPU_CONV2D_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TL_CPU_CONV2D_PRODUCT_INL_H_
 #undef TL_CPU_CONV2D_PRODUCT_INL_H_
 #else
 #define TL_CPU_CONV2D_PRODUCT_INL_H_
 #endif
+
+#include <type_traits>
 
 #include "kernels/cpu/conv2d_gather-inl.h"
 #include "kernels/parallel_for.h"
@@ -36,19 +40,36 @@ inline std::int64_t conv_block_rows(std::int64_t depth) {
   return std::clamp<std::int64_t>(tiles, 2, 16) * kMaxRows;
 }
 
-/// Scratch of one worker, in floats: gathered rows and their staging.
-inline std::int64_t conv_scratch_floats(std::int64_t depth) {
-  const std::int64_t block_depth = round_up(std::min(depth, kConvBlockDepth), kDepthBlock);
-  return staging_floats(block_depth) + block_depth * (conv_block_rows(depth) | 1);
-}
+/// How a product is cut, by its geometry alone; buffers may be null.
+struct ConvBlocking {
+  ChunkGrid grid;
+  std::int64_t block_depth, packed_floats;  // packed: the rows of one part
+  bool in_place;
 
-/// All panels in `panel_range` of one block of depth.
-inline void multiply_gathered(const ConvProduct& p, Range rows, Range panel_range, Range depth,
-                              const float* packed) {
+  explicit ConvBlocking(const ConvProduct& p)
+      : grid(cut_into_chunks(p.rows(), panels(p.columns), conv_block_rows(p.depth()))),
+        block_depth(round_up(std::min(p.depth(), kConvBlockDepth), kDepthBlock)),
+        packed_floats(depth_block_step(divide_up(p.rows(), grid.row_parts)) / kDepthBlock *
+                      block_depth),
+        in_place(p.rows_are_pixels() && is_row_major_step(p.x_pixel)) {}
+
+  bool in_two_steps() const { return grid.panel_parts > 1; }
+  /// Gathered rows, of all parts or of each worker, and staging buffers.
+  std::int64_t workspace_floats() const {
+    if (in_place) return 0;
+    const std::int64_t staging = staging_floats(block_depth) * thread_count();
+    return staging + packed_floats * (in_two_steps() ? grid.row_parts : thread_count());
+  }
+};
+
+/// Rows `rows` of the block `depth` of depth, which are `a`, times the panels of `panel_range`.
+template <class Rows>
+inline void multiply_rows(const ConvProduct& p, Range rows, Range panel_range, Range depth,
+                          const Rows& a) {
   const bool first = depth.begin == 0, last = depth.end == p.depth();
-  const std::int64_t padded = round_up(depth.size(), kDepthBlock);
+  const bool is_padded = std::is_same_v<Rows, DepthMajor16>;
+  const std::int64_t length = is_padded ? round_up(depth.size(), kDepthBlock) : depth.size();
   const std::int64_t panel_size = round_up(p.depth(), kDepthBlock) * kPanel;
-  const DepthMajor16 a{packed, depth_block_step(rows.size())};
   for (std::int64_t panel = panel_range.begin; panel < panel_range.end; ++panel) {
     const std::int64_t column = panel * kPanel;
     const std::int64_t width = std::min(kPanel, p.columns - column);
@@ -64,7 +85,7 @@ inline void multiply_gathered(const ConvProduct& p, Range rows, Range panel_rang
         const std::int64_t offset = (rows.begin + begin) * p.y_pixel + column;
         tile.y = p.y + offset;
         tile.addend = addend ? addend + offset : nullptr;
-        multiply_tile(count, width, a.from_row(begin), w, padded, tile);
+        multiply_tile(count, width, a.from_row(begin), w, length, tile);
         return;
       }
       std::int64_t offsets[kMaxRows];
@@ -74,31 +95,87 @@ inline void multiply_gathered(const ConvProduct& p, Range rows, Range panel_rang
       }
       tile.y = p.y;
       tile.addend = addend;
-      tile_product_scattered(count, width, a.from_row(begin), w, padded, tile,
+      tile_product_scattered(count, width, a.from_row(begin), w, length, tile,
                              [&](std::int64_t i) { return offsets[i]; });
     });
   }
 }
 
-/// Computes the whole product. `scratch`: conv_scratch_floats(depth) for each worker.
-inline void run_conv_product(const ConvProduct& p, float* scratch) {
-  if (p.rows() == 0 || p.columns == 0) return;
-  const ChunkGrid grid = cut_into_chunks(p.rows(), panels(p.columns), conv_block_rows(p.depth()));
-  const std::int64_t scratch_floats = conv_scratch_floats(p.depth());
-  const std::int64_t block_depth = round_up(std::min(p.depth(), kConvBlockDepth), kDepthBlock);
+/// Calls f(Range) for every block of depth; for depth 0, a pixel that no tap reaches, with none.
+template <class F>
+inline void for_each_depth_block(const ConvProduct& p, const F& f) {
+  for (std::int64_t l = 0; l == 0 || l < p.depth(); l += kConvBlockDepth) {
+    f(Range{l, std::min(p.depth(), l + kConvBlockDepth)});
+  }
+}
+
+/// Calls f(part of the rows, its Range, panels, worker) for every chunk, on all threads.
+template <class F>
+inline void for_each_chunk(const ConvProduct& p, const ChunkGrid& grid, const F& f) {
   parallel_for(grid.chunks(), [&](std::int64_t chunk, int worker) {
-    const Range rows = part_of(p.rows(), grid.row_parts, chunk / grid.panel_parts);
-    const Range panel_range =
-        part_of(panels(p.columns), grid.panel_parts, chunk % grid.panel_parts);
-    float* staging = scratch + worker * scratch_floats;
-    float* packed = staging + staging_floats(block_depth);
-    // Depth 0, a pixel that no tap reaches, still runs one, empty, block.
-    for (std::int64_t l = 0; l == 0 || l < p.depth(); l += kConvBlockDepth) {
-      const Range depth{l, std::min(p.depth(), l + kConvBlockDepth)};
-      if (depth.size() > 0) gather_rows(p, rows, depth, staging, packed);
-      multiply_gathered(p, rows, panel_range, depth, packed);
-    }
+    const std::int64_t part = chunk / grid.panel_parts;
+    f(part, part_of(p.rows(), grid.row_parts, part),
+      part_of(panels(p.columns), grid.panel_parts, chunk % grid.panel_parts), worker);
   });
+}
+
+inline void multiply_in_place(const ConvProduct& p, const ConvBlocking& blocking) {
+  for_each_chunk(p, blocking.grid, [&](std::int64_t, Range rows, Range panel_range, int) {
+    multiply_rows(p, rows, panel_range, {0, p.depth()},
+                  RowMajor{p.x + rows.begin * p.x_pixel, p.x_pixel});
+  });
+}
+
+inline void multiply_by_chunks(const ConvProduct& p, const ConvBlocking& blocking,
+                               float* workspace) {
+  const std::int64_t staging_size = staging_floats(blocking.block_depth);
+  for_each_chunk(p, blocking.grid, [&](std::int64_t, Range rows, Range panel_range, int worker) {
+    float* staging = workspace + worker * (staging_size + blocking.packed_floats);
+    float* packed = staging + staging_size;
+    const DepthMajor16 a{packed, depth_block_step(rows.size())};
+    for_each_depth_block(p, [&](Range depth) {
+      if (depth.size() > 0) gather_rows(p, rows, depth, a.block_step, staging, packed);
+      multiply_rows(p, rows, panel_range, depth, a);
+    });
+  });
+}
+
+inline void multiply_in_two_steps(const ConvProduct& p, const ConvBlocking& blocking,
+                                  float* workspace) {
+  constexpr std::int64_t kGatherParts = 8;  // of each part of the rows
+  const ChunkGrid& grid = blocking.grid;
+  float* packed = workspace;
+  float* staging = packed + grid.row_parts * blocking.packed_floats;
+  for_each_depth_block(p, [&](Range depth) {
+    const std::int64_t gathers = depth.size() > 0 ? grid.row_parts * kGatherParts : 0;
+    parallel_for(gathers, [&](std::int64_t chunk, int worker) {
+      const std::int64_t part = chunk / kGatherParts;
+      const Range rows = part_of(p.rows(), grid.row_parts, part);
+      const Range some = part_of(rows.size(), kGatherParts, chunk % kGatherParts);
+      gather_rows(p, {rows.begin + some.begin, rows.begin + some.end}, depth,
+                  depth_block_step(rows.size()),
+                  staging + worker * staging_floats(blocking.block_depth),
+                  packed + part * blocking.packed_floats + some.begin * kDepthBlock);
+    });
+    for_each_chunk(p, grid, [&](std::int64_t part, Range rows, Range panel_range, int) {
+      multiply_rows(
+          p, rows, panel_range, depth,
+          DepthMajor16{packed + part * blocking.packed_floats, depth_block_step(rows.size())});
+    });
+  });
+}
+
+/// Computes the whole product. `workspace`: ConvBlocking::workspace_floats().
+inline void run_conv_product(const ConvProduct& p, float* workspace) {
+  if (p.rows() == 0 || p.columns == 0) return;
+  const ConvBlocking blocking(p);
+  if (blocking.in_place) {
+    multiply_in_place(p, blocking);
+  } else if (blocking.in_two_steps()) {
+    multiply_in_two_steps(p, blocking, workspace);
+  } else {
+    multiply_by_chunks(p, blocking, workspace);
+  }
 }
 
 }  // namespace tl::cpu::HWY_NAMESPACE

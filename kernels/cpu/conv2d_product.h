@@ -46,6 +46,11 @@ struct ConvProduct {
   /// Whether all taps of one row of taps are consecutive in x.
   bool taps_are_neighbours() const { return tap_step_w == 1 && channels == x_pixel; }
 
+  /// Whether row i of the matrix is pixel i of x, as in a convolution of 1x1.
+  bool rows_are_pixels() const {
+    return taps_h == 1 && taps_w == 1 && step_h == 1 && step_w == 1 && origin_h == 0 &&
+           origin_w == 0 && grid_h == x_h && grid_w == x_w;
+  }
   /// Whether consecutive rows are consecutive pixels of y.
   bool y_is_dense() const {
     return y_step_h == 1 && y_step_w == 1 && grid_h == y_h && grid_w == y_w;

@@ -9,8 +9,9 @@
 // of the panel and broadcasts one number of A per row of the tile.
 //
 // B is packed: panel after panel, each [depth][kPanel], columns past the end filled with zeros.
-// A comes in one of two forms, told apart by type:
+// A comes in one of three forms, told apart by type:
 //   DepthMajor16  [depth / 16][rows][16]: what row-wise copying gives, depth padded with zeros
+//   RowMajor      a[i * step + l]: not packed; not for a step of whole pages (is_row_major_step)
 //   Columns       a[i + l * step]: rows lie side by side, as in a transposed matrix; not packed
 //
 // This header is the interface; the loop itself is in microkernel.cpp.
@@ -64,6 +65,17 @@ struct DepthMajor16 {
   }
 };
 
+struct RowMajor {
+  const float* data;
+  std::int64_t step;
+  RowMajor from_row(std::int64_t row) const { return {data + row * step, step}; }
+  RowMajor from_depth(std::int64_t l) const { return {data + l, step}; }
+};
+
+/// Rows whole pages apart fall into the same few places of the first-level cache, which is too
+/// small then for the lines of all rows of a tile.
+constexpr bool is_row_major_step(std::int64_t step) { return step % 1024 != 0; }
+
 struct Columns {
   const float* data;
   std::int64_t step;
@@ -88,6 +100,7 @@ using TileFunction = void (*)(Rows a, const float* b, std::int64_t depth, const 
 
 /// The tile product for 1, 2, ... kMaxRows rows; defined in microkernel.cpp.
 extern const std::array<TileFunction<DepthMajor16>, kMaxRows> kDepthMajorTiles;
+extern const std::array<TileFunction<RowMajor>, kMaxRows> kRowMajorTiles;
 extern const std::array<TileFunction<Columns>, kMaxRows> kColumnTiles;
 
 /// One tile of `rows` <= kMaxRows rows and kPanel columns. For DepthMajor16, depth is a multiple
@@ -95,6 +108,10 @@ extern const std::array<TileFunction<Columns>, kMaxRows> kColumnTiles;
 HWY_INLINE void tile_product(std::int64_t rows, DepthMajor16 a, const float* b, std::int64_t depth,
                              const TileOutput& out) {
   kDepthMajorTiles[static_cast<std::size_t>(rows - 1)](a, b, depth, out);
+}
+HWY_INLINE void tile_product(std::int64_t rows, RowMajor a, const float* b, std::int64_t depth,
+                             const TileOutput& out) {
+  kRowMajorTiles[static_cast<std::size_t>(rows - 1)](a, b, depth, out);
 }
 HWY_INLINE void tile_product(std::int64_t rows, Columns a, const float* b, std::int64_t depth,
                              const TileOutput& out) {

@@ -57,6 +57,41 @@ HWY_INLINE void multiply_add(Accumulators<kRows>& sum, DepthMajor16 a, const flo
 }
 
 template <int kRows>
+HWY_INLINE void multiply_add(Accumulators<kRows>& sum, RowMajor a, const float* b,
+                             std::int64_t depth) {
+  // An address reaches three rows from one pointer: +0, +step, +2 * step.
+  const float* rows[(kRows + 2) / 3];
+#pragma GCC unroll 8
+  for (int i = 0; i < (kRows + 2) / 3; ++i) rows[i] = a.data + 3 * i * a.step;
+  const auto add_step = [&](int l) HWY_ATTR {
+    const FloatTag d;
+    const Vec b_left = hn::LoadU(d, b + l * kPanel);
+    const Vec b_right = hn::LoadU(d, b + l * kPanel + kLanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const Vec a_i = hn::Set(d, rows[i / 3][i % 3 * a.step + l]);
+      sum.left[i] = hn::MulAdd(a_i, b_left, sum.left[i]);
+      sum.right[i] = hn::MulAdd(a_i, b_right, sum.right[i]);
+    }
+  };
+  const auto advance = [&](int steps) {
+#pragma GCC unroll 8
+    for (const float*& row : rows) row += steps;
+    b += steps * kPanel;
+  };
+  std::int64_t l = 0;
+  for (; l + kUnroll <= depth; l += kUnroll) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kUnroll; ++i) add_step(i);
+    advance(kUnroll);
+  }
+  for (; l < depth; ++l) {
+    add_step(0);
+    advance(1);
+  }
+}
+
+template <int kRows>
 HWY_INLINE void multiply_add(Accumulators<kRows>& sum, Columns a, const float* b,
                              std::int64_t depth) {
   for (std::int64_t l = 0; l < depth; ++l) {
@@ -138,6 +173,8 @@ constexpr std::array<TileFunction<Rows>, kMaxRows> tile_functions(
 
 constinit const std::array<TileFunction<DepthMajor16>, kMaxRows> kDepthMajorTiles =
     tile_functions<DepthMajor16>(std::make_integer_sequence<int, kMaxRows>{});
+constinit const std::array<TileFunction<RowMajor>, kMaxRows> kRowMajorTiles =
+    tile_functions<RowMajor>(std::make_integer_sequence<int, kMaxRows>{});
 constinit const std::array<TileFunction<Columns>, kMaxRows> kColumnTiles =
     tile_functions<Columns>(std::make_integer_sequence<int, kMaxRows>{});
 

@@ -61,6 +61,7 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       ConvCase(1, 15, 1, 64, 65).add_bias().add_relu(),
       ConvCase(3, 6, 4, 16, 32).stride(2, 2),
       ConvCase(1, 3, 3, 2400, 5).full_epilogue(),
+      ConvCase(1, 3, 5, 1024, 40).full_epilogue(),  // rows whole pages apart
       // 3x3, as Winograd takes it: whole tiles, one more, one less, less than a tile, every
       // padding.
       ConvCase(2, 8, 8, 16, 16).kernel(3, 3).pad(1, 1),
@@ -74,6 +75,9 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       ConvCase(2, 7, 7, 272, 32).kernel(3, 3).pad(1, 1).add_bias(),
       ConvCase(4, 29, 30, 16, 16).kernel(3, 3).pad(1, 1).add_residual(),
       ConvCase(1, 4, 5, 288, 16).kernel(3, 3).pad(1, 1),
+      // Few rows and many panels, with several blocks of depth, and with channels that fill no block.
+      ConvCase(1, 5, 6, 288, 80).kernel(3, 3).stride(2, 1).pad(1, 1).full_epilogue(),
+      ConvCase(1, 5, 4, 17, 100).kernel(3, 3).stride(1, 2).pad(1, 1).add_residual(),
       // Channels that fill no vector.
       ConvCase(1, 225, 181, 2, 3).kernel(3, 3).pad(1, 1),
       ConvCase(2, 10, 11, 3, 8).kernel(3, 3).pad(1, 1).add_bias().add_relu(),

@@ -27,17 +27,18 @@ Tensor pictures(const Shape& shape) {
 
 TEST_CASE("plan: how many pictures keep a thread busy") {
   CHECK(pictures_at_once({32, 224, 224, 3}) == 1);
-  CHECK(pictures_at_once({32, 28, 28, 128}) == 1);
-  CHECK(pictures_at_once({32, 28, 27, 128}) == 2);
-  CHECK(pictures_at_once({32, 14, 14, 256}) == 4);
-  CHECK(pictures_at_once({32, 7, 7, 512}) == 16);
-  CHECK(pictures_at_once({32, 0, 7, 512}) == 784);
+  CHECK(pictures_at_once({32, 56, 28, 128}) == 1);
+  CHECK(pictures_at_once({32, 56, 27, 128}) == 2);
+  CHECK(pictures_at_once({32, 28, 28, 128}) == 2);
+  CHECK(pictures_at_once({32, 14, 14, 256}) == 8);
+  CHECK(pictures_at_once({32, 7, 7, 512}) == 32);
+  CHECK(pictures_at_once({32, 0, 7, 512}) == 1568);
   CHECK(pictures_at_once({32, 512}) == 32);
   CHECK(pictures_at_once({0, 512}) == 1);
 }
 
-// 13 pictures of 33 x 35: stages that are shared out one by one, and a few at a time with one too
-// many for equal parts, and some that are not.
+// 13 pictures of 33 x 35: stages that are shared out in parts of two, one with one too many, and
+// stages that are not.
 TEST_CASE("plan: the same bits for any number of threads, and for a picture alone") {
   for (const ResNetForm& form : resnet_forms()) {
     INFO(std::string(form.name));
