@@ -112,11 +112,13 @@ def cpu_name():
 
 
 def commit():
+    """With "+" when files were changed."""
     def git(*command):
         done = subprocess.run(["git", "-C", str(REPOSITORY), *command], capture_output=True, text=True)
         return done.stdout.strip()
 
-    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if git("status", "-s", "-uno") else "")
+    changed = git("status", "-s", "-uno", "--", ".", ":!tests/peers/bench.json")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if changed else "")
 
 
 def busy_seconds():
@@ -128,10 +130,10 @@ def busy_seconds():
     return machine, sum(u.ru_utime + u.ru_stime for u in usage)
 
 
-def measured(part, bench):
-    """The record of a part."""
+def measured(part, bench, source):
+    """The record of a part; `source` is the commit."""
     start, (machine, own) = time.perf_counter(), busy_seconds()
-    record = {"commit": commit(), "date": datetime.datetime.now().isoformat(" ", "minutes"),
+    record = {"commit": source, "date": datetime.datetime.now().isoformat(" ", "minutes"),
               "cpu": cpu_name(), "cpus": os.cpu_count(), "kernel": platform.release(),
               "threads": bench.threads, "simd": os.environ.get("TL_SIMD", ""),
               "versions": {name: importlib.metadata.version(name) for name in LIBRARIES}}
@@ -154,13 +156,13 @@ def run(args, names, results):
     seconds = {n: results.get(n, {}).get("seconds", PARTS[n].seconds) for n in names}
     print(f"about {sum(seconds.values()) / 60:.0f} minutes: "
           + ", ".join(f"{n} {s:.0f} s" for n, s in seconds.items()), flush=True)
-    good = True
+    good, source = True, commit()
     for name in names:
         print(f"{name}:", flush=True)
         try:
             with tempfile.TemporaryDirectory() as folder:
                 bench = bench_measure.Bench(args, pathlib.Path(folder))
-                results[name] = record = measured(PARTS[name], bench)
+                results[name] = record = measured(PARTS[name], bench, source)
         except bench_measure.Refused as error:
             print(f"  FAILED {error}", flush=True)
             good = False
