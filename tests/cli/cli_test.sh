@@ -28,6 +28,15 @@ truncate --size -1 cache/features/*.features
 features "truncated file of features; its features are computed again" damaged
 also "0 of them from"
 features "16 of them from" repaired
+rm -r cache
+for i in 1 2 3; do
+  "$tlrun" --data patterns --arch resnet18 --epochs 2 --out at_once$i >at_once$i.txt 2>&1 &
+done
+wait
+for i in 1 2 3; do
+  cmp run1/best.h5 at_once$i/best.h5 || fail "runs at once: another model than without a cache"
+done
+features "16 of them from" after_three_at_once
 TLRUN_CACHE=/dev/null features "features are not kept: /dev/null/features: cannot be created: Not a directory" nowhere
 
 # A model of ours is a backbone too, and its default place is runs/N.
