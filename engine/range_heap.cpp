@@ -10,17 +10,7 @@ namespace tl {
 void* RangeHeap::allocate(std::int64_t bytes, const NewRegion& new_region) {
   auto best = free_by_size_.lower_bound({bytes, nullptr});
   if (best == free_by_size_.end()) {
-    std::int64_t size = std::max(bytes, kRegionBytes);
-    void* data = nullptr;
-    try {
-      data = new_region(size);
-    } catch (const Error&) {
-      if (size == bytes) throw;
-      data = new_region(size = bytes);
-    }
-    auto* const begin = static_cast<std::byte*>(data);
-    regions_.insert({begin, {.bytes = size}});
-    add_free(begin, size);
+    add_region(bytes, new_region);
     best = free_by_size_.lower_bound({bytes, nullptr});
   }
   const auto [size, begin] = *best;
@@ -30,6 +20,22 @@ void* RangeHeap::allocate(std::int64_t bytes, const NewRegion& new_region) {
   fill.used = std::max(fill.used, begin + bytes - region);
   in_use_ += bytes;
   return begin;
+}
+
+void RangeHeap::add_region(std::int64_t bytes, const NewRegion& new_region) {
+  std::int64_t size = std::max(bytes, kRegionBytes);
+  void* region = nullptr;
+  while (!region) {
+    try {
+      region = new_region(size);
+    } catch (const Error&) {
+      if (size == bytes) throw;
+      size = std::max(bytes, size / 2);
+    }
+  }
+  auto* const begin = static_cast<std::byte*>(region);
+  regions_.insert({begin, {.bytes = size}});
+  add_free(begin, size);
 }
 
 void RangeHeap::release(void* block, std::int64_t bytes) {

@@ -21,11 +21,12 @@ class RangeHeap {
   using NewRegion = std::function<void*(std::int64_t bytes)>;
   using OldRegion = std::function<void(void* region, std::int64_t bytes)>;
 
-  static constexpr std::int64_t kRegionBytes = std::int64_t{1} << 30;
+  /// So large that there is hardly ever a second one, whose blocks could not join the first one's.
+  static constexpr std::int64_t kRegionBytes = std::int64_t{1} << 36;
 
   /// Of the free ranges that are large enough the smallest, of these the first. `bytes` is a
   /// multiple of 64, and more than 0; so is the address. Without such a range, a new region: of
-  /// kRegionBytes or of what is asked for, if that is more or is all that there is.
+  /// kRegionBytes, or where the system has none a half, a quarter ... of it; of `bytes` at least.
   void* allocate(std::int64_t bytes, const NewRegion& new_region);
   /// `bytes` as asked for.
   void release(void* block, std::int64_t bytes);
@@ -41,6 +42,7 @@ class RangeHeap {
     std::int64_t used = 0;  // from its beginning: the rest was never handed out
   };
 
+  void add_region(std::int64_t bytes, const NewRegion& new_region);
   void add_free(std::byte* begin, std::int64_t bytes);
   void remove_free(std::map<std::byte*, std::int64_t>::iterator range);
 

@@ -24,10 +24,12 @@ constexpr std::align_val_t kAlignment{64};
 #ifdef TL_MAPS_LARGE_BLOCKS
 bool is_mapped(std::int64_t bytes) { return bytes >= 1 << 20; }
 
-/// Null where the system has no such block. Huge pages, where there are any: touching a new block
-/// for the first time costs a page fault per page.
+/// Null where the system has no such block. It takes memory where it is touched: the engine asks
+/// for much more than it needs (engine/range_heap.h). Huge pages, where there are any: touching a
+/// new block for the first time costs a page fault per page.
 void* map(std::size_t bytes) {
-  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kFlags, -1, 0);
   if (data == MAP_FAILED) return nullptr;
   madvise(data, bytes, MADV_HUGEPAGE);
   return data;

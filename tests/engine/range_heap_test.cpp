@@ -17,7 +17,7 @@ constexpr std::int64_t kRegion = RangeHeap::kRegionBytes;
 /// Regions are addresses only: nobody writes to them.
 struct Regions {
   std::vector<std::int64_t> sizes;
-  std::int64_t limit = std::int64_t{1} << 40, taken = 0, returned = 0;
+  std::int64_t limit = std::int64_t{1} << 42, taken = 0, returned = 0;
   bool side_by_side = false;
 
   RangeHeap::NewRegion source() {
@@ -98,14 +98,16 @@ TEST_CASE("range heap: regions are added, of what is asked for at least, and go 
   CHECK(heap.allocate(64, regions.source()) != nullptr);
 }
 
-TEST_CASE("range heap: where there is no whole region, one of what is asked for; else an error") {
+TEST_CASE("range heap: where there is no whole region, a smaller one; else an error") {
   RangeHeap heap;
   Regions regions;
-  regions.limit = 4096;
-  CHECK(heap.allocate(4032, regions.source()) != nullptr);
-  CHECK(regions.sizes == std::vector<std::int64_t>{4032});
-  CHECK_THROWS_AS(heap.allocate(128, regions.source()), Error);
-  CHECK(heap.allocate(64, regions.source()) != nullptr);
+  regions.limit = kRegion / 8 + 4096;
+  void* first = heap.allocate(kRegion / 8 - 64, regions.source());
+  CHECK(heap.allocate(64, regions.source()) == static_cast<std::byte*>(first) + kRegion / 8 - 64);
+  CHECK(heap.allocate(3008, regions.source()) != nullptr);
+  CHECK(regions.sizes == std::vector<std::int64_t>{kRegion / 8, 4096});
+  CHECK_THROWS_AS(heap.allocate(1152, regions.source()), Error);
+  CHECK(heap.allocate(1088, regions.source()) != nullptr);
   CHECK(heap.kept_bytes() == 0);
 }
 
