@@ -12,6 +12,7 @@ using Conv2dBackwardWeightVariant = Variant<Conv2dProblem, Conv2dBackwardWeightA
 Conv2dForwardVariant conv2d_forward_implicit_gemm();
 Conv2dForwardVariant conv2d_forward_winograd();
 Conv2dForwardVariant conv2d_forward_winograd_stem();
+Conv2dForwardVariant conv2d_forward_winograd_stride2();
 Conv2dBackwardDataVariant conv2d_backward_data_implicit_gemm();
 Conv2dBackwardDataVariant conv2d_backward_data_winograd();
 Conv2dBackwardWeightVariant conv2d_backward_weight_implicit_gemm();
@@ -26,6 +27,13 @@ inline bool is_all_f32(const Conv2dProblem& p) {
 /// least), padding that the gradient of x can turn into one of its own.
 inline bool is_winograd_shape(const Conv2dProblem& p) {
   return p.kh == 3 && p.kw == 3 && p.stride_h == 1 && p.stride_w == 1 && p.dilation_h == 1 &&
+         p.dilation_w == 1 && p.groups == 1 && p.pad_h <= 2 && p.pad_w <= 2 && p.c_in > 0 &&
+         p.c_out > 0 && p.c_in % 16 == 0 && p.c_out % 16 == 0;
+}
+
+/// What the Winograd variant for stride 2 computes; channels as above.
+inline bool is_winograd_stride2_shape(const Conv2dProblem& p) {
+  return p.kh == 3 && p.kw == 3 && p.stride_h == 2 && p.stride_w == 2 && p.dilation_h == 1 &&
          p.dilation_w == 1 && p.groups == 1 && p.pad_h <= 2 && p.pad_w <= 2 && p.c_in > 0 &&
          p.c_out > 0 && p.c_in % 16 == 0 && p.c_out % 16 == 0;
 }
@@ -52,6 +60,15 @@ inline double winograd_cost(const Conv2dProblem& p) {
   const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
   const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
   return 36 * (tiles * (c_in * c_out + 48 * (c_in + c_out)) + kFilterReadCost * c_in * c_out);
+}
+
+/// 81 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms, which
+/// cost about as much as 48 more per channel and point.
+inline double winograd_stride2_cost(const Conv2dProblem& p) {
+  const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
+  const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
+  return tiles * (81 * c_in * c_out + 48 * (81 * c_in + 25 * c_out)) +
+         81 * kFilterReadCost * c_in * c_out;
 }
 
 /// 169 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms, which

@@ -71,11 +71,32 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       ConvCase(1, 6, 5, 16, 32).kernel(3, 3).pad(2, 0),
       ConvCase(1, 6, 5, 16, 32).kernel(3, 3).pad(3, 1),
       ConvCase(9, 13, 14, 16, 32).kernel(3, 3).pad(1, 1).add_relu(),
+      // 3x3 at stride 2 as Winograd takes it, in tiles of 4x4: whole tiles, one more, one less,
+      // less
+      // than one; a border on the left only, on both sides, or on neither; every padding; several
+      // blocks of tiles, then so many channels that it works by points. Then what it does not take.
+      ConvCase(2, 16, 8, 16, 16).kernel(3, 3).stride(2, 2).pad(1, 1),
+      ConvCase(1, 17, 14, 32, 48).kernel(3, 3).stride(2, 2).pad(1, 1).full_epilogue(),
+      ConvCase(3, 1, 2, 16, 32).kernel(3, 3).stride(2, 2).pad(1, 1).add_residual(),
+      ConvCase(1, 17, 9, 48, 16).kernel(3, 3).stride(2, 2).add_bias(),
+      ConvCase(1, 6, 13, 16, 16).kernel(3, 3).stride(2, 2).pad(2, 0),
+      ConvCase(1, 14, 7, 16, 16).kernel(3, 3).stride(2, 2).pad(0, 2).add_relu(),
+      ConvCase(5, 30, 33, 16, 48).kernel(3, 3).stride(2, 2).pad(1, 1).full_epilogue(),
+      ConvCase(4, 14, 15, 144, 80).kernel(3, 3).stride(2, 2).pad(1, 1).full_epilogue(),
+      ConvCase(1, 9, 8, 16, 16).kernel(3, 3).stride(2, 2).pad(3, 1),
+      ConvCase(1, 9, 8, 16, 16).kernel(3, 3).stride(2, 2).pad(1, 3),
+      ConvCase(1, 9, 8, 16, 16).kernel(3, 3).stride(2, 2).pad(1, 1).add_sums(),
+      ConvCase(1, 9, 8, 16, 16).kernel(3, 3).stride(2, 1).pad(1, 1),
+      ConvCase(1, 9, 8, 16, 16).kernel(3, 3).stride(1, 2).pad(1, 1),
+      ConvCase(1, 9, 8, 16, 16).kernel(3, 3).stride(2, 2).pad(2, 2).dilate(2, 1),
+      ConvCase(1, 9, 8, 16, 16).kernel(3, 3).stride(2, 2).pad(2, 2).dilate(1, 2),
+      ConvCase(1, 9, 8, 32, 32).kernel(3, 3).stride(2, 2).pad(1, 1).in_groups(2),
       // Many channels; enough tiles for several chunks; several blocks of depth.
       ConvCase(2, 7, 7, 272, 32).kernel(3, 3).pad(1, 1).add_bias(),
       ConvCase(4, 29, 30, 16, 16).kernel(3, 3).pad(1, 1).add_residual(),
       ConvCase(1, 4, 5, 288, 16).kernel(3, 3).pad(1, 1),
-      // Few rows and many panels, with several blocks of depth, and with channels that fill no block.
+      // Few rows and many panels, with several blocks of depth, and with channels that fill no
+      // block.
       ConvCase(1, 5, 6, 288, 80).kernel(3, 3).stride(2, 1).pad(1, 1).full_epilogue(),
       ConvCase(1, 5, 4, 17, 100).kernel(3, 3).stride(1, 2).pad(1, 1).add_residual(),
       // Channels that fill no vector.
@@ -132,7 +153,10 @@ inline std::vector<Conv2dProblem> conv2d_epilogue_cases() {
     p.prologue_relu = p.prologue && (bits & 32);
     list.push_back(p);
   }
-  // The stem is refused or right.
+  // Strides and the stem are refused or right.
+  Conv2dProblem strided = ConvCase(1, 9, 8, 16, 16).kernel(3, 3).stride(2, 2).pad(1, 1);
+  strided.prologue = true;
+  list.push_back(strided);
   Conv2dProblem stem = ConvCase(1, 9, 8, 3, 16).kernel(7, 7).stride(2, 2).pad(3, 3);
   stem.prologue = true;
   list.push_back(stem);

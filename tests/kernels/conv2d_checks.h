@@ -15,20 +15,22 @@
 namespace tl::test {
 
 /// Winograd on the points 0, 1, -1, 1/2, -2, infinity, F(4x4, 3x3) and for dw F(3x3, 4x4), and for
-/// the stem F(4x4, 4x4) with -1/2 besides: the transforms amplify rounding; measured up to 1.5e-6
-/// on cpu, at 256 and 512 channels (kernels/cpu/README.md).
+/// the stem F(4x4, 4x4) with -1/2 besides, for stride 2 F(4, 2) and F(4, 1) on 0, 1, -1, 2,
+/// infinity: the transforms amplify rounding; measured up to 1.5e-6 on cpu, at 256 and 512 channels
+/// (kernels/cpu/README.md).
 inline constexpr double kWinogradBound = 1.6e-6;
 
 inline bool starts_with(std::string_view name, std::string_view begin) {
   return name.substr(0, begin.size()) == begin;
 }
 
-/// Six points divide by 15, the seven of the stem by 45. F(2x2) only adds, subtracts and halves, so
-/// it stays exact on integers, and rounds no more than a direct sum.
-inline bool divides_by_fifteen(std::string_view variant) {
-  return variant == "winograd_f4x4" || variant == "winograd_f3x3" || variant == "winograd_stem";
+/// Six points divide by 15, the seven of the stem by 45, the five of stride 2 by 6. F(2x2) only
+/// adds, subtracts and halves, so it stays exact on integers, and rounds no more than a direct sum.
+inline bool divides_by_odd(std::string_view variant) {
+  return variant == "winograd_f4x4" || variant == "winograd_f3x3" || variant == "winograd_stem" ||
+         variant == "winograd_stride2";
 }
-inline bool exact_on_integers(std::string_view variant) { return !divides_by_fifteen(variant); }
+inline bool exact_on_integers(std::string_view variant) { return !divides_by_odd(variant); }
 
 /// Relative L2 error of a sum of `terms` products by this variant.
 ///
@@ -39,7 +41,7 @@ inline bool exact_on_integers(std::string_view variant) { return !divides_by_fif
 ///            is rounded too.
 inline double bound_of(std::string_view variant, const Conv2dProblem& p, double terms) {
   double bound = f32_sum_bound(terms);
-  if (divides_by_fifteen(variant)) bound = std::max(kWinogradBound, bound / 4);
+  if (divides_by_odd(variant)) bound = std::max(kWinogradBound, bound / 4);
   if (variant == "implicit_gemm_tf32") bound += 0x1p-10;
   if (variant == "implicit_gemm_bf16" && p.prologue) bound += kBf16Rounding;
   return bound;
