@@ -1,17 +1,17 @@
 // gemm "packed": the matrix product in blocks that stay in caches (Goto and van de Geijn, "Anatomy
 // of High-Performance Matrix Multiplication", 2008).
 //
-//   for each block of columns (kBlockColumns) and block of depth (kBlockDepth):
-//     all threads pack that block of B into panels, in memory that all share
-//     in chunks of rows x panels: pack the rows of A, then for each panel and each tile of rows
+//   for each block of columns (kBlockColumns), of depth (kBlockDepth) and of rows (kBlockRows):
+//     all threads pack these blocks of A and B, in memory that all share
+//     in chunks of rows x panels: for each panel and each tile of rows
 //       tile_product                         microkernel-inl.h
 //
-// One panel of B is reused by all tiles of the chunk, the packed rows of A by all panels; both fit
+// One panel of B is reused by all tiles of a chunk, a chunk's rows of A by all its panels; both fit
 // the second-level cache together. Partial sums of the blocks of depth are added up in y, in order
 // of depth. The bias enters with the first block.
 //
 // The matrices of a batch that are too small for several threads are multiplied side by side, each
-// by one thread: the same loops with both packed buffers to itself, and so the same bits.
+// by one thread with packed buffers of its own: within a body, the loops below run alone.
 #include "kernels/cpu/simd_target.h"
 //
 #undef HWY_TARGET_INCLUDE
@@ -28,29 +28,46 @@ namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr std::int64_t kBlockColumns = 4096;
-constexpr std::int64_t kBlockDepth = 512;
-constexpr std::int64_t kBlockRows = 16 * kMaxRows;
+constexpr std::int64_t kBlockDepth = 1024;
+constexpr std::int64_t kBlockRows = 128 * kMaxRows;
 
 /// Whether each matrix of the batch is one thread's work: below 4M multiply-adds.
 bool side_by_side(const GemmProblem& p) {
   return p.batch > 1 && p.multiply_adds() / static_cast<double>(p.batch) < 4194304.0;
 }
 
-/// Sizes of the two packed buffers, in floats.
+/// How the rows of one block are cut into parts: between tiles, so that none is left almost empty.
+struct RowParts {
+  static constexpr std::int64_t kTilesPerPart = 8;
+  std::int64_t rows, tiles, parts;
+
+  explicit RowParts(std::int64_t block_rows)
+      : rows(block_rows),
+        tiles(divide_up(rows, kMaxRows)),
+        parts(divide_up(tiles, kTilesPerPart)) {}
+
+  Range operator[](std::int64_t part) const {
+    const Range some = part_of(tiles, parts, part);
+    return {rows * some.begin / tiles, rows * some.end / tiles};
+  }
+};
+
+/// Sizes of the packed buffers, in floats.
 struct GemmBuffers {
-  std::int64_t b, a_per_worker;
+  std::int64_t b, a_part, a;
   explicit GemmBuffers(const GemmProblem& p) {
     const std::int64_t depth = round_up(std::min(p.k, kBlockDepth), kDepthBlock);
+    const std::int64_t rows = std::min(p.m, kBlockRows);
     b = align_floats(round_up(std::min(p.n, kBlockColumns), kPanel) * depth);
-    a_per_worker = align_floats((std::min(p.m, kBlockRows) | 1) * depth);
+    a_part = (std::min(rows, RowParts::kTilesPerPart * kMaxRows) | 1) * depth;
+    a = a_part * RowParts(rows).parts;
   }
 };
 
 std::int64_t gemm_workspace_bytes(const GemmProblem& p) {
   const GemmBuffers buffers(p);
-  const std::int64_t shared = side_by_side(p) ? 0 : buffers.b;
-  const std::int64_t per_worker = buffers.a_per_worker + (buffers.b - shared);
-  return (shared + per_worker * thread_count()) * static_cast<std::int64_t>(sizeof(float));
+  return (buffers.a + buffers.b) * (side_by_side(p) ? thread_count() : 1) *
+         static_cast<std::int64_t>(sizeof(float));
 }
 
 /// Packs panel `panel` of columns `columns` and depth [first, first + size) of op(b).
@@ -111,24 +128,30 @@ struct Operands {
         y(args.y.as<float>() + t * p.m * p.n) {}
 };
 
-/// One chunk: packs its rows of A, then multiplies.
+/// Packs rows `rows` and depth `depth` of op(a): as Columns where it is transposed, else as a
+/// DepthMajor16.
+void pack_rows(const GemmProblem& p, const float* a, Range rows, Range depth, float* packed) {
+  if (p.trans_a) {
+    for (std::int64_t l = 0; l < depth.size(); ++l) {
+      copy_floats(a + (depth.begin + l) * p.m + rows.begin, packed + l * rows.size(), rows.size());
+    }
+    return;
+  }
+  for (std::int64_t i = 0; i < rows.size(); ++i) {
+    pack_row<kDepthBlock>(a + (rows.begin + i) * p.k + depth.begin, depth.size(),
+                          depth_block_step(rows.size()), packed + i * kDepthBlock);
+  }
+}
+
+/// Packed rows times the panels of `panel_range` of columns `columns`.
 void multiply_chunk(const GemmProblem& p, const Operands& operands, Range rows, Range panel_range,
-                    Range columns, Range depth, const float* packed_b, float* packed_a) {
-  const float* a = operands.a;
+                    Range columns, Range depth, const float* packed_a, const float* packed_b) {
   const float* bias = p.bias ? operands.bias + columns.begin : nullptr;
   float* y = operands.y + rows.begin * p.n + columns.begin;
   if (p.trans_a) {
-    for (std::int64_t l = 0; l < depth.size(); ++l) {
-      copy_floats(a + (depth.begin + l) * p.m + rows.begin, packed_a + l * rows.size(),
-                  rows.size());
-    }
     multiply_block(p, Columns{packed_a, rows.size()}, rows.size(), packed_b, depth.size(),
                    panel_range, columns.size(), bias, depth.begin == 0, y);
   } else {
-    for (std::int64_t i = 0; i < rows.size(); ++i) {
-      pack_row<kDepthBlock>(a + (rows.begin + i) * p.k + depth.begin, depth.size(),
-                            depth_block_step(rows.size()), packed_a + i * kDepthBlock);
-    }
     multiply_block(p, DepthMajor16{packed_a, depth_block_step(rows.size())}, rows.size(), packed_b,
                    round_up(depth.size(), kDepthBlock), panel_range, columns.size(), bias,
                    depth.begin == 0, y);
@@ -146,36 +169,34 @@ void for_each_block(const GemmProblem& p, const F& f) {
   }
 }
 
-/// One matrix by all threads.
-void multiply_shared(const GemmProblem& p, const Operands& operands, float* packed_b,
-                     float* packed_a) {
-  const GemmBuffers buffers(p);
+/// One matrix of the batch.
+void multiply(const GemmProblem& p, const Operands& operands, float* packed_b, float* packed_a) {
+  constexpr std::int64_t kPanelsPacked = 4;  // per chunk
+  constexpr std::int64_t kEnoughChunks = 32;
+  const std::int64_t a_part = GemmBuffers(p).a_part;
   for_each_block(p, [&](Range columns, Range depth) {
-    constexpr std::int64_t kPanelsPerChunk = 4;
     const std::int64_t all_panels = panels(columns.size());
-    parallel_for(divide_up(all_panels, kPanelsPerChunk), [&](std::int64_t chunk, int) {
-      const std::int64_t first = chunk * kPanelsPerChunk;
-      pack_panels(p, operands.b, columns, depth,
-                  {first, std::min(all_panels, first + kPanelsPerChunk)}, packed_b);
-    });
-    const ChunkGrid grid = cut_into_chunks(p.m, all_panels, kBlockRows);
-    parallel_for(grid.chunks(), [&](std::int64_t chunk, int worker) {
-      multiply_chunk(p, operands, part_of(p.m, grid.row_parts, chunk / grid.panel_parts),
-                     part_of(all_panels, grid.panel_parts, chunk % grid.panel_parts), columns,
-                     depth, packed_b, packed_a + worker * buffers.a_per_worker);
-    });
-  });
-}
-
-/// One matrix by the calling thread alone.
-void multiply_alone(const GemmProblem& p, const Operands& operands, float* packed_b,
-                    float* packed_a) {
-  for_each_block(p, [&](Range columns, Range depth) {
-    const Range all_panels{0, panels(columns.size())};
-    pack_panels(p, operands.b, columns, depth, all_panels, packed_b);
-    for (std::int64_t i = 0; i < p.m; i += kBlockRows) {
-      multiply_chunk(p, operands, {i, std::min(p.m, i + kBlockRows)}, all_panels, columns, depth,
-                     packed_b, packed_a);
+    for (std::int64_t row = 0; row < p.m; row += kBlockRows) {
+      const RowParts parts(std::min(p.m - row, kBlockRows));
+      const auto rows_of = [&](std::int64_t part) {
+        return Range{row + parts[part].begin, row + parts[part].end};
+      };
+      const std::int64_t b_chunks = row == 0 ? divide_up(all_panels, kPanelsPacked) : 0;
+      parallel_for(b_chunks + parts.parts, [&](std::int64_t chunk, int) {
+        if (const std::int64_t part = chunk - b_chunks; part >= 0) {
+          return pack_rows(p, operands.a, rows_of(part), depth, packed_a + part * a_part);
+        }
+        const std::int64_t first = chunk * kPanelsPacked;
+        pack_panels(p, operands.b, columns, depth,
+                    {first, std::min(all_panels, first + kPanelsPacked)}, packed_b);
+      });
+      const std::int64_t panel_parts = std::min(all_panels, divide_up(kEnoughChunks, parts.parts));
+      parallel_for(parts.parts * panel_parts, [&](std::int64_t chunk, int) {
+        const std::int64_t part = chunk / panel_parts;
+        multiply_chunk(p, operands, rows_of(part),
+                       part_of(all_panels, panel_parts, chunk % panel_parts), columns, depth,
+                       packed_a + part * a_part, packed_b);
+      });
     }
   });
 }
@@ -185,7 +206,7 @@ void gemm_run(const GemmProblem& p, const GemmArgs& args) {
   float* scratch = static_cast<float*>(args.workspace.data);
   if (!side_by_side(p)) {
     for (std::int64_t t = 0; t < p.batch; ++t) {
-      multiply_shared(p, Operands(p, args, t), scratch, scratch + buffers.b);
+      multiply(p, Operands(p, args, t), scratch, scratch + buffers.b);
     }
     return;
   }
@@ -194,9 +215,9 @@ void gemm_run(const GemmProblem& p, const GemmArgs& args) {
   const double work = p.multiply_adds() / static_cast<double>(p.batch);
   const auto group = static_cast<std::int64_t>(std::max(1.0, kEnoughWork / std::max(1.0, work)));
   parallel_for(divide_up(p.batch, group), [&](std::int64_t chunk, int worker) {
-    float* packed_b = scratch + worker * (buffers.b + buffers.a_per_worker);
+    float* packed_b = scratch + worker * (buffers.b + buffers.a);
     for (std::int64_t t = chunk * group; t < std::min(p.batch, (chunk + 1) * group); ++t) {
-      multiply_alone(p, Operands(p, args, t), packed_b, packed_b + buffers.b);
+      multiply(p, Operands(p, args, t), packed_b, packed_b + buffers.b);
     }
   });
 }
