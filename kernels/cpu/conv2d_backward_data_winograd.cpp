@@ -14,8 +14,10 @@ HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
-WinogradProduct product_of(const Conv2dProblem& p) {
-  WinogradProduct product;
+using Product = WinogradProduct<4>;
+
+Product product_of(const Conv2dProblem& p) {
+  Product product;
   product.n = p.n;
   product.x_h = p.out_h();
   product.x_w = p.out_w();
@@ -29,12 +31,12 @@ WinogradProduct product_of(const Conv2dProblem& p) {
 }
 
 std::int64_t winograd_backward_data_prepared_bytes(const Conv2dProblem& p) {
-  return winograd_filter_floats(p.c_out, p.c_in) * static_cast<std::int64_t>(sizeof(float));
+  return winograd_filter_floats<4>(p.c_out, p.c_in) * static_cast<std::int64_t>(sizeof(float));
 }
 
 void winograd_backward_data_prepare(const Conv2dProblem& p, const float* w, float* prepared) {
   constexpr std::int64_t kAllTaps = kTaps * kTaps;
-  prepare_winograd_filter(
+  prepare_winograd_filter<4>(
       p.c_out, p.c_in, prepared, [&](std::int64_t panel, std::int64_t co, float* taps) {
         const std::int64_t ci = panel * kPanel, width = std::min(kPanel, p.c_in - ci);
         for (std::int64_t tap = 0; tap < kAllTaps; ++tap) {
@@ -46,12 +48,12 @@ void winograd_backward_data_prepare(const Conv2dProblem& p, const float* w, floa
 }
 
 std::int64_t winograd_backward_data_workspace_bytes(const Conv2dProblem& p) {
-  const WinogradBlocking blocking(product_of(p).tiles(), p.c_out, p.c_in);
+  const WinogradBlocking<4> blocking(product_of(p).tiles(), p.c_out, p.c_in);
   return blocking.workspace_floats() * static_cast<std::int64_t>(sizeof(float));
 }
 
 void winograd_backward_data_run(const Conv2dProblem& p, const Conv2dBackwardDataArgs& args) {
-  WinogradProduct product = product_of(p);
+  Product product = product_of(p);
   product.x = args.dy.as<float>();
   product.u = static_cast<const float*>(args.w.data);
   product.y = args.dx.as<float>();
@@ -93,7 +95,7 @@ void run(Stream, const Conv2dProblem& p, const Conv2dBackwardDataArgs& args) {
   HWY_DYNAMIC_DISPATCH(winograd_backward_data_run)(p, args);
 }
 
-double cost(const Conv2dProblem& p) { return winograd_cost(p); }
+double cost(const Conv2dProblem& p) { return winograd_cost(p, 4); }
 
 }  // namespace
 

@@ -22,6 +22,9 @@ HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
+using Product = WinogradProduct<kOutputs>;
+constexpr std::int64_t kPlane = Product::kPlane;
+
 /// Blocks of tiles, and the layout of V [36][panel][tile][kPanel], Z [36][tile][c_out] and
 /// D [36][panel][c_out][kPanel].
 struct WinogradWeightBlocking {
@@ -30,7 +33,7 @@ struct WinogradWeightBlocking {
   std::int64_t blocks, block_tiles;
   std::int64_t v_point_step, z_point_step, d_point_step;
 
-  WinogradWeightBlocking(const WinogradProduct& p, std::int64_t c_out) {
+  WinogradWeightBlocking(const Product& p, std::int64_t c_out) {
     const std::int64_t padded_c_in = panels(p.c_in) * kPanel;
     const std::int64_t fitting = kBlockFloats / (kPlane * (padded_c_in + c_out));
     blocks = divide_up(p.tiles(), std::clamp<std::int64_t>(fitting, 64, 256));
@@ -46,7 +49,7 @@ struct WinogradWeightBlocking {
 };
 
 std::int64_t winograd_backward_weight_workspace_bytes(const Conv2dProblem& p) {
-  return WinogradWeightBlocking(forward_tiles(p), p.c_out).workspace_floats() *
+  return WinogradWeightBlocking(forward_tiles<kOutputs>(p), p.c_out).workspace_floats() *
          static_cast<std::int64_t>(sizeof(float));
 }
 
@@ -78,7 +81,7 @@ HWY_INLINE void transform_gradient(const float* dy, std::int64_t row_step, std::
 }
 
 /// Tiles `tiles` of dy into Z; tile t stands at z + (t - tiles.begin) * c_out.
-void gather_gradient(const WinogradProduct& p, const float* dy, Range tiles, float* z,
+void gather_gradient(const Product& p, const float* dy, Range tiles, float* z,
                      std::int64_t point_step) {
   TilePlace place(p, tiles.begin);
   for (std::int64_t t = tiles.begin; t < tiles.end; ++t, place.advance(p)) {
@@ -91,7 +94,7 @@ void gather_gradient(const WinogradProduct& p, const float* dy, Range tiles, flo
 }
 
 /// D of one point gathers up `tiles` tiles.
-void accumulate_point(const WinogradProduct& p, std::int64_t tiles, const float* v, const float* z,
+void accumulate_point(const Product& p, std::int64_t tiles, const float* v, const float* z,
                       bool first, float* d) {
   for (std::int64_t panel = 0; panel < panels(p.c_in); ++panel) {
     for_each_tile(p.c_out, [&](std::int64_t row, std::int64_t count) HWY_ATTR {
@@ -105,11 +108,12 @@ void accumulate_point(const WinogradProduct& p, std::int64_t tiles, const float*
 }
 
 /// dw [c_out, 3, 3, c_in] of one output channel.
-void transform_back(const WinogradProduct& p, std::int64_t co, const float* d,
-                    std::int64_t point_step, float* dw) {
+void transform_back(const Product& p, std::int64_t co, const float* d, std::int64_t point_step,
+                    float* dw) {
   for (std::int64_t ci = 0; ci < p.c_in; ci += kLanes) {
     Vec taps[kTaps][kTaps];
-    transform_products(d + (ci / kPanel * p.c_out + co) * kPanel + ci % kPanel, point_step, taps);
+    transform_products<kPoints>(d + (ci / kPanel * p.c_out + co) * kPanel + ci % kPanel, point_step,
+                                taps);
     for (int r = 0; r < kTaps; ++r) {
       for (int s = 0; s < kTaps; ++s) {
         hn::StoreU(taps[r][s], FloatTag(), dw + ((co * kTaps + r) * kTaps + s) * p.c_in + ci);
@@ -120,8 +124,7 @@ void transform_back(const WinogradProduct& p, std::int64_t co, const float* d,
 
 void winograd_backward_weight_run(const Conv2dProblem& problem,
                                   const Conv2dBackwardWeightArgs& args) {
-  constexpr std::int64_t kTilesPerChunk = 4;
-  WinogradProduct p = forward_tiles(problem);
+  Product p = forward_tiles<kOutputs>(problem);
   p.x = args.x.as<float>();
   const WinogradWeightBlocking blocking(p, p.c_out);
   float* v = static_cast<float*>(args.workspace.data);
@@ -130,9 +133,8 @@ void winograd_backward_weight_run(const Conv2dProblem& problem,
   for (std::int64_t block = 0; block < blocking.blocks; ++block) {
     const Range tiles = part_of(p.tiles(), blocking.blocks, block);
     parallel_for(divide_up(tiles.size(), kTilesPerChunk), [&](std::int64_t chunk, int) {
-      const std::int64_t begin = chunk * kTilesPerChunk;
-      const Range part{tiles.begin + begin,
-                       std::min(tiles.end, tiles.begin + begin + kTilesPerChunk)};
+      const Range part = tiles_of_chunk(tiles, chunk);
+      const std::int64_t begin = part.begin - tiles.begin;
       gather_tiles<kPanel>(p, part, v + begin * kPanel, tiles.size() * kPanel,
                            blocking.v_point_step);
       gather_gradient(p, args.dy.as<float>(), part, z + begin * p.c_out, blocking.z_point_step);
@@ -172,7 +174,8 @@ void run(Stream, const Conv2dProblem& p, const Conv2dBackwardWeightArgs& args) {
   HWY_DYNAMIC_DISPATCH(winograd_backward_weight_run)(p, args);
 }
 
-double cost(const Conv2dProblem& p) { return winograd_cost(p); }
+/// D is written, and read again for dw.
+double cost(const Conv2dProblem& p) { return winograd_cost(p, 4, 2 * kFilterReadCost); }
 
 }  // namespace
 

@@ -10,7 +10,8 @@ using Conv2dBackwardDataVariant = Variant<Conv2dProblem, Conv2dBackwardDataArgs>
 using Conv2dBackwardWeightVariant = Variant<Conv2dProblem, Conv2dBackwardWeightArgs>;
 
 Conv2dForwardVariant conv2d_forward_implicit_gemm();
-Conv2dForwardVariant conv2d_forward_winograd();
+Conv2dForwardVariant conv2d_forward_winograd_f2x2();
+Conv2dForwardVariant conv2d_forward_winograd_f4x4();
 Conv2dForwardVariant conv2d_forward_winograd_stem();
 Conv2dForwardVariant conv2d_forward_winograd_stride2();
 Conv2dBackwardDataVariant conv2d_backward_data_implicit_gemm();
@@ -48,27 +49,32 @@ inline bool is_stem_shape(const Conv2dProblem& p) {
 
 /// Reading one number of the filter from memory costs as much as so many multiply-adds. Measured
 /// where it matters: small batches with many channels (see README.md).
-constexpr double kFilterReadCost = 24;
+constexpr double kFilterReadCost = 12;
 
 inline double implicit_gemm_cost(const Conv2dProblem& p) {
   return p.multiply_adds() + kFilterReadCost * static_cast<double>(p.w_size());
 }
 
-/// 36 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms, which
-/// cost about as much as 48 more per channel and point.
-inline double winograd_cost(const Conv2dProblem& p) {
-  const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
+/// For each tile of `outputs` x `outputs` a multiply-add per point and pair of channels, and the
+/// transforms, which cost about as much as 48 more per channel and point; then the transformed
+/// filter, once.
+inline double winograd_cost(const Conv2dProblem& p, std::int64_t outputs,
+                            double filter_cost = kFilterReadCost) {
+  const auto cut = [&](std::int64_t size) { return (size + outputs - 1) / outputs; };
+  const auto points = static_cast<double>((outputs + 2) * (outputs + 2));
+  const auto tiles = static_cast<double>(p.n * cut(p.out_h()) * cut(p.out_w()));
   const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
-  return 36 * (tiles * (c_in * c_out + 48 * (c_in + c_out)) + kFilterReadCost * c_in * c_out);
+  return points * (tiles * (c_in * c_out + 48 * (c_in + c_out)) + filter_cost * c_in * c_out);
 }
 
-/// 81 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms, which
-/// cost about as much as 48 more per channel and point.
+/// 81 multiply-adds for each tile of 4x4 outputs and pair of channels, and as measured the
+/// transforms, which cost about as much as 24 more per channel and number of theirs, and reading
+/// the filter, about 10 per number: unlike 3x3 at stride 1, it pays only with tiles enough to hide
+/// most of that.
 inline double winograd_stride2_cost(const Conv2dProblem& p) {
   const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
   const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
-  return tiles * (81 * c_in * c_out + 48 * (81 * c_in + 25 * c_out)) +
-         81 * kFilterReadCost * c_in * c_out;
+  return tiles * (81 * c_in * c_out + 24 * (81 * c_in + 25 * c_out)) + 81 * 10 * c_in * c_out;
 }
 
 /// 169 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms, which

@@ -1,17 +1,21 @@
-// run_winograd_product: a WinogradProduct (winograd_product.h) on the 36 points of F(4x4, 3x3).
+// run_winograd_product: a WinogradProduct (winograd_product.h) on the 36 points of F(4x4, 3x3) or
+// the 16 of F(2x2, 3x3).
 //
-//   V = transformed patches of x      36 matrices [tiles, c_in]
-//   U = transformed filter            36 matrices [c_in, c_out]
-//   M = V * U, point by point         36 matrices [tiles, c_out]
+//   V = transformed patches of x      for each point a matrix [tiles, c_in]
+//   U = transformed filter            for each point a matrix [c_in, c_out]
+//   M = V * U, point by point         for each point a matrix [tiles, c_out]
 //   y = transformed M
 //
-// Two orders of the same work, with the same bits as result:
+// Three orders of the same work, with the same bits as result:
 //
 //   by tiles   each chunk is a block of tiles and goes all the way: V of the block, then panel by
 //              panel M and y. V and a panel of M stay in the second-level cache, U streams by.
+//   by panels  for few tiles: all are transformed, then the panels are shared out, and each goes on
+//              to y. V is small enough for every thread to keep, U streams by once, and M of a
+//              panel stays with the thread that made it.
 //   by points  all tiles are transformed, then the points are shared out, then y is written: three
 //              steps. For many channels, where V of even a small block is too large for the cache
-//              and U too large to stream by for each, and for few tiles.
+//              and U too large to stream by for each, and where panels are few.
 #if defined(TL_CPU_WINOGRAD_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TL_CPU_WINOGRAD_PRODUCT_INL_H_
 #undef TL_CPU_WINOGRAD_PRODUCT_INL_H_
@@ -25,37 +29,45 @@
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 
-constexpr std::int64_t kPlane = kPoints * kPoints;
-
 /// Floats rounded up to an odd number of cache lines, so that the points of one tile do not compete
 /// for the same sets of the cache.
 inline std::int64_t odd_lines(std::int64_t floats) { return (align_floats(floats) / 16 | 1) * 16; }
 
+enum class WinogradOrder { by_tiles, by_panels, by_points };
+
 /// Which order is taken, and how large its blocks are.
+template <int kTile>
 struct WinogradBlocking {
+  static constexpr std::int64_t kPlane = WinogradProduct<kTile>::kPlane;
   static constexpr std::int64_t kCacheFloats = 256 * 1024;          // for V of one block
+  static constexpr std::int64_t kByPanelsFloats = 512 * 1024;       // for V of all tiles
   static constexpr std::int64_t kByPointsFloats = 8 * 1024 * 1024;  // for V and M
-  static constexpr std::int64_t kEnoughBlocks = 8;
+  static constexpr std::int64_t kEnoughChunks = 8;
   static constexpr std::int64_t kSmallBlock = HWY_TARGET <= HWY_AVX3 ? 28 : 24;
 
-  bool by_tiles = true;
+  WinogradOrder order = WinogradOrder::by_tiles;
   std::int64_t block_tiles = 0, blocks = 0;
   std::int64_t v_point_step = 0, m_point_step = 0;  // floats
 
   WinogradBlocking(std::int64_t tiles, std::int64_t c_in, std::int64_t c_out) {
     const std::int64_t fitting = kCacheFloats / (kPlane * c_in) / kSmallBlock * kSmallBlock;
     block_tiles = std::clamp<std::int64_t>(fitting, kSmallBlock, 4 * kSmallBlock);
-    while (block_tiles > kSmallBlock && divide_up(tiles, block_tiles) < kEnoughBlocks) {
+    while (block_tiles > kSmallBlock && divide_up(tiles, block_tiles) < kEnoughChunks) {
       block_tiles -= kSmallBlock;
     }
-    by_tiles = fitting > 0 && divide_up(tiles, block_tiles) >= kEnoughBlocks;
-    if (!by_tiles) {
-      const std::int64_t floats_per_tile = kPlane * (c_in + panels(c_out) * kPanel);
-      block_tiles = std::max(kSmallBlock, kByPointsFloats / floats_per_tile);
+    if (fitting == 0 || divide_up(tiles, block_tiles) < kEnoughChunks) {
+      if (panels(c_out) >= kEnoughChunks && tiles * kPlane * c_in <= kByPanelsFloats) {
+        order = WinogradOrder::by_panels;
+        block_tiles = std::max<std::int64_t>(1, tiles);
+      } else {
+        order = WinogradOrder::by_points;
+        const std::int64_t floats_per_tile = kPlane * (c_in + panels(c_out) * kPanel);
+        block_tiles = std::max(kSmallBlock, kByPointsFloats / floats_per_tile);
+      }
     }
     blocks = std::max<std::int64_t>(1, divide_up(tiles, block_tiles));
     block_tiles = divide_up(tiles, blocks);
-    const std::int64_t m_panels = by_tiles ? 1 : panels(c_out);
+    const std::int64_t m_panels = order == WinogradOrder::by_points ? panels(c_out) : 1;
     v_point_step = odd_lines(depth_block_step(block_tiles) / kDepthBlock * c_in);
     m_point_step = odd_lines(block_tiles * m_panels * kPanel);
   }
@@ -63,25 +75,30 @@ struct WinogradBlocking {
   std::int64_t v_floats() const { return kPlane * v_point_step; }
   std::int64_t m_floats() const { return kPlane * m_point_step; }
   std::int64_t workspace_floats() const {
-    return (v_floats() + m_floats()) * (by_tiles ? thread_count() : 1);
+    const std::int64_t v_count = order == WinogradOrder::by_tiles ? thread_count() : 1;
+    const std::int64_t m_count = order == WinogradOrder::by_points ? 1 : thread_count();
+    return v_count * v_floats() + m_count * m_floats();
   }
 };
 
 /// Size of U in floats.
-inline std::int64_t winograd_filter_floats(std::int64_t c_in, std::int64_t c_out) {
-  return panels(c_out) * kPlane * c_in * kPanel;
+template <int kTile>
+std::int64_t winograd_filter_floats(std::int64_t c_in, std::int64_t c_out) {
+  return panels(c_out) * WinogradProduct<kTile>::kPlane * c_in * kPanel;
 }
 
-/// Fills U [panel][36][c_in][kPanel]. `load_taps(panel, channel, taps)` writes the 3x3 taps of 16
-/// input channels and one panel of outputs as [9][16][kPanel].
-template <class LoadTaps>
+/// Fills U [panel][point][c_in][kPanel]. `load_taps(panel, channel, taps)` writes the 3x3 taps of
+/// 16 input channels and one panel of outputs as [9][16][kPanel].
+template <int kTile, class LoadTaps>
 inline void prepare_winograd_filter(std::int64_t c_in, std::int64_t c_out, float* u,
                                     const LoadTaps& load_taps) {
+  using Product = WinogradProduct<kTile>;
   parallel_for(panels(c_out), [&](std::int64_t panel, int) {
     HWY_ALIGN float taps[kTaps * kTaps * kDepthBlock * kPanel];
     for (std::int64_t c = 0; c < c_in; c += kDepthBlock) {
       load_taps(panel, c, taps);
-      transform_filter(taps, kDepthBlock, u + (panel * kPlane * c_in + c) * kPanel, c_in * kPanel);
+      transform_filter<Product::kPatch>(
+          taps, kDepthBlock, u + (panel * Product::kPlane * c_in + c) * kPanel, c_in * kPanel);
     }
   });
 }
@@ -98,50 +115,79 @@ inline void multiply_point(std::int64_t tiles, std::int64_t c_in, const float* v
   });
 }
 
-inline void run_winograd_by_tiles(const WinogradProduct& p, const WinogradBlocking& blocking,
-                                  float* workspace) {
+/// Tiles that one thread transforms at a time where all do.
+constexpr std::int64_t kTilesPerChunk = 4;
+inline Range tiles_of_chunk(Range tiles, std::int64_t chunk) {
+  const std::int64_t begin = tiles.begin + chunk * kTilesPerChunk;
+  return {begin, std::min(tiles.end, begin + kTilesPerChunk)};
+}
+
+/// V of `tiles` by all threads.
+template <int kTile>
+void gather_in_parallel(const WinogradProduct<kTile>& p, Range tiles, float* v,
+                        std::int64_t point_step) {
+  parallel_for(divide_up(tiles.size(), kTilesPerChunk), [&](std::int64_t chunk, int) {
+    const Range part = tiles_of_chunk(tiles, chunk);
+    gather_tiles<kDepthBlock>(p, part, v + (part.begin - tiles.begin) * kDepthBlock,
+                              depth_block_step(tiles.size()), point_step);
+  });
+}
+
+/// From V of `tiles` to y in the channels of one panel.
+template <int kTile>
+void run_panel(const WinogradProduct<kTile>& p, const WinogradBlocking<kTile>& blocking,
+               Range tiles, std::int64_t panel, const float* v, float* m) {
+  for (std::int64_t point = 0; point < p.kPlane; ++point) {
+    multiply_point(tiles.size(), p.c_in, v + point * blocking.v_point_step,
+                   p.u + (panel * p.kPlane + point) * p.c_in * kPanel,
+                   m + point * blocking.m_point_step);
+  }
+  scatter_tiles(p, tiles, panel, m, blocking.m_point_step);
+}
+
+template <int kTile>
+void run_winograd_by_tiles(const WinogradProduct<kTile>& p, const WinogradBlocking<kTile>& blocking,
+                           float* workspace) {
   parallel_for(blocking.blocks, [&](std::int64_t block, int worker) {
     const Range tiles = part_of(p.tiles(), blocking.blocks, block);
     float* v = workspace + worker * (blocking.v_floats() + blocking.m_floats());
     float* m = v + blocking.v_floats();
     gather_tiles<kDepthBlock>(p, tiles, v, depth_block_step(tiles.size()), blocking.v_point_step);
     for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
-      for (std::int64_t point = 0; point < kPlane; ++point) {
-        multiply_point(tiles.size(), p.c_in, v + point * blocking.v_point_step,
-                       p.u + (panel * kPlane + point) * p.c_in * kPanel,
-                       m + point * blocking.m_point_step);
-      }
-      scatter_tiles(p, tiles, panel, m, blocking.m_point_step);
+      run_panel(p, blocking, tiles, panel, v, m);
     }
   });
 }
 
-inline void run_winograd_by_points(const WinogradProduct& p, const WinogradBlocking& blocking,
-                                   float* workspace) {
-  constexpr std::int64_t kTilesPerChunk = 4;
+template <int kTile>
+void run_winograd_by_panels(const WinogradProduct<kTile>& p,
+                            const WinogradBlocking<kTile>& blocking, float* workspace) {
+  const Range tiles{0, p.tiles()};
+  float* v = workspace;
+  float* m = v + blocking.v_floats();
+  gather_in_parallel(p, tiles, v, blocking.v_point_step);
+  parallel_for(panels(p.c_out), [&](std::int64_t panel, int worker) {
+    run_panel(p, blocking, tiles, panel, v, m + worker * blocking.m_floats());
+  });
+}
+
+template <int kTile>
+void run_winograd_by_points(const WinogradProduct<kTile>& p,
+                            const WinogradBlocking<kTile>& blocking, float* workspace) {
   float* v = workspace;
   float* m = v + blocking.v_floats();
   for (std::int64_t block = 0; block < blocking.blocks; ++block) {
     const Range tiles = part_of(p.tiles(), blocking.blocks, block);
-    const std::int64_t tile_chunks = divide_up(tiles.size(), kTilesPerChunk);
-    const auto tiles_of = [&](std::int64_t chunk) {
-      const std::int64_t begin = tiles.begin + chunk * kTilesPerChunk;
-      return Range{begin, std::min(tiles.end, begin + kTilesPerChunk)};
-    };
-    parallel_for(tile_chunks, [&](std::int64_t chunk, int) {
-      const Range part = tiles_of(chunk);
-      gather_tiles<kDepthBlock>(p, part, v + (part.begin - tiles.begin) * kDepthBlock,
-                                depth_block_step(tiles.size()), blocking.v_point_step);
-    });
-    parallel_for(kPlane, [&](std::int64_t point, int) {
+    gather_in_parallel(p, tiles, v, blocking.v_point_step);
+    parallel_for(p.kPlane, [&](std::int64_t point, int) {
       for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
         multiply_point(tiles.size(), p.c_in, v + point * blocking.v_point_step,
-                       p.u + (panel * kPlane + point) * p.c_in * kPanel,
+                       p.u + (panel * p.kPlane + point) * p.c_in * kPanel,
                        m + point * blocking.m_point_step + panel * tiles.size() * kPanel);
       }
     });
-    parallel_for(tile_chunks, [&](std::int64_t chunk, int) {
-      const Range part = tiles_of(chunk);
+    parallel_for(divide_up(tiles.size(), kTilesPerChunk), [&](std::int64_t chunk, int) {
+      const Range part = tiles_of_chunk(tiles, chunk);
       for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
         scatter_tiles(p, part, panel,
                       m + (panel * tiles.size() + part.begin - tiles.begin) * kPanel,
@@ -151,12 +197,16 @@ inline void run_winograd_by_points(const WinogradProduct& p, const WinogradBlock
   }
 }
 
-inline void run_winograd_product(const WinogradProduct& p, float* workspace) {
-  const WinogradBlocking blocking(p.tiles(), p.c_in, p.c_out);
-  if (blocking.by_tiles) {
-    run_winograd_by_tiles(p, blocking, workspace);
-  } else {
-    run_winograd_by_points(p, blocking, workspace);
+template <int kTile>
+void run_winograd_product(const WinogradProduct<kTile>& p, float* workspace) {
+  const WinogradBlocking<kTile> blocking(p.tiles(), p.c_in, p.c_out);
+  switch (blocking.order) {
+    case WinogradOrder::by_tiles:
+      return run_winograd_by_tiles(p, blocking, workspace);
+    case WinogradOrder::by_panels:
+      return run_winograd_by_panels(p, blocking, workspace);
+    case WinogradOrder::by_points:
+      return run_winograd_by_points(p, blocking, workspace);
   }
 }
 

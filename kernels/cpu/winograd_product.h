@@ -1,5 +1,5 @@
-// WinogradProduct: a convolution of 3x3 taps, stride 1, in tiles of 4x4 outputs, and the order in
-// which its tiles are counted.
+// WinogradProduct: a convolution of 3x3 taps, stride 1, in tiles of 2x2 or 4x4 outputs, and the
+// order in which its tiles are counted.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,12 @@
 namespace tl::cpu {
 
 /// y[n, i, j] = relu?(bias + addend + sum over r, s, c of x[n, i - pad_h + r, j - pad_w + s, c] *
-/// w) with x 0 outside; c_in and c_out are multiples of 16.
+/// w) with x 0 outside; c_in and c_out are multiples of 16. A tile is kTile x kTile outputs.
+template <int kTile>
 struct WinogradProduct {
+  static constexpr int kPatch = kTile + 2;        // pixels of x per dimension, and points
+  static constexpr int kPlane = kPatch * kPatch;  // points of a tile
+
   std::int64_t n = 0;
   const float* x = nullptr;
   std::int64_t x_h = 0, x_w = 0, c_in = 0;
@@ -22,15 +26,15 @@ struct WinogradProduct {
   const float* addend = nullptr;  // like y, may be y
   bool relu = false;
 
-  static constexpr std::int64_t kTile = 4;
   std::int64_t tiles_h() const { return (y_h + kTile - 1) / kTile; }
   std::int64_t tiles_w() const { return (y_w + kTile - 1) / kTile; }
   std::int64_t tiles() const { return n * tiles_h() * tiles_w(); }
 };
 
 /// The geometry of a convolution's forward pass; buffers are left open.
-inline WinogradProduct forward_tiles(const Conv2dProblem& p) {
-  WinogradProduct product;
+template <int kTile>
+WinogradProduct<kTile> forward_tiles(const Conv2dProblem& p) {
+  WinogradProduct<kTile> product;
   product.n = p.n;
   product.x_h = p.h;
   product.x_w = p.w;
@@ -44,18 +48,19 @@ inline WinogradProduct forward_tiles(const Conv2dProblem& p) {
 }
 
 /// A tile: its picture and its first output pixel. Stepped through row by row.
+template <int kTile>
 struct TilePlace {
   std::int64_t image, i, j;
 
-  TilePlace(const WinogradProduct& p, std::int64_t tile)
+  TilePlace(const WinogradProduct<kTile>& p, std::int64_t tile)
       : image(tile / (p.tiles_h() * p.tiles_w())),
-        i(tile / p.tiles_w() % p.tiles_h() * WinogradProduct::kTile),
-        j(tile % p.tiles_w() * WinogradProduct::kTile) {}
+        i(tile / p.tiles_w() % p.tiles_h() * kTile),
+        j(tile % p.tiles_w() * kTile) {}
 
-  void advance(const WinogradProduct& p) {
-    if ((j += WinogradProduct::kTile) < p.y_w) return;
+  void advance(const WinogradProduct<kTile>& p) {
+    if ((j += kTile) < p.y_w) return;
     j = 0;
-    if ((i += WinogradProduct::kTile) < p.y_h) return;
+    if ((i += kTile) < p.y_h) return;
     i = 0;
     ++image;
   }

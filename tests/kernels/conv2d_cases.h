@@ -95,6 +95,8 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       ConvCase(2, 7, 7, 272, 32).kernel(3, 3).pad(1, 1).add_bias(),
       ConvCase(4, 29, 30, 16, 16).kernel(3, 3).pad(1, 1).add_residual(),
       ConvCase(1, 4, 5, 288, 16).kernel(3, 3).pad(1, 1),
+      // Few tiles and many panels, the last one half full: each panel is a chunk.
+      ConvCase(2, 5, 7, 32, 272).kernel(3, 3).pad(1, 1).full_epilogue(),
       // Few rows and many panels, with several blocks of depth, and with channels that fill no
       // block.
       ConvCase(1, 5, 6, 288, 80).kernel(3, 3).stride(2, 1).pad(1, 1).full_epilogue(),
