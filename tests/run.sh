@@ -48,11 +48,12 @@ race() {
   wait "$half"
 }
 
-# The thread pool and the loader are where threads meet.
+# The thread pool, the frozen plan and the loader are where threads meet.
 tsan() {
   cmake --preset tsan >/dev/null
-  cmake --build --preset tsan --target kernels_tests io_tests -- --quiet
+  cmake --build --preset tsan --target kernels_tests nn_tests io_tests -- --quiet
   build/tsan/tests/kernels_tests --source-file='*thread_pool_test*'
+  build/tsan/tests/nn_tests --source-file='*plan_test*'
   build/tsan/tests/io_tests --source-file='*batch_loader_test*'
 }
 
