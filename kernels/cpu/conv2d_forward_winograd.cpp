@@ -3,8 +3,8 @@
 //
 //   f4x4   4 times fewer multiplications, at five to seven times the rounding error of a direct
 //          sum; reads a filter four times as large
-//   f2x2   2.25 times fewer multiplications, with the rounding of a direct sum; reads a filter
-//          1.8 times as large, which pays where the pixels are too few to keep it busy
+//   f2x2   2.25 times fewer, at less than twice the rounding error; reads a filter 1.8 times as
+//          large. For few pixels and many channels, where reading the filter takes the time
 //
 // The filter is prepared as U [panel][point][c_in][kPanel].
 #include "kernels/cpu/simd_target.h"

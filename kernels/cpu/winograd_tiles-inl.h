@@ -111,7 +111,8 @@ inline void transform_filter(const float* taps, std::int64_t depth, float* u,
   }
 }
 
-/// A^T m A of one tile and one vector of channels.
+/// A^T m A of one tile and one vector of channels: kSize x kSize outputs, or taps of the gradient
+/// of w.
 template <int kPatch, int kSize>
 HWY_INLINE void transform_products(const float* m, std::int64_t point_step,
                                    Vec (&y)[kSize][kSize]) {
