@@ -67,10 +67,9 @@ inline double winograd_cost(const Conv2dProblem& p, std::int64_t outputs,
   return points * (tiles * (c_in * c_out + 48 * (c_in + c_out)) + filter_cost * c_in * c_out);
 }
 
-/// 81 multiply-adds for each tile of 4x4 outputs and pair of channels, and as measured the
-/// transforms, which cost about as much as 24 more per channel and number of theirs, and reading
-/// the filter, about 10 per number: unlike 3x3 at stride 1, it pays only with tiles enough to hide
-/// most of that.
+/// 81 multiply-adds for each tile of 4x4 outputs and pair of channels; the transforms, which cost
+/// about as much as 24 more per channel and number of theirs; and reading the filter, 10 per
+/// number: fewer than above, because where the choice is close, many tiles share what is read.
 inline double winograd_stride2_cost(const Conv2dProblem& p) {
   const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
   const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);

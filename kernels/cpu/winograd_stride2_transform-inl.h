@@ -15,7 +15,8 @@
 //          [ 0  2 -1 -2  1 ]        [   0    1  ]
 //
 // Those of the odd phase are the same without the last row and the last column of B^T, and without
-// the last row and column of G. With 2 a result rounds about 0.75 times as much as with 1/2.
+// the last row and column of G. Of the small fractions that can stand for 2, it rounds least, as -2
+// and 5/2 do: about 0.75 times as much as 1/2.
 //
 // In two dimensions there are four phases. A point takes 4, 2 or 1 multiplications, as many as
 // phases have it: 16 * 4 + 8 * 2 + 1 = 81 for 4 x 4 outputs, where a direct sum takes 144.

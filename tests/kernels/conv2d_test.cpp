@@ -156,8 +156,11 @@ TEST_CASE("conv2d forward: the residual may be y itself") {
 // are compared with each other.
 TEST_CASE("conv2d on cpu: variants agree on large problems") {
   const Backend backend = cpu_backend();
-  for (Conv2dProblem p : {Conv2dProblem{.n = 3, .h = 56, .w = 55, .c_in = 64, .c_out = 80},
-                          Conv2dProblem{.n = 1, .h = 60, .w = 61, .c_in = 1008, .c_out = 16}}) {
+  Conv2dProblem strided{.n = 1, .h = 81, .w = 82, .c_in = 1008, .c_out = 16};
+  strided.stride_h = strided.stride_w = 2;
+  for (Conv2dProblem p :
+       {Conv2dProblem{.n = 3, .h = 56, .w = 55, .c_in = 64, .c_out = 80},
+        Conv2dProblem{.n = 1, .h = 60, .w = 61, .c_in = 1008, .c_out = 16}, strided}) {
     p.kh = p.kw = 3;
     p.pad_h = p.pad_w = 1;
     CAPTURE(p);
