@@ -34,6 +34,8 @@ struct Header {
 constexpr std::array<char, 16> kFormat = {'t', 'l', 'r', 'u', 'n', ' ', 'f', 'e',
                                           'a', 't', 'u', 'r', 'e', 's', ' ', '1'};
 
+constexpr std::string_view kExtension = ".features";
+
 template <class T>
 T copied(std::span<const std::byte> bytes) {
   T value;
@@ -43,6 +45,16 @@ T copied(std::span<const std::byte> bytes) {
 
 /// One line on what a run can do without.
 void note(const std::string& text) { std::fprintf(stderr, "%s\n", printable(text).c_str()); }
+
+/// Whether a file of the folder is one of ours, finished or left behind by a process that was
+/// killed (AtomicFile's temporary name has a dot in front and a number behind).
+bool is_of_a_cache(std::string name) {
+  if (name.starts_with('.') && name.ends_with(".tmp")) name.erase(0, 1);
+  constexpr std::size_t kDigits = 32;
+  if (name.size() < kDigits || !std::string_view(name).substr(kDigits).starts_with(kExtension))
+    return false;
+  return name.find_first_not_of("0123456789abcdef") == kDigits;
+}
 
 std::string folder_named_by(const char* variable, const char* below) {
   const char* value = std::getenv(variable);
@@ -64,7 +76,7 @@ FeatureCache::FeatureCache(const fs::path& folder, std::string key, std::int64_t
     : key_(std::move(key)), columns_(static_cast<std::size_t>(columns)), most_bytes_(most_bytes) {
   if (folder.empty()) return;
   const auto key_bytes = std::as_bytes(std::span(key_));
-  path_ = folder / "features" / (to_text(digest_of(key_bytes)) + ".features");
+  path_ = folder / "features" / concat(to_text(digest_of(key_bytes)), kExtension);
   if (!file_exists(path_)) return;
   try {
     read();
@@ -119,18 +131,25 @@ void FeatureCache::add(const Digest& picture, std::span<const float> features) {
   added_features_.insert(added_features_.end(), features.begin(), features.end());
 }
 
-void FeatureCache::save() {
-  if (!is_on()) return;
+bool FeatureCache::save() {
+  if (!is_on()) return false;
+  bool is_kept = true;
   try {
     if (!added_.empty()) write();
-    std::error_code ignored;  // a file that was only read counts as used now
-    fs::last_write_time(path_, fs::file_time_type::clock::now(), ignored);
-    make_room();
   } catch (const std::exception& error) {
     note(concat("features are not kept: ", error.what()));
+    is_kept = false;
+  }
+  std::error_code ignored;  // a file that was only read counts as used now
+  fs::last_write_time(path_, fs::file_time_type::clock::now(), ignored);
+  try {
+    make_room();
+  } catch (const std::exception&) {
+    // A folder that cannot be read to its end: the next run tries again.
   }
   added_.clear();
   added_features_.clear();
+  return is_kept;
 }
 
 /// Used and added rows first; each picture once.
@@ -172,7 +191,7 @@ void FeatureCache::write() const {
   write_file_atomically(path_, bytes);
 }
 
-/// Removes other files of the folder, those first that have not been used for longest, until all
+/// Removes other caches from the folder, those first that have not been used for longest, until all
 /// fit. What a killed process left half-written goes the same way.
 void FeatureCache::make_room() const {
   struct File {
@@ -185,7 +204,7 @@ void FeatureCache::make_room() const {
   std::error_code ignored;  // another process may remove a file meanwhile
   for (const auto& entry : fs::directory_iterator(path_.parent_path(), ignored)) {
     std::error_code gone;
-    if (!entry.is_regular_file(gone)) continue;
+    if (!entry.is_regular_file(gone) || !is_of_a_cache(entry.path().filename().string())) continue;
     const File file{entry.last_write_time(gone), entry.file_size(gone), entry.path()};
     if (gone) continue;
     total += file.bytes;

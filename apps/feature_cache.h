@@ -50,8 +50,9 @@ class FeatureCache {
   void use(const Digest& picture);
   void add(const Digest& picture, std::span<const float> features);
 
-  /// Writes what was added since. What cannot be written is said on standard error and given up.
-  void save();
+  /// Writes what was added since. What cannot be written is said on standard error and given up:
+  /// then false.
+  bool save();
 
  private:
   struct Row {

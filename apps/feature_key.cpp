@@ -6,12 +6,25 @@
 #include "kernels/error.h"
 
 namespace tl {
+namespace {
+
+/// Of the running program.
+Digest digest_of_program() {
+  constexpr const char* kProgram = "/proc/self/exe";
+  try {
+    return digest_of(map_file(kProgram).span());
+  } catch (const Error& error) {
+    throw Error(concat(kProgram, ": ", error.what()));
+  }
+}
+
+}  // namespace
 
 std::string feature_key(const ResNet& network, const std::string& checksum,
                         const Preprocessing& preprocessing, Device device) {
   std::string key;
   const auto line = [&key](const auto&... parts) { key += concat(parts..., "\n"); };
-  line("program ", to_text(digest_of(map_file("/proc/self/exe").span())));
+  line("program ", to_text(digest_of_program()));
   line("device ", name_of(device));
   if (device == Device::cpu) line("simd ", cpu::simd_target_name());
   for (const auto& variant : backend(device).conv2d.forward.all()) line("conv2d ", variant.name);

@@ -1,6 +1,8 @@
 // Training of a head alone: the features of each picture are computed once, by the frozen plan.
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <optional>
 
 #include "apps/array_tensor.h"
 #include "apps/feature_key.h"
@@ -56,13 +58,13 @@ class FeatureExtraction {
   FeatureCache cache_;
 };
 
-/// Says what was done in how much time, and what the cache spared.
+/// Says what was done in how much time, what the cache spared, and whether it has kept the rest.
 void report(const TrainingJob& job, std::int64_t pictures, double seconds,
-            const FeatureCache& cache) {
+            const FeatureCache& cache, bool is_kept) {
   std::printf("features  %lld pictures in %.1f s, %.0f pictures/s",
               static_cast<long long>(pictures), seconds, static_cast<double>(pictures) / seconds);
   std::printf(job.broken.count() ? ", %zu skipped\n" : "\n", job.broken.count());
-  if (!cache.is_on()) return;
+  if (!is_kept) return;
   std::printf("          %lld of them from %s, %lld computed and kept there\n",
               static_cast<long long>(cache.hits()), cache.path().parent_path().c_str(),
               static_cast<long long>(pictures - cache.hits()));
@@ -145,9 +147,9 @@ std::unique_ptr<TrainingMethod> make_head_method(TrainingJob& job, const StopSig
   FeatureExtraction extraction(job, checksum, stop);
   Features train = extraction.run(job.data.train, "features, training  ");
   Features val = extraction.run(job.data.val, "features, validation");
-  extraction.cache().save();
+  const bool is_kept = extraction.cache().save();
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-  report(job, train.rows() + val.rows(), time.count(), extraction.cache());
+  report(job, train.rows() + val.rows(), time.count(), extraction.cache(), is_kept);
   return std::make_unique<HeadMethod>(job, checksum, std::move(train), std::move(val));
 }
 

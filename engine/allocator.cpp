@@ -74,6 +74,15 @@ void* fresh_block(Device device, std::int64_t bytes) {
   return data;
 }
 
+std::int64_t bytes_of_machine(Device device) {
+  static const std::int64_t bytes = [device] {
+    std::int64_t free = 0, total = 0;
+    backend(device).memory.available(&free, &total);
+    return total;
+  }();
+  return bytes;
+}
+
 void give_back_heap(Device device, RangeHeap& heap) {
   heap.give_back([device](void* region, std::int64_t bytes) {
     backend(device).memory.release({}, bytes, region);
@@ -138,6 +147,9 @@ void* new_block(Device device, std::int64_t size) {
     if (!is_in_heap(which, size)) return fresh_block(device, size);
     Space& space = space_of(which);
     const std::lock_guard lock(space.mutex);
+    // A region takes memory where it is touched, when it is too late to say anything.
+    check(space.stats.current <= bytes_of_machine(device), "no block of ", size,
+          " bytes on the host");
     return space.heap.allocate(size,
                                [device](std::int64_t bytes) { return fresh_block(device, bytes); });
   };

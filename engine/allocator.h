@@ -35,8 +35,9 @@ Block allocate(Device device, std::int64_t bytes);
 /// Takes back a block.
 void release(Device device, Block block);
 
-/// Blocks that nobody else is given: captured work has their addresses. They go back to the device
-/// when the last tensor, captured step and scope that hold the pool are gone.
+/// Blocks of a device that nobody else is given: captured work has their addresses. (The host,
+/// which captures nothing, has its large blocks from the heap, pool or not.) They go back to the
+/// device when the last tensor, captured step and scope that hold the pool are gone.
 class MemoryPool {
  public:
   explicit MemoryPool(Device device);
@@ -71,8 +72,8 @@ class PoolScope {
 
 MemoryStats memory_stats(MemorySpace space);
 void reset_peak(MemorySpace space);
-/// Returns the kept blocks to the system, those of pools aside, and of the host's heap those regions
-/// in which nothing is in use.
+/// Returns the kept blocks to the system, those of pools aside, and of the host's heap those
+/// regions in which nothing is in use.
 void release_cached_memory(MemorySpace space);
 
 /// A stream gets blocks of its own, or, its work done, leaves them to the null stream.

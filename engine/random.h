@@ -9,7 +9,8 @@ namespace tl {
 class Generator {
  public:
   explicit Generator(std::uint64_t seed) : seed_(seed) {}
-  /// Whose numbers are all 0 and take no time: for a network that a file will fill.
+  /// Whose uniform() and normal() are all 0 and take no time: for a network that a file will fill.
+  /// Orders and streams are those of seed 0.
   static Generator of_zeros();
   std::uint64_t seed() const { return seed_; }
 

@@ -23,19 +23,19 @@ void* RangeHeap::allocate(std::int64_t bytes, const NewRegion& new_region) {
 }
 
 void RangeHeap::add_region(std::int64_t bytes, const NewRegion& new_region) {
-  std::int64_t size = std::max(bytes, kRegionBytes);
-  void* region = nullptr;
-  while (!region) {
+  for (const std::int64_t wanted : {kRegionBytes, kSmallRegionBytes, bytes}) {
+    const std::int64_t size = std::max(bytes, wanted);
+    void* region = nullptr;
     try {
       region = new_region(size);
     } catch (const Error&) {
       if (size == bytes) throw;
-      size = std::max(bytes, size / 2);
+      continue;
     }
+    auto* const begin = static_cast<std::byte*>(region);
+    regions_.insert({begin, {.bytes = size}});
+    return add_free(begin, size);
   }
-  auto* const begin = static_cast<std::byte*>(region);
-  regions_.insert({begin, {.bytes = size}});
-  add_free(begin, size);
 }
 
 void RangeHeap::release(void* block, std::int64_t bytes) {

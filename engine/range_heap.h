@@ -23,10 +23,13 @@ class RangeHeap {
 
   /// So large that there is hardly ever a second one, whose blocks could not join the first one's.
   static constexpr std::int64_t kRegionBytes = std::int64_t{1} << 36;
+  /// Where the system has none that large, because this process may not have so many addresses:
+  /// others in it want some too.
+  static constexpr std::int64_t kSmallRegionBytes = std::int64_t{1} << 28;
 
   /// Of the free ranges that are large enough the smallest, of these the first. `bytes` is a
   /// multiple of 64, and more than 0; so is the address. Without such a range, a new region: of
-  /// kRegionBytes, or where the system has none a half, a quarter ... of it; of `bytes` at least.
+  /// kRegionBytes, else of kSmallRegionBytes, else of `bytes`, and of `bytes` at least.
   void* allocate(std::int64_t bytes, const NewRegion& new_region);
   /// `bytes` as asked for.
   void release(void* block, std::int64_t bytes);

@@ -59,7 +59,9 @@ class PlanBuilder {
   PlanValue conv(const PlanValue& x, const Conv2d& conv, const BatchNorm2d* norm,
                  ConvEpilogue epilogue = {});
   PlanValue max_pool(const PlanValue& x, const MaxPool2dOptions& options);
-  /// Any function of one tensor, run as it is; `shape` is that of its result.
+  /// A function of one tensor, run as it is; `shape` is that of its result. Several threads may
+  /// call it at once, each for some of the pictures (plan.h): it must compute a picture's result
+  /// from that picture alone, and keep the dtype.
   PlanValue op(const PlanValue& x, Shape shape, std::function<Tensor(const Tensor&)> f);
   PlanValue average_pool(const PlanValue& x, const AveragePool2dOptions& options);
   PlanValue global_average_pool(const PlanValue& x);

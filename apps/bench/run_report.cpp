@@ -109,7 +109,6 @@ void RunReport::add(const BenchCase& c, const std::vector<Result>& results,
         speed_over.emplace_back(library, theirs.median / r.times.median);
     }
     print_line(c, r, roofline, speed_over);
-    ++lines_;
     if (!r.who->is_chosen) continue;
     for (const auto& [library, theirs] : best) {
       if (library.empty()) continue;

@@ -43,7 +43,6 @@ class RunReport {
   /// For each kernel and yardstick, the times of all problems times their layers; not in JSON.
   void print_sums() const;
 
-  bool is_empty() const { return lines_ == 0; }
 
  private:
   /// Seconds: by the medians, and by the least times, which a busy machine spoils less.
@@ -56,7 +55,6 @@ class RunReport {
 
   Device device_;
   bool json_;
-  int lines_ = 0;
   std::map<std::pair<std::string, std::string>, Sum> sums_;  // by slot and yardstick
 };
 

@@ -179,9 +179,18 @@ TEST_CASE("short of room, the files that were not used for longest go") {
     const std::string name = to_text(digest_of(std::as_bytes(std::span(key)))) + ".features";
     return fs::exists(folder / "features" / name);
   };
-  const fs::path left_over = folder / "features/.a.features.1.0.tmp";
-  write(left_over, std::string(one, 'x'));
-  fs::last_write_time(left_over, fs::file_time_type::clock::now() - std::chrono::hours(9));
+  const auto write_old = [&](const std::string& name) {
+    const fs::path path = folder / "features" / name;
+    write(path, std::string(one, 'x'));
+    fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(9));
+    return path;
+  };
+  const std::string digits(32, 'a');
+  const fs::path left_over = write_old("." + digits + ".features.1.0.tmp");
+  std::vector<fs::path> not_ours;  // the folder may be somebody's
+  for (const std::string& name : {std::string("a.features"), digits, digits + "a.features",
+                                  "x" + digits.substr(1) + ".features", std::string("a.npy")})
+    not_ours.push_back(write_old(name));
   age("a", 3);
   age("b", 2);
   age("c", 1);
@@ -194,6 +203,7 @@ TEST_CASE("short of room, the files that were not used for longest go") {
   CHECK(!exists("b"));
   CHECK(!exists("c"));
   for (const char* key : {"a", "d", "e"}) CHECK(exists(key));
+  for (const fs::path& path : not_ours) CHECK_MESSAGE(fs::exists(path), path.string());
 }
 
 TEST_CASE("a place that cannot be written to: one line, and all goes on") {

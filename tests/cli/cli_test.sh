@@ -38,6 +38,7 @@ for i in 1 2 3; do
 done
 features "16 of them from" after_three_at_once
 TLRUN_CACHE=/dev/null features "features are not kept: /dev/null/features: cannot be created: Not a directory" nowhere
+! grep -q "kept there" out.txt || fail "features that are not kept are said to be"
 
 # A model of ours is a backbone too, and its default place is runs/N.
 expect 0 "resnet18, 100 tensors matched" "$tlrun" train --weights run1/best.h5 --data patterns --epochs 1

@@ -99,13 +99,14 @@ TEST_CASE("range heap: regions are added, of what is asked for at least, and go 
 }
 
 TEST_CASE("range heap: where there is no whole region, a smaller one; else an error") {
+  constexpr std::int64_t kSmall = RangeHeap::kSmallRegionBytes;
   RangeHeap heap;
   Regions regions;
-  regions.limit = kRegion / 8 + 4096;
-  void* first = heap.allocate(kRegion / 8 - 64, regions.source());
-  CHECK(heap.allocate(64, regions.source()) == static_cast<std::byte*>(first) + kRegion / 8 - 64);
+  regions.limit = kSmall + 4096;
+  void* first = heap.allocate(4096, regions.source());
+  CHECK(heap.allocate(kSmall - 4096, regions.source()) == static_cast<std::byte*>(first) + 4096);
   CHECK(heap.allocate(3008, regions.source()) != nullptr);
-  CHECK(regions.sizes == std::vector<std::int64_t>{kRegion / 8, 4096});
+  CHECK(regions.sizes == std::vector<std::int64_t>{kSmall, 3008});
   CHECK_THROWS_AS(heap.allocate(1152, regions.source()), Error);
   CHECK(heap.allocate(1088, regions.source()) != nullptr);
   CHECK(heap.kept_bytes() == 0);
