@@ -68,12 +68,12 @@ inline double winograd_cost(const Conv2dProblem& p, std::int64_t outputs,
 }
 
 /// 81 multiply-adds for each tile of 4x4 outputs and pair of channels; the transforms, which cost
-/// about as much as 24 more per channel and number of theirs; and reading the filter, 9 per
-/// number: fewer than above, because where the choice is close, many tiles share what is read.
+/// about as much as 20 more per channel and number of theirs; and reading the filter, 8 per number:
+/// fewer than above, because where the choice is close, many tiles share what is read.
 inline double winograd_stride2_cost(const Conv2dProblem& p) {
   const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
   const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
-  return tiles * (81 * c_in * c_out + 24 * (81 * c_in + 25 * c_out)) + 81 * 9 * c_in * c_out;
+  return tiles * (81 * c_in * c_out + 20 * (81 * c_in + 25 * c_out)) + 81 * 8 * c_in * c_out;
 }
 
 /// 169 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms, which

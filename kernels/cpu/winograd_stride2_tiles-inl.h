@@ -15,7 +15,6 @@
 #endif
 
 #include "hwy/cache_control.h"
-
 #include "kernels/conv2d.h"
 #include "kernels/cpu/blocking.h"
 #include "kernels/cpu/pack-inl.h"
