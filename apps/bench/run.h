@@ -35,9 +35,8 @@ std::vector<std::string> bench_ops();
 ///
 ///   error      relative, over a sample of the very result (bench_case.h)
 ///   seconds    of a run: median, least and most; spread: what half of the runs lie within, in
-///   parts
-///              of the median. Operands change from run to run, more of them than the last-level
-///              cache holds
+///              parts of the median. Operands change from run to run, more of them than the
+///              last-level cache holds
 ///   gflops     where multiplications and additions count (gemm, conv2d; two per pair)
 ///   gbytes     per second, of all buffers, each counted once
 ///   of_copy    that in parts of what `memory.copy` moves on the device

@@ -1,5 +1,5 @@
-// How a product of [rows, depth] and [depth, columns] is cut into chunks for threads, and where
-// each worker's scratch lies. By shape only, so that results do not depend on the thread count.
+// How a product of [rows, depth] and [depth, columns] is cut into chunks for threads: by shape
+// only, so that results do not depend on the thread count.
 #pragma once
 
 #include <algorithm>
@@ -24,9 +24,8 @@ struct ChunkGrid {
   std::int64_t chunks() const { return row_parts * panel_parts; }
 };
 
-/// Row parts of at most `max_rows`, which is what one worker keeps packed. Panels are cut as well
-/// where rows alone give too few chunks to keep several threads busy: every part of the panels
-/// packs the same rows again.
+/// Row parts of at most `max_rows`. Panels are cut as well where rows alone give too few chunks to
+/// keep several threads busy.
 inline ChunkGrid cut_into_chunks(std::int64_t rows, std::int64_t panels, std::int64_t max_rows) {
   constexpr std::int64_t kEnoughChunks = 16;
   ChunkGrid grid;

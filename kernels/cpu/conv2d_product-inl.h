@@ -2,10 +2,9 @@
 // columns, by one of three ways to the rows:
 //
 //   in place      rows are pixels of x (1x1): nothing is copied
-//   by chunks     a chunk gathers its rows (conv2d_gather-inl.h) and multiplies them with all
-//   panels in two steps  there are too few rows for that, so panels are shared out too: first all
-//   threads
-//                 gather all rows, then they multiply, so that no row is gathered twice
+//   by chunks     each chunk gathers its rows (conv2d_gather-inl.h), for all panels
+//   in two steps  few rows, so that panels are shared out as well: all threads gather, then all
+//                 multiply, and no row is gathered twice
 //
 // The gathered rows of one block of depth (kConvBlockFloats at most) and one panel of the filter
 // stay in the second-level cache; the filter streams through once per chunk. Partial sums between
