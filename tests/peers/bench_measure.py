@@ -214,7 +214,7 @@ def fine_tune(bench, part):
         start = time.perf_counter()
         output([bench.args.tlrun, "--weights", weights, "--data", bench.args.data, "--threads",
                 bench.threads, "--out", out],
-               env=os.environ | {"HOME": str(cache), "XDG_CACHE_HOME": str(cache)})
+               env=os.environ | {"HOME": str(cache), "TLRUN_CACHE": str(cache / "tlrun")})
         seconds = time.perf_counter() - start
         said["tlrun"] = run_report(out)
         return seconds
