@@ -29,9 +29,10 @@ namespace {
 std::vector<int> runs_per_chunk(std::int64_t chunks) {
   std::vector<std::atomic<int>> counts(static_cast<std::size_t>(chunks));
   std::atomic<bool> worker_in_range{true};
+  const int threads = thread_count();
   parallel_for(chunks, [&](std::int64_t chunk, int worker) {
     ++counts[static_cast<std::size_t>(chunk)];
-    if (worker < 0 || worker >= thread_count()) worker_in_range = false;
+    if (worker < 0 || worker >= threads) worker_in_range = false;
   });
   CHECK(worker_in_range);
   return {counts.begin(), counts.end()};
