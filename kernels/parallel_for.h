@@ -6,10 +6,10 @@
 namespace tl {
 
 /// Runs body(chunk, worker) once for every chunk in [0, chunks), on up to thread_count() threads,
-/// and returns when all are done. `worker` in [0, thread_count()) is the thread that runs it, to
-/// pick scratch with. Results must depend on `chunk` only: who takes a chunk, and when, varies.
-/// A call from inside a body, or while another thread is in parallel_for, runs in the calling
-/// thread alone, as worker 0. The first exception of a body is thrown again here.
+/// and returns when all are done. `worker`, in [0, thread_count() of the caller), is the thread
+/// that runs it, to pick scratch with. Results must depend on `chunk` only: who takes a chunk, and
+/// when, varies. A call from inside a body, or while another thread is in parallel_for, runs in the
+/// calling thread alone, as worker 0. The first exception of a body is thrown again here.
 template <class Body>
 void parallel_for(std::int64_t chunks, const Body& body);
 
