@@ -1,6 +1,6 @@
 // Profile: every kernel that runs while it lives: how long, over how many bytes, for which layer,
-// and how much memory was in use. Meanwhile every launch is waited for (kernels/sync_launches.h), so
-// that a kernel's time is its own on a GPU as well; nothing is captured.
+// and how much memory was in use. Meanwhile every launch is waited for (kernels/sync_launches.h),
+// so that a kernel's time is its own on a GPU as well; nothing is captured.
 #pragma once
 
 #include <cstdint>

@@ -3,9 +3,9 @@
 //   y[i] = word(i) >= rate * 2^32 ? x[i] * s : 0        s = 1 / (1 - rate), in f32 or f64
 //   dx   = the same kernel on dy
 //
-// word(i) is number i of Philox stream `call` of `seed` (philox.h), the same on every device and for
-// any number of threads, so the mask is never stored. Captured work has its `call` for ever: each
-// replay moves on to other streams by *call_offset. What is dropped is 0, NaN as well. Source:
+// word(i) is number i of Philox stream `call` of `seed` (philox.h), the same on every device and
+// for any number of threads, so the mask is never stored. Captured work has its `call` for ever:
+// each replay moves on to other streams by *call_offset. What is dropped is 0, NaN as well. Source:
 // Srivastava et al., "Dropout", JMLR 2014, with the scaling moved to training. y is overwritten and
 // may alias x; one float dtype. Deterministic.
 #pragma once

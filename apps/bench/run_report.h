@@ -43,7 +43,6 @@ class RunReport {
   /// For each kernel and yardstick, the times of all problems times their layers; not in JSON.
   void print_sums() const;
 
-
  private:
   /// Seconds: by the medians, and by the least times, which a busy machine spoils less.
   struct Sum {

@@ -57,9 +57,10 @@ HWY_EXPORT(backward);
 }  // namespace
 
 void install_softmax(Backend& b) {
-  b.softmax.forward =
-      row_forward("softmax.forward", [](auto... args) { HWY_DYNAMIC_DISPATCH(forward)
-                                                        (args...); });
+  b.softmax.forward = row_forward("softmax.forward", [](auto... args) {
+    HWY_DYNAMIC_DISPATCH(forward)
+    (args...);
+  });
   b.softmax.backward = row_backward("softmax.backward", [](auto... args) {
     HWY_DYNAMIC_DISPATCH(backward)(args...);
   });
