@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "apps/array_tensor.h"
+#include "apps/unseen_config.h"
 #include "io/hdf5_weights.h"
 #include "io/read_weights.h"
 
@@ -13,10 +14,11 @@ namespace tl {
 namespace {
 
 // Attribute "format": what the file is and the version of its form, "tlrun model 1". A change that
-// an older program would misread raises the version.
+// an older program would misread raises the version: 2 has an attribute "unseen", which is written
+// only where a network is not what its tensors look like.
 constexpr const char* kModelKind = "tlrun model ";
 constexpr const char* kHeadKind = "tlrun head ";
-constexpr int kFormatVersion = 1;
+constexpr int kNewestVersion = 2;
 
 /// The attribute's text; "" when there is none.
 std::string attribute(const WeightsFile& file, const std::string& name) {
@@ -40,11 +42,11 @@ FileKind kind_of(const WeightsFile& file) {
     int version = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
     if (error != std::errc() || end != text.data() + text.size() || version < 1) break;
-    check(version <= kFormatVersion, "written by a newer tlrun: format '", format,
-          "', this one reads up to version ", kFormatVersion);
+    check(version <= kNewestVersion, "written by a newer tlrun: format '", format,
+          "', this one reads up to version ", kNewestVersion);
     return kind;
   }
-  throw Error(concat("attribute 'format' is '", format, "', expected '", kModelKind, kFormatVersion,
+  throw Error(concat("attribute 'format' is '", format, "', expected '", kModelKind, kNewestVersion,
                      "' or none"));
 }
 
@@ -68,16 +70,20 @@ ModelFile model_of(const WeightsFile& file) {
   ModelFile model;
   for (const auto& [name, array] : file.arrays) model.tensors.emplace(name, to_tensor(array));
   model.info = info_of(file);
+  model.unseen = unseen_from_json(attribute(file, "unseen"));
   model.config();
   return model;
 }
 
 std::map<std::string, std::string> attributes_of(const std::string& kind, const ResNet& network,
                                                  const ModelInfo& info) {
-  return {{"format", kind + std::to_string(kFormatVersion)},
-          {"architecture", name_of(network.config)},
-          {"classes", nlohmann::json(info.classes).dump()},
-          {"preprocessing", to_json(info.preprocessing)}};
+  const std::string unseen = to_json(network.config.unseen);
+  std::map<std::string, std::string> attributes = {{"format", kind + (unseen.empty() ? "1" : "2")},
+                                                   {"architecture", name_of(network.config)},
+                                                   {"classes", nlohmann::json(info.classes).dump()},
+                                                   {"preprocessing", to_json(info.preprocessing)}};
+  if (!unseen.empty()) attributes.emplace("unseen", unseen);
+  return attributes;
 }
 
 /// Everything must be in the file.
@@ -143,7 +149,10 @@ bool is_head(const std::string& name) { return name.starts_with("fc."); }
 ResNetConfig ModelFile::config() const {
   std::map<std::string, Shape> shapes;
   for (const auto& [name, tensor] : tensors) shapes.emplace(name, tensor.shape());
-  return recognise_resnet(shapes);
+  ResNetConfig config = recognise_resnet(shapes);
+  config.unseen = unseen;
+  check_config(config);
+  return config;
 }
 
 ModelFile read_model_file(const std::filesystem::path& path) {
@@ -170,14 +179,16 @@ void write_model_file(const std::filesystem::path& path, const ResNet& network,
 
 std::string checksum_of_backbone(const ResNet& network) {
   std::uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&hash](std::uint32_t bits) { hash = (hash ^ bits) * 0x100000001b3; };
   for (const NamedTensor& s : network.state()) {
     if (is_head(s.name)) continue;
     for (const float value : s.tensor.to_vector<float>()) {
       std::uint32_t bits;
       std::memcpy(&bits, &value, sizeof(bits));
-      hash = (hash ^ bits) * 0x100000001b3;
+      add(bits);
     }
   }
+  for (const char c : to_json(network.config.unseen)) add(static_cast<unsigned char>(c));
   char text[17];
   std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(hash));
   return text;

@@ -1,7 +1,7 @@
 // A model on disk: weights in torchvision's names and order, and in the file's attributes what they
-// do not say: class names and preprocessing. Plain weights files have none of the attributes.
-// While a frozen backbone's head is trained, a file may hold the head alone and say where the rest
-// is.
+// do not say: class names, preprocessing, and where the network is an unusual one, in what
+// (attribute "unseen"). Plain weights files have none of the attributes. While a frozen backbone's
+// head is trained, a file may hold the head alone and say where the rest is.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@ struct ModelInfo {
 struct ModelFile {
   std::map<std::string, Tensor> tensors;
   std::optional<ModelInfo> info;  ///< absent in a plain weights file
+  UnseenConfig unseen;            ///< torchvision's, where the file does not say
 
   ResNetConfig config() const;
 };
@@ -49,7 +50,7 @@ struct BackboneSource {
   std::string checksum;    ///< checksum_of_backbone(), 16 hexadecimal digits
 };
 
-/// FNV-1a over the numbers of all tensors but the head's.
+/// FNV-1a over the numbers of all tensors but the head's, and what is unseen and unusual.
 std::string checksum_of_backbone(const ResNet& network);
 
 /// Writes the head of `network` and where the rest came from; as atomic as the above.

@@ -19,6 +19,13 @@ Tensor subsample_and_pad(const Tensor& x, std::int64_t stride, std::int64_t c_ou
   return pad(pixels, {0, 0, 0, before}, {0, 0, 0, missing - before});
 }
 
+BatchNormOptions norm_of(const BlockOptions& block) { return {.epsilon = block.epsilon}; }
+
+/// The stride of a bottleneck's convolution `which`.
+std::int64_t stride_in(const BlockOptions& block, BottleneckStride which) {
+  return block.bottleneck_stride == which ? block.stride : 1;
+}
+
 }  // namespace
 
 Shortcut::Shortcut(const BlockOptions& block, std::int64_t c_out, Generator& random,
@@ -27,7 +34,7 @@ Shortcut::Shortcut(const BlockOptions& block, std::int64_t c_out, Generator& ran
   if (is_identity_ || block.shortcut == ShortcutKind::option_a) return;
   conv_ = &modules.append<Conv2d>(block.c_in, c_out, 1, Conv2dOptions{.stride = block.stride},
                                   random, where);
-  norm_ = &modules.append<BatchNorm2d>(c_out, where);
+  norm_ = &modules.append<BatchNorm2d>(c_out, where, norm_of(block));
 }
 
 Tensor Shortcut::forward(const Tensor& x) {
@@ -47,9 +54,9 @@ PlanValue Shortcut::lower(PlanBuilder& plan, const PlanValue& x) const {
 
 BasicBlock::BasicBlock(const BlockOptions& block, Generator& random, Placement where)
     : conv1_(block.c_in, block.width, 3, {.stride = block.stride, .pad = 1}, random, where),
-      bn1_(block.width, where),
+      bn1_(block.width, where, norm_of(block)),
       conv2_(block.width, block.width, 3, {.pad = 1}, random, where),
-      bn2_(block.width, where),
+      bn2_(block.width, where, norm_of(block)),
       shortcut_(block, kExpansion * block.width, random, where) {
   add_module("conv1", conv1_);
   add_module("bn1", bn1_);
@@ -71,13 +78,16 @@ PlanValue BasicBlock::lower(PlanBuilder& plan, const PlanValue& x) const {
 }
 
 Bottleneck::Bottleneck(const BlockOptions& block, Generator& random, Placement where)
-    : conv1_(block.c_in, block.inner, 1, {}, random, where),
-      bn1_(block.inner, where),
-      conv2_(block.inner, block.inner, 3,
-             {.stride = block.stride, .pad = 1, .groups = block.groups}, random, where),
-      bn2_(block.inner, where),
+    : conv1_(block.c_in, block.inner, 1, {.stride = stride_in(block, BottleneckStride::in_1x1)},
+             random, where),
+      bn1_(block.inner, where, norm_of(block)),
+      conv2_(
+          block.inner, block.inner, 3,
+          {.stride = stride_in(block, BottleneckStride::in_3x3), .pad = 1, .groups = block.groups},
+          random, where),
+      bn2_(block.inner, where, norm_of(block)),
       conv3_(block.inner, kExpansion * block.width, 1, {}, random, where),
-      bn3_(kExpansion * block.width, where),
+      bn3_(kExpansion * block.width, where, norm_of(block)),
       shortcut_(block, kExpansion * block.width, random, where) {
   add_module("conv1", conv1_);
   add_module("bn1", bn1_);

@@ -12,6 +12,10 @@ namespace tl {
 /// option_b: a strided 1x1 convolution with batch norm, "downsample.0" and "downsample.1".
 enum class ShortcutKind { option_a, option_b };
 
+/// Which convolution of a bottleneck has the stride: the 3x3 one ("v1.5": torchvision, timm,
+/// Hugging Face), or the first 1x1 one ("v1": He et al., Caffe, Keras).
+enum class BottleneckStride { in_3x3, in_1x1 };
+
 struct BlockOptions {
   std::int64_t c_in = 1;
   std::int64_t width = 1;  ///< a basic block's output; a quarter of a bottleneck's
@@ -19,6 +23,8 @@ struct BlockOptions {
   std::int64_t stride = 1;
   std::int64_t groups = 1;  ///< of that convolution
   ShortcutKind shortcut = ShortcutKind::option_b;
+  BottleneckStride bottleneck_stride = BottleneckStride::in_3x3;
+  double epsilon = 1e-5;  ///< of every batch norm
 };
 
 class Shortcut {
@@ -52,7 +58,7 @@ class BasicBlock : public Module {
   Shortcut shortcut_;
 };
 
-/// 1x1 to `inner`, 3x3 in `groups` (with the stride), 1x1 to 4 * width.
+/// 1x1 to `inner`, 3x3 in `groups`, 1x1 to 4 * width; the stride is in the first or the second.
 class Bottleneck : public Module {
  public:
   static constexpr std::int64_t kExpansion = 4;

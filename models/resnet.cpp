@@ -36,7 +36,7 @@ ResNet::ResNet(const ResNetConfig& c, Generator& random, Placement where)
       activation_dtype(where.dtype),
       conv1_(c.in_channels, c.width, c.stem == ResNetStem::conv7_pool ? 7 : 3, stem_options(c.stem),
              random, where),
-      bn1_(c.width, where),
+      bn1_(c.width, where, {.epsilon = c.unseen.epsilon}),
       stages_(c.depths.size()),
       fc(c.feature_count(), c.classes, random, where) {
   add_module("conv1", conv1_);
@@ -48,7 +48,9 @@ ResNet::ResNet(const ResNetConfig& c, Generator& random, Placement where)
                              .inner = c.inner_width(i),
                              .stride = i == 0 ? 1 : 2,
                              .groups = c.groups,
-                             .shortcut = c.shortcut};
+                             .shortcut = c.shortcut,
+                             .bottleneck_stride = c.unseen.bottleneck_stride,
+                             .epsilon = c.unseen.epsilon};
     c_in = c.block == ResNetBlock::basic
                ? fill_stage<BasicBlock>(stages_[i], c.depths[i], block, random, where)
                : fill_stage<Bottleneck>(stages_[i], c.depths[i], block, random, where);

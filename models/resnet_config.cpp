@@ -1,5 +1,7 @@
 #include "models/resnet_config.h"
 
+#include <charconv>
+
 #include "models/weight_names.h"
 
 namespace tl {
@@ -150,6 +152,32 @@ void check_blocks(const Shapes& file, const ResNetConfig& config) {
   }
 }
 
+/// In as few digits as name the number.
+std::string text_of(double x) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof(text), x).ptr};
+}
+
+/// What shapes show.
+std::string name_of_shapes(const ResNetConfig& config) {
+  for (const NamedConfig& c : named_configs()) {
+    ResNetConfig named = c.config;
+    named.in_channels = config.in_channels;
+    named.classes = config.classes;
+    named.unseen = config.unseen;
+    if (named == config) return c.name;
+  }
+  std::string depths;
+  for (const int d : config.depths) depths += concat(depths.empty() ? "" : ", ", d);
+  std::string text = concat("resnet ", config.block == ResNetBlock::basic ? "basic" : "bottleneck",
+                            " [", depths, "] width ", config.width);
+  if (config.groups != 1 || config.width_per_group != 64)
+    text += concat(" groups ", config.groups, "x", config.width_per_group);
+  if (config.stem == ResNetStem::conv3) text += " 3x3 stem";
+  if (config.shortcut == ShortcutKind::option_a) text += " option A";
+  return text;
+}
+
 }  // namespace
 
 void check_config(const ResNetConfig& c) {
@@ -165,6 +193,11 @@ void check_config(const ResNetConfig& c) {
         ": basic blocks have one group of 64");
   check(in_range(c.groups) && in_range(c.width_per_group) && c.inner_width(0) >= 1, name,
         ": a group would have no channel");
+  check(
+      c.block == ResNetBlock::bottleneck || c.unseen.bottleneck_stride == BottleneckStride::in_3x3,
+      name, ": basic blocks have no 1x1 convolution to stride");
+  check(c.unseen.epsilon > 0 && c.unseen.epsilon <= 1, name,
+        ": batch norm's epsilon is above 0 and at most 1");
 }
 
 std::vector<std::string> resnet_names() {
@@ -183,20 +216,10 @@ ResNetConfig resnet_config(const std::string& name) {
 }
 
 std::string name_of(const ResNetConfig& config) {
-  for (const NamedConfig& c : named_configs()) {
-    ResNetConfig named = c.config;
-    named.in_channels = config.in_channels;
-    named.classes = config.classes;
-    if (named == config) return c.name;
-  }
-  std::string depths;
-  for (const int d : config.depths) depths += concat(depths.empty() ? "" : ", ", d);
-  std::string text = concat("resnet ", config.block == ResNetBlock::basic ? "basic" : "bottleneck",
-                            " [", depths, "] width ", config.width);
-  if (config.groups != 1 || config.width_per_group != 64)
-    text += concat(" groups ", config.groups, "x", config.width_per_group);
-  if (config.stem == ResNetStem::conv3) text += " 3x3 stem";
-  if (config.shortcut == ShortcutKind::option_a) text += " option A";
+  const UnseenConfig usual;
+  std::string text = name_of_shapes(config);
+  if (config.unseen.bottleneck_stride != usual.bottleneck_stride) text += " v1";
+  if (config.unseen.epsilon != usual.epsilon) text += " epsilon " + text_of(config.unseen.epsilon);
   return text;
 }
 

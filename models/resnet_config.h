@@ -12,13 +12,21 @@
 
 namespace tl {
 
-/// basic: two 3x3 convolutions. bottleneck: 1x1, 3x3, 1x1, the last 4 times as wide; the stride is
-/// in the 3x3 convolution ("v1.5").
+/// basic: two 3x3 convolutions. bottleneck: 1x1, 3x3, 1x1, the last 4 times as wide.
 enum class ResNetBlock { basic, bottleneck };
 
 /// What stands before the blocks. conv7_pool: a 7x7 convolution and a 3x3 max pooling, both of
 /// stride 2. conv3: a 3x3 convolution of stride 1.
 enum class ResNetStem { conv7_pool, conv3 };
+
+/// What the names and shapes of a network's tensors do not show. The defaults are torchvision's; a
+/// file of another origin has to say (apps/model_file.h), or its dialect of names does.
+struct UnseenConfig {
+  BottleneckStride bottleneck_stride = BottleneckStride::in_3x3;
+  double epsilon = 1e-5;  ///< of batch norm; Keras: 1.001e-5
+
+  bool operator==(const UnseenConfig&) const = default;
+};
 
 struct ResNetConfig {
   ResNetBlock block = ResNetBlock::basic;
@@ -32,6 +40,7 @@ struct ResNetConfig {
   std::int64_t width_per_group = 64;  ///< in a first stage of width 64
   ResNetStem stem = ResNetStem::conv7_pool;
   ShortcutKind shortcut = ShortcutKind::option_b;
+  UnseenConfig unseen = {};
 
   bool operator==(const ResNetConfig&) const = default;
 
@@ -56,15 +65,16 @@ std::vector<std::string> resnet_names();
 /// otherwise.
 ResNetConfig resnet_config(const std::string& name);
 /// "resnet18", whatever the channels and classes, or for other configurations a description such as
-/// "resnet basic [1, 1, 1, 1] width 4".
+/// "resnet basic [1, 1, 1, 1] width 4"; then what is unseen and unusual: "resnet50 v1",
+/// "resnet50 v1 epsilon 1.001e-05". Networks of one name compute the same from the same weights.
 std::string name_of(const ResNetConfig& config);
 
 /// The configuration that tensors of these names and shapes (models/weight_names.h, filters OIHW)
 /// belong to; throws, saying what is missing or does not fit, when they are no ResNet's. Without a
-/// head, classes is 0. A 7x7 stem has 4 stages; a 3x3 stem as many as there are, and shortcuts of
-/// option_a if no "downsample" is in the file. Where several width_per_group make the same network
-/// (narrow ones), it is the smallest. The network is not much larger than the tensors it was
-/// recognised from, whatever they claim.
+/// head, classes is 0; what is unseen is torchvision's. A 7x7 stem has 4 stages; a 3x3 stem as many
+/// as there are, and shortcuts of option_a if no "downsample" is in the file. Where several
+/// width_per_group make the same network (narrow ones), it is the smallest. The network is not much
+/// larger than the tensors it was recognised from, whatever they claim.
 ResNetConfig recognise_resnet(const std::map<std::string, Shape>& file);
 
 }  // namespace tl

@@ -51,7 +51,7 @@ TEST_CASE("foreign weights: safetensors say which library they came from, and th
   };
   CHECK(error_with("pt") == "");
   CHECK(error_with("keras").ends_with(
-      "attribute 'format' is 'keras', expected 'tlrun model 1' or none"));
+      "attribute 'format' is 'keras', expected 'tlrun model 2' or none"));
 }
 
 }  // namespace

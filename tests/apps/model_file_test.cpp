@@ -153,12 +153,62 @@ TEST_CASE("a head on a random backbone draws it again") {
   CHECK(error_of(folder / "head.h5").find("random weights, is not the one") != std::string::npos);
 }
 
+/// The stride and the epsilon of Keras.
+ResNetConfig unusual() {
+  ResNetConfig config = kSmall;
+  config.block = ResNetBlock::bottleneck;
+  config.unseen = {BottleneckStride::in_1x1, 1.001e-5};
+  return config;
+}
+
+TEST_CASE("what the tensors of a model do not show comes back from its file") {
+  const TemporaryFolder folder;
+  const Placement where{DType::f32, Device::cpu};
+  Generator random(1);
+  const ResNet written(unusual(), random, where);
+  write_model_file(folder / "m.h5", written, info_of_three());
+  const WeightsFile whole = read_hdf5(folder / "m.h5");
+  CHECK(whole.attributes.at("format") == "tlrun model 2");
+  CHECK(whole.attributes.at("unseen") == R"({"bottleneck_stride":"1x1","epsilon":1.001e-05})");
+  CHECK(read_model_file(folder / "m.h5").config() == unusual());
+  const LoadedModel model = load_model(folder / "m.h5", where);
+  CHECK(model.network->config == unusual());
+
+  // A head alone, over that file.
+  const BackboneSource source{(folder / "m.h5").string(), 0, checksum_of_backbone(written)};
+  write_head_file(folder / "head.h5", written, info_of_three(), source);
+  CHECK(load_model(folder / "head.h5", where).network->config == unusual());
+  // The same numbers in a network that computes something else.
+  WeightsFile file = whole;
+  file.attributes.erase("unseen");
+  write_hdf5(folder / "m.h5", file);
+  CHECK(read_model_file(folder / "m.h5").config().unseen == UnseenConfig{});
+  CHECK(error_of(folder / "head.h5").find("is not the one that this head was trained on") !=
+        std::string::npos);
+
+  const auto error_with = [&](const std::string& text) {
+    file.attributes["unseen"] = text;
+    write_hdf5(folder / "m.h5", file);
+    return error_of(folder / "m.h5").substr((folder / "m.h5").string().size());
+  };
+  CHECK(error_with("{}") == "");
+  CHECK(error_with("1x1") == ": attribute 'unseen' is no JSON object");
+  CHECK(error_with(R"({"epsilon":"small"})") ==
+        R"(: attribute 'unseen' says {"epsilon":"small"}, which this tlrun does not know)");
+  CHECK(error_with(R"({"bottleneck_stride":"2x2"})") ==
+        R"(: attribute 'unseen' says {"bottleneck_stride":"2x2"}, which this tlrun does not know)");
+  CHECK(error_with("{\"\xff\":1}") == ": attribute 'unseen' is no JSON object");
+  CHECK(
+      error_with(R"({"epsilon":0})").ends_with(": batch norm's epsilon is above 0 and at most 1"));
+}
+
 TEST_CASE("the version of a model file: a newer one is refused in words") {
   const TemporaryFolder folder;
   const auto path = folder / "m.h5";
   write_small(path);
   const WeightsFile whole = read_hdf5(path);
-  CHECK(whole.attributes.at("format") == "tlrun model 1");
+  CHECK(whole.attributes.at("format") == "tlrun model 1");  // an older program reads it
+  CHECK(!whole.attributes.contains("unseen"));
   const auto refusal = [&](const std::string& format) {
     WeightsFile file = whole;
     file.attributes["format"] = format;
@@ -174,17 +224,18 @@ TEST_CASE("the version of a model file: a newer one is refused in words") {
     return error.substr(std::min(error.size(), path.string().size()));
   };
   CHECK(refusal("tlrun model 1") == "");
-  CHECK(refusal("tlrun model 2") ==
-        ": written by a newer tlrun: format 'tlrun model 2', this one reads up to version 1");
+  CHECK(refusal("tlrun model 2") == "");
+  CHECK(refusal("tlrun model 3") ==
+        ": written by a newer tlrun: format 'tlrun model 3', this one reads up to version 2");
   CHECK(refusal("tlrun model 10") ==
-        ": written by a newer tlrun: format 'tlrun model 10', this one reads up to version 1");
-  CHECK(refusal("tlrun head 2") ==
-        ": written by a newer tlrun: format 'tlrun head 2', this one reads up to version 1");
+        ": written by a newer tlrun: format 'tlrun model 10', this one reads up to version 2");
+  CHECK(refusal("tlrun head 3") ==
+        ": written by a newer tlrun: format 'tlrun head 3', this one reads up to version 2");
   for (const std::string format :
        {"keras", "tlrun model", "tlrun model ", "tlrun model 0", "tlrun model -1",
         "tlrun model 1.5", "tlrun model 1 ", "tlrun model 99999999999", "tlrun models 1"}) {
     CHECK(refusal(format) ==
-          concat(": attribute 'format' is '", format, "', expected 'tlrun model 1' or none"));
+          concat(": attribute 'format' is '", format, "', expected 'tlrun model 2' or none"));
   }
 }
 

@@ -1,6 +1,7 @@
 // ResNets: torchvision's names and shapes, recognising files, gradients of whole networks.
 #include "models/resnet.h"
 
+#include <cmath>
 #include <numeric>
 
 #include "models/weight_names.h"
@@ -144,7 +145,9 @@ TEST_CASE("resnet: any form is recognised from its own export") {
     INFO(std::string(form.name));
     Generator random(1);
     const ResNet model(form.config, random, kRef);
-    CHECK(recognise_resnet(shapes_of(export_weights(model))) == form.config);
+    ResNetConfig seen = form.config;
+    seen.unseen = {};
+    CHECK(recognise_resnet(shapes_of(export_weights(model))) == seen);
   }
 }
 
@@ -184,6 +187,11 @@ TEST_CASE("resnet: configurations by name") {
         "resnet bottleneck [3, 4, 6, 3] width 128");
   CHECK(name_of(resnet_forms()[3].config) == "resnet bottleneck [1, 1, 1, 1] width 2 groups 2x64");
   CHECK(name_of(resnet_forms()[4].config) == "resnet basic [1, 2, 1] width 4 3x3 stem option A");
+  other = resnet_config("resnet50");
+  other.unseen.bottleneck_stride = BottleneckStride::in_1x1;
+  CHECK(name_of(other) == "resnet50 v1");
+  other.unseen.epsilon = 1.001e-5;
+  CHECK(name_of(other) == "resnet50 v1 epsilon 1.001e-05");
 }
 
 TEST_CASE("resnet: what cannot be built") {
@@ -202,6 +210,14 @@ TEST_CASE("resnet: what cannot be built") {
                      .groups = 32,
                      .width_per_group = 4}),
               "resnet bottleneck [1] width 4 groups 32x4: a group would have no channel");
+  CHECK_ERROR(build({.depths = {1}, .unseen = {BottleneckStride::in_1x1}}),
+              "resnet basic [1] width 64 v1: basic blocks have no 1x1 convolution to stride");
+  for (const double epsilon : {0.0, -1e-5, 1.5, std::nan("")}) {
+    CHECK_ERROR(build({.depths = {1}, .unseen = {.epsilon = epsilon}}),
+                concat(name_of({.depths = {1}, .unseen = {.epsilon = epsilon}}),
+                       ": batch norm's epsilon is above 0 and at most 1")
+                    .c_str());
+  }
 }
 
 TEST_CASE("resnet: unusual files are recognised, and those that are none named") {
@@ -295,6 +311,38 @@ TEST_CASE("resnet: a stage halves the picture, rounding up") {
     CHECK(model(zeros(shape)).shape() == Shape{shape[0], 3});
   }
   CHECK_THROWS_AS(model(zeros({1, 32, 32, 4})), Error);
+}
+
+TEST_CASE("resnet: where a bottleneck has its stride") {
+  // Only channel 0 is passed on, and nothing by the shortcut. The 3x3 filter looks one pixel to the
+  // right: of pixels 0 and 2 to 1 and 3; where the stride came before, from 0 to 2 and from 2
+  // beyond the picture.
+  for (const BottleneckStride where : {BottleneckStride::in_3x3, BottleneckStride::in_1x1}) {
+    Generator random(1);
+    Bottleneck block(
+        {.c_in = 4, .width = 1, .stride = 2, .bottleneck_stride = where, .epsilon = 0.5625}, random,
+        kRef);
+    block.eval();
+    for (const NamedTensor& p : block.parameters()) {
+      if (p.tensor.rank() != 4) continue;
+      std::vector<double> filter(static_cast<std::size_t>(p.tensor.size()), 0);
+      if (p.name == "conv2.weight") {
+        filter[5] = 1;  // [1, 3, 3, 1]: row 1, column 2
+      } else if (p.name != "downsample.0.weight") {
+        filter[0] = 1;
+      }
+      p.tensor.copy_from(Tensor::from(filter, p.tensor.shape(), DType::f64, Device::ref));
+    }
+    std::vector<double> values(4 * 4);  // one row of four pixels
+    for (std::size_t pixel = 0; pixel < 4; ++pixel) values[4 * pixel] = 1 + double(pixel);
+    const Tensor x = Tensor::from(values, {1, 1, 4, 4}, DType::f64, Device::ref);
+    const double seen = where == BottleneckStride::in_3x3 ? 2 : 3;
+    // Each of three batch norms divides by sqrt(1 + epsilon) = 1.25.
+    check_close(
+        block(x).to_vector<double>(),
+        {seen / 1.953125, 0, 0, 0, (where == BottleneckStride::in_3x3 ? 4 : 0) / 1.953125, 0, 0, 0},
+        1e-15, "y");
+  }
 }
 
 TEST_CASE("resnet: an option A shortcut keeps every second pixel between equal halves of zeros") {

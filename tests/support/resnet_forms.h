@@ -42,6 +42,12 @@ inline std::vector<ResNetForm> resnet_forms() {
         .shortcut = ShortcutKind::option_a}},
       {"cifar, option B",
        {.depths = {1, 1, 1}, .width = 4, .classes = 5, .stem = ResNetStem::conv3}},
+      {"bottleneck v1, another epsilon",
+       {.block = kBottleneck,
+        .depths = {1, 2, 1, 1},
+        .width = 2,
+        .classes = 5,
+        .unseen = {.bottleneck_stride = BottleneckStride::in_1x1, .epsilon = 0.25}}},
   };
 }
 
