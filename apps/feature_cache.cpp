@@ -91,7 +91,7 @@ FeatureCache::FeatureCache(const fs::path& folder, std::string key, std::int64_t
 FeatureCache::~FeatureCache() { save(); }
 
 void FeatureCache::read() {
-  file_ = map_file(path_);
+  file_ = read_shared_bytes(path_);
   ByteReader reader(file_.span(), "file of features");
   const auto header = copied<Header>(reader.take(sizeof(Header)));
   check(header.format == kFormat, "not a file of features, or one of another version of tlrun");

@@ -12,7 +12,7 @@ namespace {
 Digest digest_of_program() {
   constexpr const char* kProgram = "/proc/self/exe";
   try {
-    return digest_of(map_file(kProgram).span());
+    return digest_of(read_shared_bytes(kProgram).span());
   } catch (const Error& error) {
     throw Error(concat(kProgram, ": ", error.what()));
   }

@@ -1,6 +1,8 @@
 // Weights in PyTorch's own files (.pth, .pt): what torch.save wrote, read without Python.
 #pragma once
 
+#include <span>
+
 #include "io/shared_bytes.h"
 #include "io/weights_file.h"
 
@@ -17,5 +19,8 @@ namespace tl {
 /// Both throw Error with the cause alone.
 WeightsFile read_pytorch_zip(const SharedBytes& file);
 WeightsFile read_pytorch_legacy(const SharedBytes& file);
+
+/// Where the elements of a legacy file begin, as far as `head`, its first bytes, shows; else 0.
+uint64_t pytorch_legacy_elements(std::span<const std::byte> head);
 
 }  // namespace tl

@@ -59,19 +59,41 @@ std::vector<SharedBytes> read_storages(ByteReader& in, const PickleValue& keys,
   return storages;
 }
 
+/// The pickles of a file, and what they refer to.
+struct Pickles {
+  explicit Pickles(ByteReader& in) {
+    check_magic(read_pickle(in, objects, heap));
+    check_version(read_pickle(in, objects, heap));
+    order = byte_order(read_pickle(in, objects, heap), heap);
+    root = read_pickle(in, objects, heap);
+    keys = read_pickle(in, objects, heap);
+  }
+
+  PytorchObjects objects;
+  PickleHeap heap;
+  std::endian order;
+  PickleValue root, keys;
+};
+
 }  // namespace
 
 WeightsFile read_pytorch_legacy(const SharedBytes& file) {
   ByteReader in(file.span(), "PyTorch file");
-  PytorchObjects objects;
-  PickleHeap heap;
-  check_magic(read_pickle(in, objects, heap));
-  check_version(read_pickle(in, objects, heap));
-  const std::endian order = byte_order(read_pickle(in, objects, heap), heap);
-  const PickleValue root = read_pickle(in, objects, heap);
-  const PickleValue keys = read_pickle(in, objects, heap);
-  const auto storages = read_storages(in, keys, objects, heap, order, file);
-  return weights_from_pickle(root, objects, heap, storages, order, file.size);
+  const Pickles pickles(in);
+  const auto storages =
+      read_storages(in, pickles.keys, pickles.objects, pickles.heap, pickles.order, file);
+  return weights_from_pickle(pickles.root, pickles.objects, pickles.heap, storages, pickles.order,
+                             file.size);
+}
+
+uint64_t pytorch_legacy_elements(std::span<const std::byte> head) {
+  ByteReader in(head, "PyTorch file");
+  try {
+    const Pickles pickles(in);
+  } catch (const Error&) {
+    return 0;  // whatever is wrong, read_pytorch_legacy says it
+  }
+  return in.position() + sizeof(uint64_t);
 }
 
 }  // namespace tl

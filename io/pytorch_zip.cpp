@@ -10,6 +10,29 @@
 namespace tl {
 namespace {
 
+bool has(const ZipArchive& archive, std::string_view ending) {
+  return std::ranges::any_of(archive.entries(),
+                             [&](const auto& entry) { return entry.name.ends_with(ending); });
+}
+
+/// What a zip file is that torch.save did not write, and the remedy.
+std::string name_of_other_zip(const ZipArchive& archive) {
+  if (has(archive, "model.weights.h5"))
+    return "is a Keras model (.keras), a zip file; unpack it (unzip) and take its model.weights.h5";
+  if (has(archive, ".npy"))
+    return "is a NumPy archive (.npz); load it in Python and save its arrays in safetensors";
+  if (has(archive, "serialized_exported_program.json"))
+    return "is a program of torch.export (.pt2); save its state_dict with torch.save";
+  if (has(archive, "model.json") && has(archive, "attributes.pkl"))
+    return "is a TorchScript program; load it with torch.jit.load and save its state_dict() with "
+           "torch.save";
+  std::string names;
+  for (size_t i = 0; i < std::min<size_t>(archive.entries().size(), 3); ++i)
+    names += (i ? ", " : "") + shown(archive.entries()[i].name);
+  return concat("is a zip file, but not PyTorch's (it has no data.pkl)",
+                names.empty() ? "" : "; unpack it (unzip) if the weights are in it: " + names);
+}
+
 /// What stands before the names of all entries, with its slash.
 std::string folder_of(const ZipArchive& archive) {
   constexpr std::string_view pickle = "/data.pkl";
@@ -18,10 +41,11 @@ std::string folder_of(const ZipArchive& archive) {
     if (slash == std::string_view::npos || entry.name.substr(slash) != pickle) continue;
     const std::string folder(entry.name.substr(0, slash + 1));
     check(!archive.find(folder + "constants.pkl"),
-          "is a TorchScript program; save its state_dict() with torch.save");
+          "is a TorchScript program; load it with torch.jit.load and save its state_dict() with "
+          "torch.save");
     return folder;
   }
-  throw Error("is a zip file, but not PyTorch's (it has no data.pkl)");
+  throw Error(name_of_other_zip(archive));
 }
 
 std::endian byte_order(const ZipArchive& archive, const std::string& folder) {

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
+
+#include "io/regular_file.h"
 
 namespace tl {
 
@@ -19,9 +22,13 @@ struct SharedBytes {
   }
 };
 
-/// A file mapped into memory, of which only what is touched is loaded. A file that another program
-/// cuts short meanwhile ends this one (SIGBUS); one that is replaced, as all of ours are, does not.
-/// Throws Error with the cause alone.
-SharedBytes map_file(const std::filesystem::path& path);
+/// A whole file in memory of its own: what other programs do to it afterwards changes nothing here.
+/// (A mapped file that is cut short ends who reads it, by SIGBUS.) The byte at the place
+/// `aligned_at` lies at a multiple of 64, so that elements which begin there can be used where they
+/// are. Throws Error with the cause alone: empty, larger than the machine's memory, cut short while
+/// it was read.
+SharedBytes read_shared_bytes(const RegularFile& file, uint64_t aligned_at = 0);
+/// The same by its name; see open_regular_file.
+SharedBytes read_shared_bytes(const std::filesystem::path& path);
 
 }  // namespace tl

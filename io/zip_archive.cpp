@@ -69,6 +69,8 @@ Directory find_directory(std::span<const std::byte> file) {
 struct Line {
   std::string_view name;
   uint64_t bytes = 0, packed_bytes = 0, offset = 0;
+  bool encrypted = false;
+  uint16_t method = stored_as_is;
 };
 
 /// Takes the numbers that did not fit from the extra field, which has them in this order.
@@ -87,9 +89,10 @@ void read_zip64(ByteReader extra, Line& line) {
 Line read_line(ByteReader& in) {
   check(in.number<uint32_t>() == directory_signature, "damaged zip file (directory)");
   in.take(4);  // versions
-  const auto flags = in.number<uint16_t>(), method = in.number<uint16_t>();
-  in.take(8);  // time, date, checksum
   Line line;
+  line.encrypted = in.number<uint16_t>() & is_encrypted;
+  line.method = in.number<uint16_t>();
+  in.take(8);  // time, date, checksum
   line.packed_bytes = in.number<uint32_t>();
   line.bytes = in.number<uint32_t>();
   const auto name_bytes = in.number<uint16_t>(), extra_bytes = in.number<uint16_t>(),
@@ -99,10 +102,8 @@ Line read_line(ByteReader& in) {
   line.name = in.text(name_bytes);
   read_zip64(ByteReader(in.take(extra_bytes), "zip file"), line);
   in.take(comment_bytes);
-  check(!(flags & is_encrypted), shown(line.name), ": encrypted, which is not read");
-  check(method == stored_as_is, shown(line.name), ": compressed in the zip file (method ", method,
-        "), which is not read; torch.save stores");
-  check(line.bytes == line.packed_bytes, shown(line.name), ": damaged zip file (two sizes)");
+  check(line.bytes == line.packed_bytes || line.encrypted || line.method != stored_as_is,
+        shown(line.name), ": damaged zip file (two sizes)");
   return line;
 }
 
@@ -114,7 +115,7 @@ std::span<const std::byte> bytes_of(std::span<const std::byte> file, const Line&
   const auto name_bytes = in.number<uint16_t>(), extra_bytes = in.number<uint16_t>();
   check(in.text(name_bytes) == line.name, shown(line.name), ": damaged zip file (two names)");
   in.take(extra_bytes);
-  return part(file, line.offset + in.position(), line.bytes);
+  return part(file, line.offset + in.position(), line.packed_bytes);
 }
 
 }  // namespace
@@ -128,7 +129,7 @@ ZipArchive::ZipArchive(std::span<const std::byte> file) {
     const auto bytes = bytes_of(file, line);
     const std::byte* start = file.data() + line.offset;
     taken.push_back({start, bytes.data() + bytes.size()});
-    entries_.push_back({line.name, bytes});
+    entries_.push_back({line.name, bytes, line.encrypted, line.method});
   }
   taken.push_back(file.subspan(static_cast<size_t>(directory.offset)));
 
@@ -145,7 +146,11 @@ ZipArchive::ZipArchive(std::span<const std::byte> file) {
 
 const ZipArchive::Entry* ZipArchive::find(std::string_view name) const {
   const auto found = std::ranges::lower_bound(entries_, name, {}, &Entry::name);
-  return found != entries_.end() && found->name == name ? &*found : nullptr;
+  if (found == entries_.end() || found->name != name) return nullptr;
+  check(!found->is_encrypted, shown(name), ": encrypted, which is not read");
+  check(found->method == stored_as_is, shown(name), ": compressed in the zip file (method ",
+        found->method, "), which is not read; torch.save stores");
+  return &*found;
 }
 
 }  // namespace tl

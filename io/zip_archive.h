@@ -2,10 +2,12 @@
 //
 // Own code, for what is needed is where an entry's bytes are, so that they can be used without a
 // copy, and libraries for zip files only hand out copies. PyTorch stores entries as they are, so
-// nothing is unpacked here; a packed or encrypted entry is refused, and with it every zip bomb.
+// nothing is unpacked here; a packed or encrypted entry cannot be asked for, and with it no zip
+// bomb.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -17,6 +19,8 @@ class ZipArchive {
   struct Entry {
     std::string_view name;
     std::span<const std::byte> bytes;
+    bool is_encrypted;
+    uint16_t method;  // 0: as it is
   };
 
   /// `file` must outlive the object. Reads the directory at the end, zip64 too, and checks all of
@@ -26,7 +30,8 @@ class ZipArchive {
 
   /// In the order of their names.
   std::span<const Entry> entries() const { return entries_; }
-  /// The entry of that name, or nullptr.
+  /// The entry of that name, or nullptr. Throws Error with the cause alone when it is not stored as
+  /// it is.
   const Entry* find(std::string_view name) const;
 
  private:

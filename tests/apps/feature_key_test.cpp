@@ -24,7 +24,7 @@ TEST_CASE("the key of features: the same for the same, another for every differe
   const ResNet network = network_of(small);
   const std::string key = feature_key(network, "1234", {}, Device::cpu);
   CHECK(feature_key(network_of(small), "1234", {}, Device::cpu) == key);
-  const Digest program = digest_of(map_file("/proc/self/exe").span());
+  const Digest program = digest_of(read_shared_bytes("/proc/self/exe").span());
   CHECK(key.starts_with(concat("program ", to_text(program), "\ndevice cpu\n")));
   CHECK(key.find("conv2d implicit_gemm\n") != key.npos);
 

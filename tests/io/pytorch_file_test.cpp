@@ -70,7 +70,7 @@ TEST_CASE("pytorch: every dtype, views, shared storages, protocols 2 to 5") {
 }
 
 TEST_CASE("pytorch: what lies row by row and aligned is not copied, storages are shared") {
-  const SharedBytes bytes = map_file(golden_weights("odd.pt"));
+  const SharedBytes bytes = read_shared_bytes(golden_weights("odd.pt"));
   const WeightsFile file = read_pytorch_zip(bytes);
   const auto lies_in_file = [&](const char* name) {
     const std::byte* data = file.find(name)->data.get();
@@ -213,10 +213,8 @@ TEST_CASE("pytorch: zip files that do not hold what their pickle names") {
         "damaged PyTorch file (the storage 0 has 32 bytes, which are not its 4 elements)");
   CHECK(error(pytorch_zip(body, {{"0", four_floats}}, "middle")) ==
         "damaged PyTorch file (byte order 'middle')");
-  CHECK(error(zip_of({{"a/version", "3"}})) ==
-        "is a zip file, but not PyTorch's (it has no data.pkl)");
-  CHECK(error(zip_of({{"a/data.pkl", pickle("N")}, {"a/constants.pkl", ""}})) ==
-        "is a TorchScript program; save its state_dict() with torch.save");
+  CHECK(error(zip_of({{"a/data.pkl", pickle("N"), 8}})) ==
+        "a/data.pkl: compressed in the zip file (method 8), which is not read; torch.save stores");
 }
 
 TEST_CASE("pytorch: the other byte order") {
@@ -299,43 +297,6 @@ TEST_CASE("pytorch: truncated and flipped files are arrays or one line") {
     }
     CHECK(refused > 500);  // the pickle, the directory; numbers may be any
   }
-}
-
-TEST_CASE("read_weights: the content chooses, and what holds no weights is told what does") {
-  const TemporaryFolder folder;
-  const auto copied = [&](const std::string& name, const std::string& as) {
-    std::filesystem::copy_file(golden_weights(name), folder / as);
-    return read_weights(folder / as).arrays.size();
-  };
-  CHECK(copied("odd.pt", "a.h5") == 19);
-  CHECK(copied("odd_legacy.pt", "b.safetensors") == 19);
-  CHECK(copied("odd.safetensors", "c.pth") == 19);
-  CHECK(copied("expected.h5", "d") == 96);
-
-  const auto error = [&](const std::string& bytes) {
-    const std::string path = folder / "file";
-    write_bytes(path, {bytes.begin(), bytes.end()});
-    const std::string what = error_of([&] { read_weights(path); });
-    CHECK(what.starts_with(path + ": "));
-    CHECK(is_one_line(what));
-    return what.substr(std::min(what.size(), path.size() + 2));
-  };
-  const std::string none =
-      "holds no weights in a format that is read: HDF5, safetensors, PyTorch's .pth";
-  CHECK(error("") == "empty file");
-  CHECK(error("x") == none);
-  CHECK(error("\xff\xd8\xff\xe0 a picture") == none);
-  CHECK(error("aaaaaaaa{\"a\": 1}") == none);
-  CHECK(error(std::string(2000, '\0')) == none);
-  CHECK(error("PK\3\4") == "truncated zip file (no directory at its end)");
-  CHECK(error("\x80\2") == "truncated PyTorch file");
-  CHECK(error(little(2, 8) + "{") == "truncated safetensors file");
-  CHECK(error("\x89HDF\r\n\x1a\n").find("HDF5") != std::string::npos);
-  CHECK(error(std::string(1024, '\0') + "\x89HDF\r\n\x1a\n").find("HDF5") != std::string::npos);
-  CHECK(error_of([&] { read_weights(folder / "missing.pth"); }) ==
-        (folder / "missing.pth").string() + ": No such file or directory");
-  CHECK(error_of([&] { read_weights(folder.path()); }) ==
-        folder.path().string() + ": is a folder, expected a file");
 }
 
 }  // namespace
