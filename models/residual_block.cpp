@@ -1,15 +1,10 @@
 #include "models/residual_block.h"
 
-#include "nn/frozen.h"
+#include "nn/plan_builder.h"
 
 namespace tl {
 
 namespace {
-
-/// ceil(extent / stride): as many pixels as a padded 3x3 convolution of that stride makes.
-std::int64_t subsampled(std::int64_t extent, std::int64_t stride) {
-  return (extent + stride - 1) / stride;
-}
 
 /// Every stride-th pixel of x [n, h, w, c], with zeros around its channels up to c_out.
 Tensor subsample_and_pad(const Tensor& x, std::int64_t stride, std::int64_t c_out) {
@@ -45,11 +40,8 @@ Tensor Shortcut::forward(const Tensor& x) {
 PlanValue Shortcut::lower(PlanBuilder& plan, const PlanValue& x) const {
   if (is_identity_) return x;
   if (conv_) return plan.conv(x, *conv_, norm_);
-  const Shape& in = x.shape;
-  return plan.op(x, {in[0], subsampled(in[1], stride_), subsampled(in[2], stride_), c_out_},
-                 [stride = stride_, c_out = c_out_](const Tensor& t) {
-                   return subsample_and_pad(t, stride, c_out);
-                 });
+  const std::int64_t missing = c_out_ - x.shape[3], before = missing / 2;
+  return plan.subsample(x, stride_, before, missing - before);
 }
 
 BasicBlock::BasicBlock(const BlockOptions& block, Generator& random, Placement where)

@@ -1,7 +1,6 @@
 #include "nn/frozen.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "engine/ops/problems.h"
 #include "engine/run_variant.h"
@@ -10,82 +9,88 @@
 namespace tl {
 namespace {
 
-/// conv followed by batch norm is one convolution; with scale = gamma / sqrt(var + epsilon):
-///   w'[co] = w[co] * scale     b' = beta + (b - mean) * scale
-FoldedConv fold(const Conv2d& conv, const BatchNorm2d* norm) {
-  const auto source = [](const Tensor& x) { return FoldedConv::Source{x, x.version()}; };
-  if (!norm) {
-    FoldedConv plain{conv.weight.detached(), {}, {}, {source(conv.weight)}};
-    if (conv.bias) {
-      plain.bias = conv.bias.detached();
-      plain.sources.push_back(source(conv.bias));
-    }
-    return plain;
+FoldedConv folded_conv(const Conv2d& conv, const BatchNorm2d* norm) {
+  FoldedConv folded{fold(conv, norm), {}, {}};
+  const auto add_source = [&](const Tensor& x) { folded.sources.push_back({x, x.version()}); };
+  add_source(conv.weight);
+  if (conv.bias) add_source(conv.bias);
+  if (norm) {
+    for (const Tensor& x : {norm->tensors.gamma, norm->tensors.beta, norm->tensors.running_mean,
+                            norm->tensors.running_var})
+      add_source(x);
   }
-  const std::int64_t c_out = conv.weight.shape()[0];
-  check(norm->tensors.gamma.size() == c_out, "frozen: a batch norm of ", norm->tensors.gamma.size(),
-        " channels follows a convolution to ", c_out);
-  const auto gamma = norm->tensors.gamma.to_vector<double>();
-  const auto beta = norm->tensors.beta.to_vector<double>();
-  const auto mean = norm->tensors.running_mean.to_vector<double>();
-  const auto var = norm->tensors.running_var.to_vector<double>();
-  auto w = conv.weight.to_vector<double>();
-  std::vector<double> bias =
-      conv.bias ? conv.bias.to_vector<double>() : std::vector<double>(gamma.size(), 0);
-  const std::size_t filter = w.size() / gamma.size();  // a problem's filter is never empty
-  for (std::size_t co = 0; co < gamma.size(); ++co) {
-    const double scale = gamma[co] / std::sqrt(var[co] + norm->options.epsilon);
-    for (std::size_t i = 0; i < filter; ++i) w[co * filter + i] *= scale;
-    bias[co] = beta[co] + (bias[co] - mean[co]) * scale;
-  }
-  const DType dtype = conv.weight.dtype();
-  const Device device = conv.weight.device();
-  FoldedConv folded{Tensor::from(w, conv.weight.shape(), dtype, device),
-                    Tensor::from(bias, {norm->tensors.beta.size()}, dtype, device),
-                    {},
-                    {source(conv.weight), source(norm->tensors.gamma), source(norm->tensors.beta),
-                     source(norm->tensors.running_mean), source(norm->tensors.running_var)}};
-  if (conv.bias) folded.sources.push_back(source(conv.bias));
   return folded;
 }
 
-}  // namespace
+/// Makes the steps of a Plan for inputs of one shape.
+class FrozenPlanBuilder : public PlanBuilder {
+ public:
+  FrozenPlanBuilder(Placement where, FoldedConvs& folded) : where_(where), folded_(folded) {}
 
-PlanValue PlanBuilder::input(Shape shape) { return {0, std::move(shape)}; }
+  PlanValue input(Shape shape) { return {0, std::move(shape)}; }
+  Plan finish(const PlanValue& output) { return Plan(std::move(steps_), output.index); }
 
-PlanValue PlanBuilder::add_step(const PlanValue& x, Shape shape, std::vector<int> more_inputs,
-                                Plan::Compute compute) {
+  PlanValue conv(const PlanValue& x, const Conv2d& conv, const BatchNorm2d* norm,
+                 ConvEpilogue epilogue) override;
+  PlanValue relu(const PlanValue& x) override { return op(x, x.shape, tl::relu); }
+  PlanValue max_pool(const PlanValue& x, const MaxPool2dOptions& options) override;
+  PlanValue average_pool(const PlanValue& x, const AveragePool2dOptions& options) override;
+  PlanValue global_average_pool(const PlanValue& x) override {
+    return op(x, {x.shape[0], x.shape[3]}, tl::global_average_pool);
+  }
+  PlanValue subsample(const PlanValue& x, std::int64_t stride, std::int64_t before,
+                      std::int64_t after) override;
+  PlanValue linear(const PlanValue& x, const Tensor& weight, const Tensor& bias) override {
+    return op(x, {x.shape[0], weight.shape()[0]},
+              [weight, bias](const Tensor& t) { return tl::linear(t, weight, bias); });
+  }
+
+ private:
+  PlanValue add_step(const PlanValue& x, Shape shape, std::vector<int> more_inputs,
+                     Plan::Compute compute);
+  /// A function of one tensor, run as it is; `shape` is that of its result. Several threads may
+  /// call it at once, each for some of the pictures (plan.h): it must compute a picture's result
+  /// from that picture alone, and keep the dtype.
+  PlanValue op(const PlanValue& x, Shape shape, std::function<Tensor(const Tensor&)> f);
+
+  Placement where_;
+  FoldedConvs& folded_;
+  std::vector<Plan::Step> steps_;
+};
+
+PlanValue FrozenPlanBuilder::add_step(const PlanValue& x, Shape shape, std::vector<int> more_inputs,
+                                      Plan::Compute compute) {
   more_inputs.insert(more_inputs.begin(), x.index);
   steps_.push_back({shape, std::move(more_inputs), pictures_at_once(x.shape), std::move(compute)});
   return {static_cast<int>(steps_.size()), std::move(shape)};
 }
 
-PlanValue PlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchNorm2d* norm,
-                            ConvEpilogue epilogue) {
+PlanValue FrozenPlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchNorm2d* norm,
+                                  ConvEpilogue epilogue) {
   Conv2dProblem p =
       conv2d_problem("frozen: conv2d", x.shape, conv.weight.shape(), conv.options, where_.dtype);
   const std::pair key{&conv, norm};
   auto entry = folded_.find(key);
-  if (entry == folded_.end()) entry = folded_.emplace(key, fold(conv, norm)).first;
+  if (entry == folded_.end()) entry = folded_.emplace(key, folded_conv(conv, norm)).first;
   FoldedConv& folded = entry->second;
 
-  p.bias = static_cast<bool>(folded.bias);
+  p.bias = static_cast<bool>(folded.filter.bias);
   p.residual = epilogue.residual != nullptr;
   p.relu = epilogue.relu;
   const auto& variant = backend(where_.device).conv2d.forward.choose(p);
-  Tensor weights = folded.weight;
+  Tensor weights = folded.filter.weight;
   if (const std::int64_t bytes = variant.prepared_size(p); bytes > 0) {
     Tensor& prepared = folded.prepared[variant.name];
     if (!prepared) {
       prepared = scratch(bytes, where_.device);
-      variant.prepare(prepared.stream(), p, folded.weight.readable(), prepared.writable());
+      variant.prepare(prepared.stream(), p, folded.filter.weight.readable(), prepared.writable());
     }
     weights = prepared;
   }
 
   std::vector<int> more_inputs;
   if (epilogue.residual) more_inputs.push_back(epilogue.residual->index);
-  const auto compute = [=, bias = folded.bias, layer = static_cast<Layer>(&conv)](
+  const auto compute = [=, bias = folded.filter.bias, layer = static_cast<Layer>(&conv)](
                            const std::vector<const Tensor*>& inputs, Tensor& y) {
     const LayerScope scope(layer);
     const Tensor& in = *inputs[0];
@@ -108,7 +113,8 @@ PlanValue PlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchN
   return add_step(x, {p.n, p.out_h(), p.out_w(), p.c_out}, std::move(more_inputs), compute);
 }
 
-PlanValue PlanBuilder::op(const PlanValue& x, Shape shape, std::function<Tensor(const Tensor&)> f) {
+PlanValue FrozenPlanBuilder::op(const PlanValue& x, Shape shape,
+                                std::function<Tensor(const Tensor&)> f) {
   return add_step(x, std::move(shape), {},
                   [=](const std::vector<const Tensor*>& inputs, Tensor& y) {
                     const Tensor result = f(*inputs[0]);
@@ -120,28 +126,29 @@ PlanValue PlanBuilder::op(const PlanValue& x, Shape shape, std::function<Tensor(
                   });
 }
 
-PlanValue PlanBuilder::max_pool(const PlanValue& x, const MaxPool2dOptions& options) {
+PlanValue FrozenPlanBuilder::max_pool(const PlanValue& x, const MaxPool2dOptions& options) {
   const MaxPool2dProblem p = max_pool2d_problem("frozen: max_pool2d", x.shape, options);
   return op(x, {p.n, p.out_h(), p.out_w(), p.c},
             [options](const Tensor& t) { return tl::max_pool2d(t, options); });
 }
 
-PlanValue PlanBuilder::average_pool(const PlanValue& x, const AveragePool2dOptions& options) {
+PlanValue FrozenPlanBuilder::average_pool(const PlanValue& x, const AveragePool2dOptions& options) {
   const AveragePool2dProblem p = average_pool2d_problem("frozen: average_pool2d", x.shape, options);
   return op(x, {p.n, p.rows.outputs, p.columns.outputs, p.c},
             [options](const Tensor& t) { return tl::average_pool2d(t, options); });
 }
 
-PlanValue PlanBuilder::global_average_pool(const PlanValue& x) {
-  return op(x, {x.shape[0], x.shape[3]}, tl::global_average_pool);
+PlanValue FrozenPlanBuilder::subsample(const PlanValue& x, std::int64_t stride, std::int64_t before,
+                                       std::int64_t after) {
+  const auto left = [stride](std::int64_t extent) { return (extent + stride - 1) / stride; };
+  const Shape& in = x.shape;
+  return op(x, {in[0], left(in[1]), left(in[2]), before + in[3] + after}, [=](const Tensor& t) {
+    const Tensor rows = slice(t, 1, 0, t.shape()[1], stride);
+    return pad(slice(rows, 2, 0, t.shape()[2], stride), {0, 0, 0, before}, {0, 0, 0, after});
+  });
 }
 
-PlanValue PlanBuilder::linear(const PlanValue& x, const Tensor& weight, const Tensor& bias) {
-  return op(x, {x.shape[0], weight.shape()[0]},
-            [weight, bias](const Tensor& t) { return tl::linear(t, weight, bias); });
-}
-
-Plan PlanBuilder::finish(const PlanValue& output) { return Plan(std::move(steps_), output.index); }
+}  // namespace
 
 FrozenNetwork::FrozenNetwork(const Module& module)
     : FrozenNetwork(module, [&module](PlanBuilder& plan, const PlanValue& x) {
@@ -174,7 +181,7 @@ Tensor FrozenNetwork::operator()(const Tensor& x) {
         where_.dtype, " on ", where_.device, ", the input ", x.dtype(), " on ", x.device());
   auto entry = plans_.find(x.shape().dims());
   if (entry == plans_.end()) {
-    PlanBuilder builder(where_, folded_);
+    FrozenPlanBuilder builder(where_, folded_);
     Plan plan = builder.finish(lower_(builder, builder.input(x.shape())));
     entry = plans_.try_emplace(x.shape().dims(), std::move(plan), where_.device, pool_).first;
   }

@@ -1,8 +1,8 @@
 // FrozenNetwork: the compiled form of a network, or of a prefix of one, whose parameters no longer
 // change. Batch norm is folded into the convolutions, weights are prepared once for the chosen
 // variant, and bias + residual + ReLU happen in the convolution's epilogue. Where the device can, a
-// plan (plan.h) that is run again is captured. Read PlanBuilder first: it is what modules lower
-// themselves onto; FrozenNetwork keeps one plan per input shape and the weights that all of them
+// plan (plan.h) that is run again is captured. Modules lower themselves onto a PlanBuilder
+// (plan_builder.h); FrozenNetwork keeps one plan per input shape and the weights that all of them
 // share.
 #pragma once
 
@@ -14,26 +14,12 @@
 #include <vector>
 
 #include "engine/captured_step.h"
-#include "engine/ops.h"
+#include "nn/fold.h"
 #include "nn/module.h"
 #include "nn/plan.h"
+#include "nn/plan_builder.h"
 
 namespace tl {
-
-class BatchNorm2d;
-class Conv2d;
-
-/// The input, or the result of a step that is still to be run.
-struct PlanValue {
-  int index = 0;
-  Shape shape;
-};
-
-/// What happens to a convolution's result before it is written.
-struct ConvEpilogue {
-  const PlanValue* residual = nullptr;
-  bool relu = false;
-};
 
 /// A filter with its batch norm folded in, and its prepared forms by variant: made once, used by
 /// the plans of all shapes. A prepared form is laid out for the backend, and on cpu for the SIMD
@@ -43,40 +29,11 @@ struct FoldedConv {
     Tensor tensor;
     std::uint64_t version;  ///< when it was folded
   };
-  Tensor weight, bias;
+  FoldedFilter filter;
   std::map<std::string, Tensor> prepared;
   std::vector<Source> sources;  ///< what it was made from
 };
-
-/// Appends steps to a plan. Modules call it from lower().
-class PlanBuilder {
- public:
-  using FoldedConvs = std::map<std::pair<const Conv2d*, const BatchNorm2d*>, FoldedConv>;
-  PlanBuilder(Placement where, FoldedConvs& folded) : where_(where), folded_(folded) {}
-
-  PlanValue input(Shape shape);
-  /// The convolution, then the batch norm (in evaluation mode; may be null), then the epilogue.
-  PlanValue conv(const PlanValue& x, const Conv2d& conv, const BatchNorm2d* norm,
-                 ConvEpilogue epilogue = {});
-  PlanValue max_pool(const PlanValue& x, const MaxPool2dOptions& options);
-  /// A function of one tensor, run as it is; `shape` is that of its result. Several threads may
-  /// call it at once, each for some of the pictures (plan.h): it must compute a picture's result
-  /// from that picture alone, and keep the dtype.
-  PlanValue op(const PlanValue& x, Shape shape, std::function<Tensor(const Tensor&)> f);
-  PlanValue average_pool(const PlanValue& x, const AveragePool2dOptions& options);
-  PlanValue global_average_pool(const PlanValue& x);
-  PlanValue linear(const PlanValue& x, const Tensor& weight, const Tensor& bias);
-
-  Plan finish(const PlanValue& output);
-
- private:
-  PlanValue add_step(const PlanValue& x, Shape shape, std::vector<int> more_inputs,
-                     Plan::Compute compute);
-
-  Placement where_;
-  FoldedConvs& folded_;
-  std::vector<Plan::Step> steps_;
-};
+using FoldedConvs = std::map<std::pair<const Conv2d*, const BatchNorm2d*>, FoldedConv>;
 
 class FrozenNetwork {
  public:
@@ -106,7 +63,7 @@ class FrozenNetwork {
   Placement where_;
   Lower lower_;
   std::vector<NamedTensor> state_;  // the module's
-  PlanBuilder::FoldedConvs folded_;
+  FoldedConvs folded_;
   std::shared_ptr<MemoryPool> pool_;                     // of all captured plans
   std::map<std::vector<std::int64_t>, Compiled> plans_;  // by input shape
 };

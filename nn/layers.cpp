@@ -98,9 +98,7 @@ Dropout::Dropout(double r, Generator& random) : rate(r), random_(drawn_seed(rand
 
 PlanValue Dropout::lower(PlanBuilder&, const PlanValue& x) const { return x; }
 
-PlanValue Relu::lower(PlanBuilder& plan, const PlanValue& x) const {
-  return plan.op(x, x.shape, [](const Tensor& t) { return relu(t); });
-}
+PlanValue Relu::lower(PlanBuilder& plan, const PlanValue& x) const { return plan.relu(x); }
 
 PlanValue MaxPool2d::lower(PlanBuilder& plan, const PlanValue& x) const {
   return plan.max_pool(x, options);
