@@ -42,8 +42,10 @@ void write_all(int fd, std::string_view bytes, const std::string& name) {
 
 AtomicFile::AtomicFile(const std::filesystem::path& path) : name_(path), target_(resolved(path)) {
   std::error_code ignored;  // what cannot be looked at cannot be opened either, and open says why
-  check(!std::filesystem::is_directory(target_, ignored), name_.string(),
-        ": is a folder, expected a file");
+  const auto status = std::filesystem::status(target_, ignored);
+  check(!is_directory(status), name_.string(), ": is a folder, expected a file");
+  check(!exists(status) || is_regular_file(status), name_.string(),
+        ": is a device, a pipe or the like, which is not replaced by a file");
   check(target_.has_filename(), name_.string(), ": not a file name");
   // The process and a counter make the name ours; open(2) with the usual mode obeys the umask,
   // which mkstemp would not.

@@ -17,7 +17,8 @@ namespace tl {
 ///   file.commit();
 class AtomicFile {
  public:
-  /// Throws Error("path: cause") when the folder is missing or not writable, or `path` is a folder.
+  /// Throws Error("path: cause") when the folder is missing or not writable, or `path` is a folder,
+  /// a device or anything else but a file.
   explicit AtomicFile(const std::filesystem::path& path);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

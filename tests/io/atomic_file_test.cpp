@@ -59,6 +59,21 @@ TEST_CASE("write_file_atomically: replaces, follows links, obeys the umask") {
   CHECK(folder.entries() == 3);
 }
 
+TEST_CASE("AtomicFile: a device or a pipe is no file to replace, a link to one neither") {
+  const TemporaryFolder folder;
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  std::filesystem::create_symlink("pipe", folder / "link");
+  for (const char* name : {"pipe", "link"}) {
+    CHECK_THROWS_WITH_AS(AtomicFile(folder / name),
+                         ((folder / name).string() +
+                          ": is a device, a pipe or the like, which is not replaced by a file")
+                             .c_str(),
+                         Error);
+  }
+  CHECK(std::filesystem::is_fifo(folder / "pipe"));
+  CHECK(folder.entries() == 2);
+}
+
 TEST_CASE("AtomicFile: refusals name the file") {
   const TemporaryFolder folder;
   const auto missing = folder.path() / "no" / "such" / "a.txt";
