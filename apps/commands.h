@@ -19,6 +19,8 @@ Command add_train(CLI::App& tlrun);
 Command add_eval(CLI::App& tlrun);
 Command add_predict(CLI::App& tlrun);
 Command add_inspect(CLI::App& tlrun);
+Command add_convert(CLI::App& tlrun);
+Command add_export(CLI::App& tlrun);
 Command add_demo(CLI::App& tlrun);
 Command add_render(CLI::App& tlrun);
 

@@ -2,7 +2,7 @@
 # Ubuntu's own packages, or says which are missing.
 #   install_packages PACKAGE...
 
-build_packages="g++ cmake ninja-build pkg-config libhwy-dev libhdf5-dev libjpeg-dev libwebp-dev zlib1g-dev libxxhash-dev libstb-dev libcli11-dev nlohmann-json3-dev doctest-dev"
+build_packages="g++ cmake ninja-build pkg-config libhwy-dev libhdf5-dev libjpeg-dev libwebp-dev zlib1g-dev libxxhash-dev libstb-dev libonnx-dev libprotobuf-dev protobuf-compiler libcli11-dev nlohmann-json3-dev doctest-dev"
 
 install_packages() {
   if ! command -v dpkg-query >/dev/null; then

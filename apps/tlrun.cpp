@@ -19,6 +19,8 @@ constexpr const char* kAbout = R"(Teaches a pretrained ResNet to tell your pictu
   tlrun eval --data imgs/                        how good the newest model is, class by class
   tlrun predict new/*.jpg                        classify with it
   tlrun inspect resnet18.pth                     what is in a file
+  tlrun convert resnet18.pth resnet18.h5         any format to HDF5 or safetensors
+  tlrun export runs/3 birds.onnx                 for ONNX Runtime and others
 
 imgs/ holds a folder of pictures per class, or train/ and val/ with such folders. Without a
 command, options mean train. tlrun COMMAND --help lists a command's options.)";
@@ -44,6 +46,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   const std::vector<tl::Command> commands = {tl::add_train(app),   tl::add_eval(app),
                                              tl::add_predict(app), tl::add_inspect(app),
+                                             tl::add_convert(app), tl::add_export(app),
                                              tl::add_demo(app),    tl::add_render(app)};
 
   std::vector<std::string> names;

@@ -22,6 +22,7 @@ foreach(folder kernels engine nn models io apps)
           FILES_MATCHING PATTERN "*.h"
           PATTERN ref EXCLUDE PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN simt EXCLUDE
           PATTERN demo EXCLUDE PATTERN bench EXCLUDE PATTERN example EXCLUDE PATTERN package EXCLUDE
+          PATTERN onnx EXCLUDE PATTERN export.h EXCLUDE
           PATTERN "command*.h" EXCLUDE)
 endforeach()
 
