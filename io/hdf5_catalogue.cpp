@@ -1,4 +1,4 @@
-// Reading order: the caps, element types, shapes and storage of one dataset, groups, attributes.
+// Reading order: the caps, element types, shapes and storage of one dataset, groups.
 //
 // A damaged file can state any size. Stored bytes of all datasets together cannot exceed the file,
 // and one of them may stand for 1,032 at most, which bounds the rest. That is all that deflate can
@@ -7,10 +7,11 @@
 #include "io/hdf5_catalogue.h"
 
 #include <algorithm>
-#include <cstring>
 #include <set>
 #include <span>
+#include <utility>
 
+#include "io/hdf5_attributes.h"
 #include "io/printable.h"
 #include "kernels/error.h"
 
@@ -21,7 +22,6 @@ constexpr int max_rank = 16;
 constexpr int max_group_depth = 32;
 constexpr size_t max_objects = 200'000;
 constexpr size_t max_name_bytes = 4096;
-constexpr size_t max_string_bytes = size_t{1} << 24;
 constexpr uint64_t max_expansion = 1032;
 constexpr uint64_t max_array_bytes = uint64_t{1} << 36;
 
@@ -43,6 +43,25 @@ DType array_dtype(hid_t type, const std::string& name) {
   }
 }
 
+/// Whether i32 may not hold all of them.
+bool is_wide_integer(hid_t type) {
+  if (H5Tget_class(type) != H5T_INTEGER) return false;
+  return H5Tget_size(type) > 4 || (H5Tget_size(type) == 4 && H5Tget_sign(type) == H5T_SGN_NONE);
+}
+
+/// What the filters are called that other programs bring along. Source: the HDF Group's list of
+/// registered filters.
+std::string name_of_filter(H5Z_filter_t id, const std::string& name_in_file) {
+  constexpr std::pair<H5Z_filter_t, const char*> known[] = {
+      {H5Z_FILTER_SZIP, "szip"}, {305, "LZO"},      {307, "bzip2"},        {32000, "LZF"},
+      {32001, "Blosc"},          {32004, "LZ4"},    {32008, "bitshuffle"}, {32013, "ZFP"},
+      {32015, "Zstandard"},      {32026, "Blosc2"},
+  };
+  for (const auto& [known_id, name] : known)
+    if (id == known_id) return name;
+  return concat("filter ", id, name_in_file.empty() ? "" : " (" + shown(name_in_file) + ")");
+}
+
 std::vector<int64_t> array_shape(hid_t dataset, const std::string& name) {
   const Hdf5Handle space(H5Dget_space(dataset), H5Sclose, name);
   const H5S_class_t kind = H5Sget_simple_extent_type(space.get());
@@ -62,7 +81,8 @@ std::vector<int64_t> array_shape(hid_t dataset, const std::string& name) {
 
 class Walker {
  public:
-  Walker(hid_t file, uint64_t file_bytes) : file_(file), bytes_left_(file_bytes) {}
+  Walker(hid_t file, std::span<const std::byte> bytes)
+      : file_(file), bytes_(bytes), bytes_left_(bytes.size()) {}
 
   Catalogue walk() {
     const Hdf5Handle root(H5Gopen2(file_, "/", H5P_DEFAULT), H5Gclose, "/");
@@ -81,8 +101,8 @@ class Walker {
           H5Pget_filter2(properties, i, &flags, &values, nullptr, sizeof filter, filter, nullptr),
           name);
       filter[sizeof filter - 1] = '\0';
-      check(H5Zfilter_avail(id) > 0, name, ": packed by filter ", id, " (", filter,
-            "), which this HDF5 library does not have");
+      check(H5Zfilter_avail(id) > 0, name, ": is packed by ", name_of_filter(id, filter),
+            ", which needs a plugin; store it with gzip or as it is (h5repack -f NONE)");
     }
   }
 
@@ -114,10 +134,29 @@ class Walker {
     bytes_left_ -= stored;
   }
 
+  /// Where the elements lie in the file, if they are an array as they are there.
+  std::optional<uint64_t> place_of(hid_t dataset, hid_t type, const CatalogueEntry& entry) const {
+    const Hdf5Handle properties(H5Dget_create_plist(dataset), H5Pclose, entry.name);
+    const haddr_t place = H5Dget_offset(dataset);
+    const bool is_usable = H5Pget_layout(properties.get()) == H5D_CONTIGUOUS &&
+                           H5Tequal(type, hdf5_memory_type(entry.dtype)) > 0 &&
+                           place != HADDR_UNDEF && entry.bytes() > 0 && place <= bytes_.size() &&
+                           entry.bytes() <= bytes_.size() - place;
+    const auto address = reinterpret_cast<uintptr_t>(bytes_.data()) + place;
+    if (!is_usable || address % size_of(entry.dtype) != 0) return std::nullopt;
+    return place;
+  }
+
   void visit_dataset(hid_t dataset, const std::string& name, uint64_t address) {
     const Hdf5Handle type(H5Dget_type(dataset), H5Tclose, name);
-    CatalogueEntry entry{name, array_shape(dataset, name), array_dtype(type.get(), name), address};
+    CatalogueEntry entry{.name = name,
+                         .shape = array_shape(dataset, name),
+                         .dtype = array_dtype(type.get(), name),
+                         .address = address,
+                         .place = {},
+                         .is_wide = is_wide_integer(type.get())};
     if (datasets_.insert(address).second) check_storage(dataset, type.get(), entry);
+    entry.place = place_of(dataset, type.get(), entry);
     catalogue_.entries.push_back(std::move(entry));
   }
 
@@ -141,7 +180,9 @@ class Walker {
     H5O_info_t info;
     hdf5_check(H5Oget_info2(group, &info, H5O_INFO_BASIC), prefix);
     check(groups_.insert(info.addr).second, prefix, ": a group inside itself or with two names");
+    std::set<std::string> names;  // damage can make two of one
     for (const std::string& link : links_of(group, prefix)) {
+      check(names.insert(link).second, prefix, link, ": two objects of that name");
       check(prefix.size() + link.size() <= max_name_bytes, prefix, ": a name over ", max_name_bytes,
             " bytes");
       check(std::none_of(link.begin(), link.end(), is_control), prefix, link,
@@ -177,61 +218,18 @@ class Walker {
   }
 
   const hid_t file_;
+  const std::span<const std::byte> bytes_;
   uint64_t bytes_left_;
   size_t objects_ = 0;
   std::set<uint64_t> groups_, datasets_;
   Catalogue catalogue_;
 };
 
-/// One string, of either of HDF5's two kinds.
-std::string read_string(hid_t attribute, hid_t type, const std::string& what) {
-  if (H5Tis_variable_str(type) > 0) {
-    char* text = nullptr;
-    hdf5_check(H5Aread(attribute, type, &text), what);
-    std::string copy = text ? std::string(text, ::strnlen(text, max_string_bytes)) : "";
-    H5free_memory(text);
-    return copy;
-  }
-  const size_t size = H5Tget_size(type);
-  check(size <= max_string_bytes, what, ": over ", max_string_bytes, " bytes");
-  std::string text(size, '\0');
-  hdf5_check(H5Aread(attribute, type, text.data()), what);
-  const bool spaces = H5Tget_strpad(type) == H5T_STR_SPACEPAD;
-  const size_t end = spaces ? text.find_last_not_of(' ') + 1 : text.find('\0');
-  text.resize(std::min(end, size));
-  return text;
-}
-
-std::map<std::string, std::string> read_attributes(hid_t file) {
-  std::map<std::string, std::string> strings;
-  const Hdf5Handle root(H5Gopen2(file, "/", H5P_DEFAULT), H5Gclose, "/");
-  H5O_info_t info;
-  hdf5_check(H5Oget_info2(root.get(), &info, H5O_INFO_NUM_ATTRS), "attributes");
-  check(info.num_attrs <= max_objects, "over ", max_objects, " attributes");
-  for (hsize_t i = 0; i < info.num_attrs; ++i) {
-    const Hdf5Handle attribute(
-        H5Aopen_by_idx(root.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT),
-        H5Aclose, "attribute");
-    const Hdf5Handle type(H5Aget_type(attribute.get()), H5Tclose, "attribute");
-    const Hdf5Handle space(H5Aget_space(attribute.get()), H5Sclose, "attribute");
-    if (H5Tget_class(type.get()) != H5T_STRING) continue;
-    if (H5Sget_simple_extent_npoints(space.get()) != 1) continue;
-    const ssize_t length = hdf5_check(H5Aget_name(attribute.get(), 0, nullptr), "attribute");
-    check(static_cast<size_t>(length) <= max_name_bytes, "an attribute's name over ",
-          max_name_bytes, " bytes");
-    std::string name(static_cast<size_t>(length) + 1, '\0');
-    hdf5_check(H5Aget_name(attribute.get(), name.size(), name.data()), "attribute");
-    name.pop_back();
-    strings[name] = read_string(attribute.get(), type.get(), "attribute " + name);
-  }
-  return strings;
-}
-
 }  // namespace
 
-Catalogue list_hdf5(hid_t file, uint64_t file_bytes) {
-  Catalogue catalogue = Walker(file, file_bytes).walk();
-  catalogue.attributes = read_attributes(file);
+Catalogue list_hdf5(hid_t file, std::span<const std::byte> bytes) {
+  Catalogue catalogue = Walker(file, bytes).walk();
+  catalogue.attributes = read_hdf5_attributes(file);
   return catalogue;
 }
 

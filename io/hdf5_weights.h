@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <span>
 
+#include "io/shared_bytes.h"
 #include "io/weights_file.h"
 
 namespace tl {
@@ -15,16 +16,20 @@ namespace tl {
 /// other attributes are passed over.
 ///
 /// dtypes: f32, f64, u8 as they are; other floats up to 4 bytes (f16, bf16) become f32, wider ones
-/// f64; booleans become u8; other integers become i32, and a value that does not fit is an error.
+/// f64; booleans become u8; other integers become i32, or f64 (the nearest) where one does not fit.
+/// Arrays point into `file` where its bytes can be used as they lie there.
 ///
 /// The file is not trusted. The HDF5 library runs in a child process with limits on memory and
-/// time, which hands the arrays over in shared memory; sizes are checked against the size of the
-/// file before anything is allocated; links to other files, data in other files, filters from
-/// plugins and names with control characters are refused. Throws Error("path: cause") in one line:
-/// missing, a folder, not HDF5, truncated, damaged, or a dataset named with what cannot be read.
+/// time, which hands over in shared memory what it has to unpack or convert; sizes are checked
+/// against the size of the file before anything is allocated; links to other files, data in other
+/// files, filters from plugins and names with control characters are refused. Throws Error with the
+/// cause alone, in one line: empty, not HDF5, truncated, damaged, or a dataset named with what
+/// cannot be read.
+WeightsFile read_hdf5(const SharedBytes& file);
+/// The same of a file by its name; throws Error("path: cause"), also where it is missing or a
+/// folder.
 WeightsFile read_hdf5(const std::filesystem::path& path);
-
-/// The same of a file that is in memory already; throws Error with the cause alone.
+/// The same of a copy of these bytes.
 WeightsFile read_hdf5(std::span<const std::byte> file);
 
 /// Writes atomically (see AtomicFile). A name with slashes makes groups. Order of arrays is kept;

@@ -64,6 +64,12 @@ void preprocess(const Image& x, const Preprocessing& preprocessing, float* out) 
   normalise(resize_and_crop(x, preprocessing), preprocessing, out);
 }
 
+Preprocessing caffe_preprocessing() {
+  constexpr float most = 255;
+  return {.mean = {123.68f / most, 116.779f / most, 103.939f / most},
+          .std = {1 / most, 1 / most, 1 / most}};
+}
+
 void normalise(const Image& x, const Preprocessing& preprocessing, float* out) {
   std::array<std::array<float, 256>, 3> table;
   for (size_t channel = 0; channel < 3; ++channel) {

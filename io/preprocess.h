@@ -24,6 +24,11 @@ struct Preprocessing {
   int64_t size() const { return int64_t{crop} * crop * 3; }
 };
 
+/// Caffe's way, which Keras's ResNets have too: 0 to 255 minus the mean colour of ImageNet, not
+/// divided; in red, green, blue. The network must be one for that order.
+/// Source: keras/src/applications/imagenet_utils.py, mode "caffe".
+Preprocessing caffe_preprocessing();
+
 /// x -> out [crop, crop, 3], the values of torchvision's Compose of Resize(resize),
 /// CenterCrop(crop), ToTensor, Normalize(mean, std) on a PIL picture, channels last. Where the
 /// resized picture is smaller than the crop, black is added around it before normalisation.

@@ -12,6 +12,7 @@
 #include "io/pytorch_file.h"
 #include "io/safetensors.h"
 #include "io/shared_bytes.h"
+#include "io/zip_archive.h"
 
 namespace tl {
 namespace {
@@ -78,6 +79,16 @@ void check_sharing(const WeightsFile& file) {
         " bytes, of which it has ", stored, ": too many share their elements");
 }
 
+/// PyTorch's, or Keras's (.keras), which has an HDF5 file in it.
+WeightsFile read_zip(const SharedBytes& file) {
+  const ZipArchive archive(file.span());
+  for (const ZipArchive::Entry& entry : archive.entries()) {
+    if (entry.name == "model.weights.h5" && entry.method == 0 && !entry.is_encrypted)
+      return read_hdf5(file.part(entry.bytes));
+  }
+  return read_pytorch_zip(file);
+}
+
 [[noreturn]] void refuse(const RegularFile& file, std::string_view head) {
   constexpr size_t tail_bytes = 8;
   const std::string tail =
@@ -92,12 +103,12 @@ void check_sharing(const WeightsFile& file) {
 WeightsFile read_by_content(const RegularFile& file) {
   const std::string head = head_of(file);
   const auto bytes = std::as_bytes(std::span(head));
-  if (head.starts_with("PK\3\4"sv)) return read_pytorch_zip(read_shared_bytes(file));
+  if (head.starts_with("PK\3\4"sv)) return read_zip(read_shared_bytes(file));
   if (const uint64_t elements = safetensors_elements(bytes))
     return read_safetensors(read_shared_bytes(file, elements));
   if (head.starts_with('\x80'))
     return read_pytorch_legacy(read_shared_bytes(file, pytorch_legacy_elements(bytes)));
-  if (is_hdf5(file)) return read_hdf5(read_shared_bytes(file).span());
+  if (is_hdf5(file)) return read_hdf5(read_shared_bytes(file));
   refuse(file, head);
 }
 

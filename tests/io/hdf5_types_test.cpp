@@ -150,5 +150,71 @@ TEST_CASE("hdf5: chunks that do not divide the shape, gzip, shuffle, checksums, 
   }
 }
 
+TEST_CASE("hdf5: integers become i32, and f64 where one does not fit") {
+  const TemporaryFolder folder;
+  const std::vector<int64_t> small{-2147483648ll, 2147483647, 5},
+      large{1, -2147483649ll, 1ll << 62};
+  make_hdf5(folder / "a.h5", [&](hid_t file) {
+    put(file, "small", H5T_STD_I64LE, H5T_NATIVE_INT64, {3}, small.data());
+    put(file, "large", H5T_STD_I64BE, H5T_NATIVE_INT64, {3}, large.data());
+    H5Lcreate_hard(file, "large", file, "the same", H5P_DEFAULT, H5P_DEFAULT);
+    put(file, "unsigned", H5T_STD_U32LE, H5T_NATIVE_INT64, {1}, &large[0]);
+    const uint64_t most = ~uint64_t{0};
+    put(file, "most", H5T_STD_U64LE, H5T_NATIVE_UINT64, {1}, &most, chunks_of({1}).get());
+    put(file, "behind", H5T_IEEE_F32LE, H5T_NATIVE_INT64, {3}, small.data());
+  });
+  const WeightsFile file = read_hdf5(folder / "a.h5");
+  CHECK(values_of<int32_t>(file, "small") == std::vector<int32_t>{-2147483647 - 1, 2147483647, 5});
+  const std::vector<double> nearest{1, -2147483649.0, 0x1p62};
+  CHECK(values_of<double>(file, "large") == nearest);
+  CHECK(values_of<double>(file, "the same") == nearest);
+  CHECK(values_of<int32_t>(file, "unsigned") == std::vector<int32_t>{1});
+  CHECK(values_of<double>(file, "most") == std::vector<double>{0x1p64});
+  CHECK(values_of<float>(file, "behind") == std::vector<float>{-0x1p31f, 0x1p31f, 5});
+}
+
+/// Whether an array lies among the bytes of its file.
+bool is_in_place(const SharedBytes& file, const WeightsFile& read, const std::string& name) {
+  const std::byte* data = read.find(name)->data.get();
+  return data >= file.data.get() && data < file.data.get() + file.size;
+}
+
+TEST_CASE(
+    "hdf5: what the file holds as an array has it is used where it lies, the rest is copied") {
+  const TemporaryFolder folder;
+  const std::vector<float> values{1, -2, 3.5f};
+  const std::vector<uint8_t> bytes{7, 8, 9};
+  make_hdf5(folder / "a.h5", [&](hid_t file) {
+    put(file, "f64", H5T_IEEE_F64LE, H5T_NATIVE_FLOAT, {3}, values.data());
+    put(file, "f32", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, {3}, values.data());
+    put(file, "u8", H5T_STD_U8LE, H5T_NATIVE_UINT8, {3}, bytes.data());
+    put(file, "odd", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, {3}, values.data());  // behind 3 bytes
+    put(file, "i32", H5T_STD_I32LE, H5T_NATIVE_FLOAT, {2}, values.data());
+    put(file, "other order", H5T_IEEE_F32BE, H5T_NATIVE_FLOAT, {3}, values.data());
+    put(file, "f16", float_type(5, 10).get(), H5T_NATIVE_FLOAT, {3}, values.data());
+    put(file, "chunks", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, {3}, values.data(), chunks_of({2}).get());
+  });
+  for (const size_t before : {0, 512, 1024}) {  // a block of its user's before the file
+    CAPTURE(before);
+    const std::vector<uint8_t> whole = read_bytes(folder / "a.h5");
+    std::vector<uint8_t> blocked(before, 'x');
+    blocked.insert(blocked.end(), whole.begin(), whole.end());
+    write_bytes(folder / "b.h5", blocked);
+    const SharedBytes file = read_shared_bytes(folder / "b.h5");
+    const WeightsFile read = read_hdf5(file);
+    for (const char* name : {"f32", "odd", "other order", "f16", "chunks"}) {
+      CAPTURE(name);
+      CHECK(values_of<float>(read, name) == values);
+    }
+    CHECK(values_of<double>(read, "f64") == std::vector<double>{1, -2, 3.5});
+    CHECK(values_of<uint8_t>(read, "u8") == bytes);
+    CHECK(values_of<int32_t>(read, "i32") == std::vector<int32_t>{1, -2});
+    for (const char* name : {"f32", "f64", "u8"}) CHECK(is_in_place(file, read, name));
+    for (const char* name : {"other order", "f16", "chunks"}) CHECK(!is_in_place(file, read, name));
+    for (const auto& [name, array] : read.arrays)
+      CHECK(reinterpret_cast<uintptr_t>(array.data.get()) % size_of(array.dtype) == 0);
+  }
+}
+
 }  // namespace
 }  // namespace tl

@@ -240,10 +240,6 @@ TEST_CASE("hdf5: refusals name the file and the cause") {
     make_hdf5(folder / "x.h5", body);
     return refusal(folder / "x.h5");
   };
-  const int64_t big = int64_t{1} << 31;
-  CHECK(refused([&](hid_t file) {
-          put(file, "steps", H5T_STD_I64LE, H5T_NATIVE_INT64, {1}, &big);
-        }).find("(steps: ") != std::string::npos);
   CHECK(refused([](hid_t file) {
           H5Lcreate_external("/etc/other.h5", "/x", file, "away", H5P_DEFAULT, H5P_DEFAULT);
         }) == "away: is a link to another file, which is refused");
@@ -283,7 +279,9 @@ TEST_CASE("hdf5: refusals name the file and the cause") {
           H5Pset_chunk(packed.get(), 1, &chunk);
           H5Pset_filter(packed.get(), 32000, H5Z_FLAG_OPTIONAL, 0, nullptr);
           put(file, "w", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, {100}, values.data(), packed.get());
-        }).starts_with("w: packed by filter 32000"));
+        }) ==
+        "w: is packed by LZF, which needs a plugin; store it with gzip or as it is "
+        "(h5repack -f NONE)");
   CHECK(refused([](hid_t file) {
           const Hdf5Handle text(H5Tcopy(H5T_C_S1), H5Tclose, "text");
           put(file, "words", text.get(), text.get(), {2}, "ab");
