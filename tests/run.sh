@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the packages, builds, runs all tests, and prints what each stage took.
-#   tests/run.sh            release build, then the sanitizer builds, then the CUDA compile
-#   tests/run.sh release    one stage: release, asan, race, tsan or cuda
+#   tests/run.sh            release build, then the sanitizer builds, the fuzzers, the CUDA compile
+#   tests/run.sh release    one stage: release, asan, race, tsan, fuzz or cuda
 #   TL_REQUIRE=cuda         a missing CUDA toolkit is a failure, not a skipped stage
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -57,6 +57,12 @@ tsan() {
   build/tsan/tests/io_tests --source-file='*batch_loader_test*'
 }
 
+# A minute of made-up files for each reader.
+fuzz() {
+  install_packages clang libclang-rt-dev
+  tests/fuzz/run.sh 60
+}
+
 cuda() {
   if ! command -v nvcc >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
     if [ "${TL_REQUIRE:-}" = cuda ]; then
@@ -74,7 +80,7 @@ cuda() {
   build/cuda/tests/nvtx_tests
 }
 
-for name in "${@:-release asan race tsan cuda}"; do
+for name in "${@:-release asan race tsan fuzz cuda}"; do
   # shellcheck disable=SC2086
   for one in $name; do stage "$one" "$one"; done
 done
