@@ -7,8 +7,15 @@
 //   D = Z^T V, point by point         36 matrices [c_out, c_in]
 //   dw = transformed D
 //
-// Tiles come in blocks; in each, V and Z are made in parallel, then the points are shared out and D
-// gathers up the block's part. So the order of every sum is the order of the tiles.
+// Two orders of the work; in both, tiles come in blocks, and D gathers up one after the other:
+//
+//   by parts   where D is small: the tiles fall into parts, each with a D of its own, and a chunk
+//   is
+//              a part: V and Z of its blocks stay with the thread that makes them. The Ds are
+//              summed in the order of the parts.
+//   by points  else: V and Z of a block are made in parallel, then the points are shared out.
+//
+// So the order of every sum is that of the tiles.
 #include "kernels/cpu/simd_target.h"
 //
 #undef HWY_TARGET_INCLUDE
@@ -25,26 +32,42 @@ namespace {
 using Product = WinogradProduct<kOutputs>;
 constexpr std::int64_t kPlane = Product::kPlane;
 
-/// Blocks of tiles, and the layout of V [36][panel][tile][kPanel], Z [36][tile][c_out] and
-/// D [36][panel][c_out][kPanel].
+/// Which order is taken, its blocks, and the layout of V [36][panel][tile][kPanel],
+/// Z [36][tile][c_out] and D [36][panel][c_out][kPanel].
 struct WinogradWeightBlocking {
-  static constexpr std::int64_t kBlockFloats = 5 * 1024 * 1024;  // for V and Z
+  static constexpr std::int64_t kPartFloats = 768 * 1024;  // for a part's D, at most
+  static constexpr std::int64_t kPartTiles = 192;          // at least
+  static constexpr std::int64_t kMaxParts = 16;
+  static constexpr std::int64_t kPartBlockTiles = 64;
+  static constexpr std::int64_t kBlockFloats = 5 * 1024 * 1024;  // for V and Z, by points
 
-  std::int64_t blocks, block_tiles;
+  std::int64_t parts = 1, blocks, block_tiles;  // blocks of each part
   std::int64_t v_point_step, z_point_step, d_point_step;
 
   WinogradWeightBlocking(const Product& p, std::int64_t c_out) {
     const std::int64_t padded_c_in = panels(p.c_in) * kPanel;
-    const std::int64_t fitting = kBlockFloats / (kPlane * (padded_c_in + c_out));
-    blocks = divide_up(p.tiles(), std::clamp<std::int64_t>(fitting, 64, 256));
-    block_tiles = divide_up(p.tiles(), blocks);
+    d_point_step = odd_lines(c_out * padded_c_in);
+    std::int64_t most = kPartBlockTiles;
+    if (d_floats() <= kPartFloats) {
+      parts = std::clamp<std::int64_t>(p.tiles() / kPartTiles, 1, kMaxParts);
+    }
+    if (parts == 1) {
+      const std::int64_t fitting = kBlockFloats / (kPlane * (padded_c_in + c_out));
+      most = std::clamp<std::int64_t>(fitting, 64, 256);
+    }
+    const std::int64_t part_tiles = divide_up(p.tiles(), parts);
+    blocks = divide_up(part_tiles, most);
+    block_tiles = divide_up(part_tiles, blocks);
     v_point_step = odd_lines(block_tiles * padded_c_in);
     z_point_step = odd_lines(block_tiles * c_out);
-    d_point_step = odd_lines(c_out * padded_c_in);
   }
 
+  bool by_parts() const { return parts > 1; }
+  std::int64_t v_floats() const { return kPlane * v_point_step; }
+  std::int64_t z_floats() const { return kPlane * z_point_step; }
+  std::int64_t d_floats() const { return kPlane * d_point_step; }
   std::int64_t workspace_floats() const {
-    return kPlane * (v_point_step + z_point_step + d_point_step);
+    return parts * d_floats() + (by_parts() ? thread_count() : 1) * (v_floats() + z_floats());
   }
 };
 
@@ -107,18 +130,73 @@ void accumulate_point(const Product& p, std::int64_t tiles, const float* v, cons
   }
 }
 
-/// dw [c_out, 3, 3, c_in] of one output channel.
-void transform_back(const Product& p, std::int64_t co, const float* d, std::int64_t point_step,
-                    float* dw) {
+/// dw [c_out, 3, 3, c_in] of one output channel, from the Ds of all parts.
+void transform_back(const Product& p, const WinogradWeightBlocking& blocking, std::int64_t co,
+                    const float* d, float* dw) {
+  const FloatTag tag;
+  HWY_ALIGN float sums[kPlane * kLanes];
   for (std::int64_t ci = 0; ci < p.c_in; ci += kLanes) {
+    const float* from = d + (ci / kPanel * p.c_out + co) * kPanel + ci % kPanel;
+    for (std::int64_t point = 0; point < kPlane; ++point) {
+      Vec sum = hn::LoadU(tag, from + point * blocking.d_point_step);
+      for (std::int64_t part = 1; part < blocking.parts; ++part) {
+        const float* other = from + part * blocking.d_floats() + point * blocking.d_point_step;
+        sum = hn::Add(sum, hn::LoadU(tag, other));
+      }
+      hn::StoreU(sum, tag, sums + point * kLanes);
+    }
     Vec taps[kTaps][kTaps];
-    transform_products<kPoints>(d + (ci / kPanel * p.c_out + co) * kPanel + ci % kPanel, point_step,
-                                taps);
+    transform_products<kPoints>(sums, kLanes, taps);
     for (int r = 0; r < kTaps; ++r) {
       for (int s = 0; s < kTaps; ++s) {
-        hn::StoreU(taps[r][s], FloatTag(), dw + ((co * kTaps + r) * kTaps + s) * p.c_in + ci);
+        hn::StoreU(taps[r][s], tag, dw + ((co * kTaps + r) * kTaps + s) * p.c_in + ci);
       }
     }
+  }
+}
+
+/// V and Z of tiles `part`, which is a piece of the block `tiles`.
+void gather_block(const Product& p, const WinogradWeightBlocking& blocking, const float* dy,
+                  Range tiles, Range part, float* v, float* z) {
+  const std::int64_t begin = part.begin - tiles.begin;
+  gather_tiles<kPanel>(p, part, v + begin * kPanel, tiles.size() * kPanel, blocking.v_point_step);
+  gather_gradient(p, dy, part, z + begin * p.c_out, blocking.z_point_step);
+}
+
+void run_by_parts(const Product& p, const WinogradWeightBlocking& blocking, const float* dy,
+                  float* d, float* scratch) {
+  parallel_for(blocking.parts, [&](std::int64_t part, int worker) {
+    const Range of_part = part_of(p.tiles(), blocking.parts, part);
+    float* v = scratch + worker * (blocking.v_floats() + blocking.z_floats());
+    float* z = v + blocking.v_floats();
+    float* part_d = d + part * blocking.d_floats();
+    for (std::int64_t block = 0; block < blocking.blocks; ++block) {
+      Range tiles = part_of(of_part.size(), blocking.blocks, block);
+      tiles = {of_part.begin + tiles.begin, of_part.begin + tiles.end};
+      gather_block(p, blocking, dy, tiles, tiles, v, z);
+      for (std::int64_t point = 0; point < kPlane; ++point) {
+        accumulate_point(p, tiles.size(), v + point * blocking.v_point_step,
+                         z + point * blocking.z_point_step, block == 0,
+                         part_d + point * blocking.d_point_step);
+      }
+    }
+  });
+}
+
+void run_by_points(const Product& p, const WinogradWeightBlocking& blocking, const float* dy,
+                   float* d, float* scratch) {
+  float* v = scratch;
+  float* z = v + blocking.v_floats();
+  for (std::int64_t block = 0; block < blocking.blocks; ++block) {
+    const Range tiles = part_of(p.tiles(), blocking.blocks, block);
+    parallel_for(divide_up(tiles.size(), kTilesPerChunk), [&](std::int64_t chunk, int) {
+      gather_block(p, blocking, dy, tiles, tiles_of_chunk(tiles, chunk), v, z);
+    });
+    parallel_for(kPlane, [&](std::int64_t point, int) {
+      accumulate_point(p, tiles.size(), v + point * blocking.v_point_step,
+                       z + point * blocking.z_point_step, block == 0,
+                       d + point * blocking.d_point_step);
+    });
   }
 }
 
@@ -127,26 +205,16 @@ void winograd_backward_weight_run(const Conv2dProblem& problem,
   Product p = forward_tiles<kOutputs>(problem);
   p.x = args.x.as<float>();
   const WinogradWeightBlocking blocking(p, p.c_out);
-  float* v = static_cast<float*>(args.workspace.data);
-  float* z = v + kPlane * blocking.v_point_step;
-  float* d = z + kPlane * blocking.z_point_step;
-  for (std::int64_t block = 0; block < blocking.blocks; ++block) {
-    const Range tiles = part_of(p.tiles(), blocking.blocks, block);
-    parallel_for(divide_up(tiles.size(), kTilesPerChunk), [&](std::int64_t chunk, int) {
-      const Range part = tiles_of_chunk(tiles, chunk);
-      const std::int64_t begin = part.begin - tiles.begin;
-      gather_tiles<kPanel>(p, part, v + begin * kPanel, tiles.size() * kPanel,
-                           blocking.v_point_step);
-      gather_gradient(p, args.dy.as<float>(), part, z + begin * p.c_out, blocking.z_point_step);
-    });
-    parallel_for(kPlane, [&](std::int64_t point, int) {
-      accumulate_point(p, tiles.size(), v + point * blocking.v_point_step,
-                       z + point * blocking.z_point_step, block == 0,
-                       d + point * blocking.d_point_step);
-    });
+  float* d = static_cast<float*>(args.workspace.data);
+  float* scratch = d + blocking.parts * blocking.d_floats();
+  const float* dy = args.dy.as<float>();
+  if (blocking.by_parts()) {
+    run_by_parts(p, blocking, dy, d, scratch);
+  } else {
+    run_by_points(p, blocking, dy, d, scratch);
   }
   parallel_for(p.c_out, [&](std::int64_t co, int) {
-    transform_back(p, co, d, blocking.d_point_step, args.dw.as<float>());
+    transform_back(p, blocking, co, d, args.dw.as<float>());
   });
 }
 
