@@ -14,6 +14,10 @@ Tensor subsample_and_pad(const Tensor& x, std::int64_t stride, std::int64_t c_ou
   return pad(pixels, {0, 0, 0, before}, {0, 0, 0, missing - before});
 }
 
+AveragePool2dOptions average_over(std::int64_t stride) {
+  return {.kernel = stride, .ceil_mode = true, .count_include_pad = false};
+}
+
 BatchNormOptions norm_of(const BlockOptions& block) { return {.epsilon = block.epsilon}; }
 
 /// The stride of a bottleneck's convolution `which`.
@@ -25,10 +29,18 @@ std::int64_t stride_in(const BlockOptions& block, BottleneckStride which) {
 
 Shortcut::Shortcut(const BlockOptions& block, std::int64_t c_out, Generator& random,
                    Placement where)
-    : is_identity_(block.stride == 1 && block.c_in == c_out), stride_(block.stride), c_out_(c_out) {
+    : is_identity_(block.stride == 1 && block.c_in == c_out),
+      averages_(block.shortcut == ShortcutKind::option_d && block.stride != 1),
+      stride_(block.stride),
+      c_out_(c_out) {
   if (is_identity_ || block.shortcut == ShortcutKind::option_a) return;
-  conv_ = &modules.append<Conv2d>(block.c_in, c_out, 1, Conv2dOptions{.stride = block.stride},
-                                  random, where);
+  if (averages_) {
+    modules.append<AveragePool2d>(average_over(block.stride));
+  } else if (block.shortcut == ShortcutKind::option_d) {
+    modules.append<Sequential>();  // of nothing: the names count on
+  }
+  const Conv2dOptions options{.stride = averages_ ? 1 : block.stride};
+  conv_ = &modules.append<Conv2d>(block.c_in, c_out, 1, options, random, where);
   norm_ = &modules.append<BatchNorm2d>(c_out, where, norm_of(block));
 }
 
@@ -39,6 +51,7 @@ Tensor Shortcut::forward(const Tensor& x) {
 
 PlanValue Shortcut::lower(PlanBuilder& plan, const PlanValue& x) const {
   if (is_identity_) return x;
+  if (averages_) return plan.conv(plan.average_pool(x, average_over(stride_)), *conv_, norm_);
   if (conv_) return plan.conv(x, *conv_, norm_);
   const std::int64_t missing = c_out_ - x.shape[3], before = missing / 2;
   return plan.subsample(x, stride_, before, missing - before);

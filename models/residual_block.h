@@ -10,7 +10,10 @@ namespace tl {
 /// option_a: every `stride`-th pixel, with channels of zeros in equal numbers before and after the
 /// old ones (where published CIFAR networks have them): no parameters.
 /// option_b: a strided 1x1 convolution with batch norm, "downsample.0" and "downsample.1".
-enum class ShortcutKind { option_a, option_b };
+/// option_d: where there is a stride, the mean of every 2x2 pixels (fewer at an odd border), then a
+/// 1x1 convolution with batch norm, "downsample.1" and "downsample.2" (He et al., "Bag of Tricks
+/// for Image Classification", 2018, ResNet-D).
+enum class ShortcutKind { option_a, option_b, option_d };
 
 /// Which convolution of a bottleneck has the stride: the 3x3 one ("v1.5": torchvision, timm,
 /// Hugging Face), or the first 1x1 one ("v1": He et al., Caffe, Keras).
@@ -33,10 +36,10 @@ class Shortcut {
   Tensor forward(const Tensor& x);
   PlanValue lower(PlanBuilder& plan, const PlanValue& x) const;
 
-  Sequential modules;  ///< of option_b
+  Sequential modules;  ///< of options b and d
 
  private:
-  bool is_identity_;
+  bool is_identity_, averages_;
   std::int64_t stride_, c_out_;
   const Conv2d* conv_ = nullptr;
   const BatchNorm2d* norm_ = nullptr;

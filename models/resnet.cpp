@@ -5,13 +5,6 @@
 namespace tl {
 namespace {
 
-constexpr MaxPool2dOptions kStemPool{.kernel = 3, .stride = 2, .pad = 1};
-
-Conv2dOptions stem_options(ResNetStem stem) {
-  return stem == ResNetStem::conv7_pool ? Conv2dOptions{.stride = 2, .pad = 3}
-                                        : Conv2dOptions{.pad = 1};
-}
-
 /// Returns the channels of the stage's result.
 template <class Block>
 std::int64_t fill_stage(Sequential& stage, int depth, BlockOptions block, Generator& random,
@@ -34,14 +27,12 @@ const ResNetConfig& checked(const ResNetConfig& config) {
 ResNet::ResNet(const ResNetConfig& c, Generator& random, Placement where)
     : config(checked(c)),
       activation_dtype(where.dtype),
-      conv1_(c.in_channels, c.width, c.stem == ResNetStem::conv7_pool ? 7 : 3, stem_options(c.stem),
-             random, where),
-      bn1_(c.width, where, {.epsilon = c.unseen.epsilon}),
+      stem_({c.stem, c.in_channels, c.stem_channels(), c.unseen.epsilon}, random, where),
       stages_(c.depths.size()),
       fc(c.feature_count(), c.classes, random, where) {
-  add_module("conv1", conv1_);
-  add_module("bn1", bn1_);
-  std::int64_t c_in = c.width;
+  add_module("conv1", stem_.conv());
+  add_module("bn1", stem_.norm());
+  std::int64_t c_in = c.stem_channels().back();
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     const BlockOptions block{.c_in = c_in,
                              .width = c.stage_width(i),
@@ -60,15 +51,13 @@ ResNet::ResNet(const ResNetConfig& c, Generator& random, Placement where)
 }
 
 Tensor ResNet::features(const Tensor& x) {
-  Tensor y = bn1_.forward_relu(conv1_(cast(x, activation_dtype)));
-  if (config.stem == ResNetStem::conv7_pool) y = max_pool2d(y, kStemPool);
+  Tensor y = stem_.forward(cast(x, activation_dtype));
   for (Sequential& stage : stages_) y = stage(y);
   return cast(global_average_pool(y), fc.weight.dtype());
 }
 
 PlanValue ResNet::lower_features(PlanBuilder& plan, const PlanValue& x) const {
-  PlanValue y = plan.conv(x, conv1_, &bn1_, {.relu = true});
-  if (config.stem == ResNetStem::conv7_pool) y = plan.max_pool(y, kStemPool);
+  PlanValue y = stem_.lower(plan, x);
   for (const Sequential& stage : stages_) y = stage.lower(plan, y);
   return plan.global_average_pool(y);
 }

@@ -28,8 +28,7 @@ class ResNet : public Module {
   DType activation_dtype;
 
  private:
-  Conv2d conv1_;
-  BatchNorm2d bn1_;
+  Stem stem_;
   std::vector<Sequential> stages_;
 
  public:

@@ -1,9 +1,7 @@
 #include "models/weight_names.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 #include "engine/ops.h"
 
@@ -39,39 +37,11 @@ std::string misfit(const NamedTensor& own, const Tensor& x) {
   return fault ? concat(own.name, ": ", fault) : "";
 }
 
-/// PyTorch's count of training steps per batch norm: nothing of ours depends on it.
-bool is_ignored(const std::string& name) { return name.ends_with(".num_batches_tracked"); }
-
 }  // namespace
 
 Tensor filter_from_file(const Tensor& x) { return x.rank() == 4 ? transposed(x, {0, 2, 3, 1}) : x; }
 
 Tensor filter_to_file(const Tensor& x) { return x.rank() == 4 ? transposed(x, {0, 3, 1, 2}) : x; }
-
-std::string usual_name(const std::string& path) {
-  std::string name = path;
-  std::replace(name.begin(), name.end(), '/', '.');
-  if (name.starts_with("linear.")) return "fc." + name.substr(7);
-  const std::string shortcut = ".shortcut.";
-  const std::size_t at = name.find(shortcut);
-  if (at == std::string::npos || !name.starts_with("layer")) return name;
-  return name.substr(0, at) + ".downsample." + name.substr(at + shortcut.size());
-}
-
-std::string prefix_of_network(const std::set<std::string>& paths) {
-  const std::string stem = "conv1.weight";
-  std::optional<std::string> shortest;
-  for (const std::string& path : paths) {
-    if (!usual_name(path).ends_with(stem)) continue;
-    const std::string prefix = path.substr(0, path.size() - stem.size());
-    if (shortest && shortest->size() <= prefix.size()) continue;
-    const bool is_whole = prefix.empty() || prefix.ends_with('.') || prefix.ends_with('/');
-    const auto stage = paths.lower_bound(prefix + "layer1");
-    if (is_whole && stage != paths.end() && stage->starts_with(prefix + "layer1"))
-      shortest = prefix;
-  }
-  return shortest.value_or("");
-}
 
 ImportReport import_weights(const Module& module, const std::map<std::string, Tensor>& file) {
   ImportReport report;
@@ -92,7 +62,7 @@ ImportReport import_weights(const Module& module, const std::map<std::string, Te
     rest.erase(found);
   }
   for (const auto& [name, tensor] : rest) {
-    if (!is_ignored(name)) report.unexpected.push_back(name);
+    if (!is_bookkeeping(name)) report.unexpected.push_back(name);
   }
   return report;
 }

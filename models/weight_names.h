@@ -1,12 +1,11 @@
 // Between a weights file and a module: names are matched, axis orders translated, and what did not
-// fit is reported by name. Files hold torchvision's names, or those that published CIFAR networks
-// have instead, and filters as [c_out, c_in, kh, kw]; modules hold torchvision's names and filters
-// as [c_out, kh, kw, c_in].
+// fit is reported by name. Files hold the names of one of the dialects (dialect.h) and filters as
+// [c_out, c_in, kh, kw]; modules hold torchvision's names and filters as [c_out, kh, kw, c_in].
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "nn/module.h"
@@ -19,30 +18,34 @@ Tensor filter_from_file(const Tensor& x);
 /// And back.
 Tensor filter_to_file(const Tensor& x);
 
-/// torchvision's name for a tensor: a path through groups has dots for its slashes
-/// ("layer1/0/conv1/weight"), the head "linear" is "fc", a block's "shortcut" its "downsample"; any
-/// other name is its own.
-std::string usual_name(const std::string& path);
+/// torchvision's names for a file's, whose shapes decide with what a head is. A path through groups
+/// has dots for its slashes; a network's dialect is translated (dialect.h), and what stands before
+/// its names dropped ("module.", "model/"). Where no tensor is called fc.weight, the only other
+/// layer in the file, if it takes the network's features, is the head, whatever its name
+/// ("classifier.1.weight"). Other names stay. Throws where two tensors get the same.
+std::map<std::string, std::string> usual_names(const std::map<std::string, Shape>& file);
 
-/// What stands before the names of a network that was a part of something ("module.", "model/"):
-/// that of the shortest path to conv1.weight, if a stage follows it; "" where nothing does.
-std::string prefix_of_network(const std::set<std::string>& paths);
-
-/// The same entries under their usual names, without a prefix; throws where two get the same.
+/// The same entries under their usual names. A T is a Shape, or has one: Tensor, or io's Array.
 template <class T>
 std::map<std::string, T> with_usual_names(const std::map<std::string, T>& file) {
-  std::set<std::string> paths;
-  for (const auto& [name, value] : file) paths.insert(name);
-  const std::string prefix = prefix_of_network(paths);
-  std::map<std::string, T> renamed;
+  std::map<std::string, Shape> shapes;
   for (const auto& [name, value] : file) {
-    const std::string usual =
-        usual_name(name.starts_with(prefix) ? name.substr(prefix.size()) : name);
-    check(renamed.emplace(usual, value).second, "two tensors are called ", usual,
-          ", one of them by the name ", name);
+    if constexpr (std::is_same_v<T, Shape>) {
+      shapes.emplace(name, value);
+    } else if constexpr (std::is_same_v<T, Tensor>) {
+      shapes.emplace(name, value.shape());
+    } else {
+      shapes.emplace(name, Shape(value.shape));
+    }
   }
+  std::map<std::string, T> renamed;
+  for (const auto& [name, usual] : usual_names(shapes)) renamed.emplace(usual, file.at(name));
   return renamed;
 }
+
+/// Whether a tensor is none of a network's: PyTorch's count of steps per batch norm, and what thop
+/// leaves behind.
+bool is_bookkeeping(const std::string& name);
 
 struct ImportReport {
   std::vector<std::string> matched;

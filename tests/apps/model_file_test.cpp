@@ -189,7 +189,8 @@ TEST_CASE("what the tensors of a model do not show comes back from its file") {
   const auto error_with = [&](const std::string& text) {
     file.attributes["unseen"] = text;
     write_hdf5(folder / "m.h5", file);
-    return error_of(folder / "m.h5").substr((folder / "m.h5").string().size());
+    const std::string error = error_of(folder / "m.h5");
+    return error.substr(std::min(error.size(), (folder / "m.h5").string().size()));
   };
   CHECK(error_with("{}") == "");
   CHECK(error_with("1x1") == ": attribute 'unseen' is no JSON object");

@@ -24,13 +24,28 @@ void add_norm(State& state, const std::string& name, std::int64_t channels) {
   }
 }
 
+/// What timm has beside: a deep stem whose first convolution has so many channels (0: none), and
+/// shortcuts that average.
+struct TimmParts {
+  std::int64_t first = 0;
+  bool averages = false;
+};
+
 /// What torchvision's documentation of the two blocks and its state dictionaries say, written down
 /// apart from the code that builds ours: names and shapes, filters OIHW, without the counters.
 State torchvision_state(bool bottleneck, const std::vector<int>& depths, std::int64_t groups = 1,
-                        std::int64_t base_width = 64) {
+                        std::int64_t base_width = 64, TimmParts timm = {}) {
   State state;
   const auto norm = [&](const std::string& name, std::int64_t c) { add_norm(state, name, c); };
-  state.emplace("conv1.weight", Shape{64, 3, 7, 7});
+  if (timm.first == 0) {
+    state.emplace("conv1.weight", Shape{64, 3, 7, 7});
+  } else {
+    state.emplace("conv1.0.weight", Shape{timm.first, 3, 3, 3});
+    norm("conv1.1", timm.first);
+    state.emplace("conv1.3.weight", Shape{32, timm.first, 3, 3});
+    norm("conv1.4", 32);
+    state.emplace("conv1.6.weight", Shape{64, 32, 3, 3});
+  }
   norm("bn1", 64);
   std::int64_t in = 64;
   for (int stage = 1; stage <= 4; ++stage) {
@@ -51,8 +66,9 @@ State torchvision_state(bool bottleneck, const std::vector<int>& depths, std::in
         conv(2, planes, out, 3);
       }
       if (i == 0 && (stage > 1 || bottleneck)) {
-        state.emplace(block + "downsample.0.weight", Shape{out, in, 1, 1});
-        norm(block + "downsample.1", out);
+        state.emplace(block + (timm.averages ? "downsample.1.weight" : "downsample.0.weight"),
+                      Shape{out, in, 1, 1});
+        norm(block + (timm.averages ? "downsample.2" : "downsample.1"), out);
       }
       in = out;
     }
@@ -115,6 +131,25 @@ TEST_CASE("resnet: names, shapes and counts are torchvision's") {
   CHECK(torchvision_state(true, {3, 4, 6, 3}).size() == 267);
 }
 
+TEST_CASE("resnet: names, shapes and counts are timm's") {
+  const TimmParts c{32, false}, d{32, true}, tiered{24, true};
+  check_named("resnet18d", torchvision_state(false, {2, 2, 2, 2}, 1, 64, d), 11708744);
+  check_named("resnet26d", torchvision_state(true, {2, 2, 2, 2}, 1, 64, d), 16014408);
+  check_named("resnet34d", torchvision_state(false, {3, 4, 6, 3}, 1, 64, d), 21816904);
+  check_named("resnet50d", torchvision_state(true, {3, 4, 6, 3}, 1, 64, d), 25576264);
+  check_named("resnet50c", torchvision_state(true, {3, 4, 6, 3}, 1, 64, c), 25576264);
+  check_named("resnet10t", torchvision_state(false, {1, 1, 1, 1}, 1, 64, tiered), 5435488);
+  check_named("resnet14t", torchvision_state(true, {1, 1, 1, 1}, 1, 64, tiered), 10081632);
+  check_named("resnet26t", torchvision_state(true, {2, 2, 2, 2}, 1, 64, tiered), 16011872);
+  check_named("resnet50t", torchvision_state(true, {3, 4, 6, 3}, 1, 64, tiered), 25573728);
+  check_named("resnet26", torchvision_state(true, {2, 2, 2, 2}), 15995176);
+  for (const auto& [name, depths] : {std::pair{"resnet101d", std::vector{3, 4, 23, 3}},
+                                     {"resnet152d", {3, 8, 36, 3}},
+                                     {"resnet200d", {3, 24, 36, 3}}}) {
+    CHECK(recognise_resnet(torchvision_state(true, depths, 1, 64, d)) == resnet_config(name));
+  }
+}
+
 TEST_CASE("resnet: the largest are recognised") {  // and not built: 1.2 GB
   CHECK(recognise_resnet(torchvision_state(true, {3, 4, 23, 3}, 1, 128)) ==
         resnet_config("wide_resnet101_2"));
@@ -171,7 +206,7 @@ TEST_CASE("resnet: configurations by name") {
   CHECK(resnet_config("resnet50").feature_count() == 2048);
   CHECK(resnet_config("resnet20").feature_count() == 64);
   const std::vector<std::string> names = resnet_names();
-  CHECK(names.size() == 15);
+  CHECK(names.size() == 34);
   std::string known;
   for (const std::string& name : names) {
     CHECK(name_of(resnet_config(name)) == name);
@@ -187,6 +222,8 @@ TEST_CASE("resnet: configurations by name") {
         "resnet bottleneck [3, 4, 6, 3] width 128");
   CHECK(name_of(resnet_forms()[3].config) == "resnet bottleneck [1, 1, 1, 1] width 2 groups 2x64");
   CHECK(name_of(resnet_forms()[4].config) == "resnet basic [1, 2, 1] width 4 3x3 stem option A");
+  CHECK(name_of(resnet_forms()[7].config) ==
+        "resnet basic [2, 1, 1, 1] width 4 deep stem 2-3-5 option D");
   other = resnet_config("resnet50");
   other.unseen.bottleneck_stride = BottleneckStride::in_1x1;
   CHECK(name_of(other) == "resnet50 v1");
@@ -267,6 +304,40 @@ TEST_CASE("resnet: a 3x3 stem, with as many stages and such shortcuts as the fil
   CHECK(recognise_resnet(file) == ResNetConfig{});
 }
 
+TEST_CASE("resnet: a tensor that no such network has") {
+  auto file = torchvision_state(true, {1, 1, 1, 1}, 1, 64, {32, true});
+  CHECK(recognise_resnet(file).shortcut == ShortcutKind::option_d);
+  for (const char* name : {"conv1.6.bias", "layer1.0.conv2.bias", "layer2.0.downsample.0.weight",
+                           "layer3.0.gamma", "layer5.0.conv1.weight", "conv1.7.weight"}) {
+    auto other = file;
+    other[name] = Shape{1};
+    CHECK_ERROR(
+        recognise_resnet(other),
+        concat(
+            "no resnet bottleneck [1, 1, 1, 1] width 64 deep stem 32-32-64 option D: that has no ",
+            name)
+            .c_str());
+  }
+  for (const char* name : {"layer1.0.bn1.num_batches_tracked", "conv1.1.total_ops",
+                           "neck.conv1.weight", "layer_norm.weight"}) {
+    auto other = file;
+    other[name] = Shape{1};
+    CHECK(recognise_resnet(other).stem == ResNetStem::deep_pool);
+  }
+  auto wrong = file;
+  wrong["conv1.3.weight"] = Shape{32, 31, 3, 3};
+  CHECK_ERROR(recognise_resnet(wrong),
+              "no ResNet: conv1.3.weight has shape [32, 31, 3, 3], not [width, 32, 3, 3]");
+  wrong["conv1.3.weight"] = Shape{32, 32, 5, 5};
+  CHECK_ERROR(recognise_resnet(wrong),
+              "no ResNet: conv1.3.weight has shape [32, 32, 5, 5], not [width, 32, 3, 3]");
+  wrong = file;
+  wrong["layer1.0.conv3.weight"] = Shape{255, 64, 1, 1};
+  CHECK_ERROR(recognise_resnet(wrong),
+              "no ResNet: layer1.0.conv3.weight has shape [255, 64, 1, "
+              "1], not [4 width, channels, 1, 1]");
+}
+
 TEST_CASE("resnet: a small file cannot ask for a large network") {
   auto file = torchvision_state(false, {2, 2, 2, 2});
   file["conv1.weight"] = Shape{30000, 3, 7, 7};
@@ -345,6 +416,25 @@ TEST_CASE("resnet: where a bottleneck has its stride") {
   }
 }
 
+TEST_CASE("resnet: an option D shortcut is the mean of every 2x2 pixels, of fewer at the border") {
+  Generator random(1);
+  // With the last gamma 0 and the identity for the 1x1 convolution, y = relu(mean / sqrt(1 + e)).
+  BasicBlock block(
+      {.c_in = 1, .width = 1, .stride = 2, .shortcut = ShortcutKind::option_d, .epsilon = 0.5625},
+      random, kRef);
+  block.eval();
+  for (const NamedTensor& p : block.parameters()) {
+    if (p.name == "bn2.weight") p.tensor.copy_from(zeros(p.tensor.shape()));
+    if (p.name == "downsample.1.weight")
+      p.tensor.copy_from(Tensor::full(p.tensor.shape(), 1.25, DType::f64, Device::ref));
+  }
+  std::vector<double> values(3 * 5);
+  std::iota(values.begin(), values.end(), 1);
+  const Tensor x = Tensor::from(values, {1, 3, 5, 1}, DType::f64, Device::ref);
+  CHECK(block(x).shape() == Shape{1, 2, 3, 1});
+  check_close(block(x).to_vector<double>(), {4, 6, 7.5, 11.5, 13.5, 15}, 1e-15, "y");
+}
+
 TEST_CASE("resnet: an option A shortcut keeps every second pixel between equal halves of zeros") {
   Generator random(1);
   // With the last gamma and beta 0, y = relu(shortcut(x)).
@@ -376,7 +466,8 @@ TEST_CASE("resnet: without the last gammas every block is its shortcut") {
       const bool is_last = p.name.starts_with("layer") && p.name.ends_with(last);
       CHECK((norm(p.tensor.to_vector<double>()) == 0) ==
             (is_last || (p.name.find("bn") != std::string::npos && p.name.ends_with("bias")) ||
-             p.name.ends_with("downsample.1.bias")));
+             p.name.ends_with("downsample.1.bias") || p.name.ends_with("downsample.2.bias") ||
+             p.name.starts_with("conv1.1.b") || p.name.starts_with("conv1.4.b")));
       zeroed += is_last;
     }
     CHECK(zeroed == std::accumulate(form.config.depths.begin(), form.config.depths.end(), 0));

@@ -92,11 +92,6 @@ TEST_CASE("weight_names: a file in bf16 fills an f32 network") {
 }
 
 TEST_CASE("weight_names: names of published CIFAR networks") {
-  CHECK(usual_name("linear.weight") == "fc.weight");
-  CHECK(usual_name("layer2.0.shortcut.1.running_var") == "layer2.0.downsample.1.running_var");
-  for (const char* own : {"fc.bias", "linear", "x.linear.weight", "a.shortcut.0", "conv1.weight"})
-    CHECK(usual_name(own) == own);
-
   const auto source = small_resnet(1, {DType::f64, Device::ref});
   std::map<std::string, Tensor> file;
   for (auto& [name, tensor] : export_weights(*source)) {
@@ -119,11 +114,6 @@ TEST_CASE("weight_names: names of published CIFAR networks") {
 }
 
 TEST_CASE("weight_names: flat names and paths through groups are the same tensors") {
-  CHECK(usual_name("layer1/0/conv1/weight") == "layer1.0.conv1.weight");
-  CHECK(usual_name("layer1/0.conv1/weight") == "layer1.0.conv1.weight");
-  CHECK(usual_name("layer2/0/shortcut/1/running_var") == "layer2.0.downsample.1.running_var");
-  CHECK(usual_name("linear/bias") == "fc.bias");
-
   const auto source = small_resnet(1, {DType::f64, Device::ref});
   std::map<std::string, Tensor> nested;
   std::map<std::string, Shape> shapes;
@@ -147,16 +137,6 @@ TEST_CASE("weight_names: flat names and paths through groups are the same tensor
 }
 
 TEST_CASE("weight_names: a network that was a part of something loses its prefix") {
-  CHECK(prefix_of_network({}) == "");
-  CHECK(prefix_of_network({"conv1.weight", "layer1.0.conv1.weight"}) == "");
-  CHECK(prefix_of_network({"module.conv1.weight", "module.layer1.0.conv1.weight"}) == "module.");
-  CHECK(prefix_of_network({"a/b.conv1/weight", "a/b.layer1/0/conv1/weight", "head.weight"}) ==
-        "a/b.");
-  CHECK(prefix_of_network({"myconv1.weight", "mylayer1.0.conv1.weight"}) == "");
-  CHECK(prefix_of_network({"features.conv1.weight", "features.layers.0.weight"}) == "");
-  CHECK(prefix_of_network({"a.conv1.weight", "a.layer1.0.conv1.weight", "ema.a.conv1.weight",
-                           "ema.a.layer1.0.conv1.weight"}) == "a.");
-
   const auto source = small_resnet(1, {DType::f64, Device::ref});
   for (const std::string prefix : {"module.", "model/backbone/", "backbone.", "encoder.",
                                    "_orig_mod.", "module._orig_mod.encoder."}) {
