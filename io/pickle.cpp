@@ -1,7 +1,7 @@
 #include "io/pickle.h"
 
 #include <bit>
-#include <unordered_map>
+#include <map>
 
 #include "io/pickle_opcodes.h"
 
@@ -237,7 +237,8 @@ class Machine {
   PickleHeap& heap_;
   std::vector<PickleValue> stack_;
   std::vector<size_t> marks_;
-  std::unordered_map<uint32_t, PickleValue> memo_;
+  // Ordered: a file chooses the keys, and could choose them so that all fall into one bucket.
+  std::map<uint32_t, PickleValue> memo_;
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "io/pytorch_state_dict.h"
 
+#include <algorithm>
+#include <map>
 #include <string>
 
 #include "io/printable.h"
@@ -21,16 +23,20 @@ class Search {
  public:
   Search(const PytorchObjects& objects, const PickleHeap& heap) : objects_(objects), heap_(heap) {}
 
-  bool holds_tensor(PickleDict dict) const {
-    for (const auto& [key, value] : heap_.pairs(dict)) {
-      const auto* object = std::get_if<PickleObject>(&value);
-      if (object && objects_.tensor(*object)) return true;
+  bool holds_tensor(PickleDict dict) {
+    // Remembered, for a hundred thousand keys may name one dict of as many.
+    const auto [known, is_new] = holds_tensor_.try_emplace(dict.index, false);
+    if (is_new) {
+      known->second = std::ranges::any_of(heap_.pairs(dict), [&](const PicklePair& pair) {
+        const auto* object = std::get_if<PickleObject>(&pair.second);
+        return object && objects_.tensor(*object);
+      });
     }
-    return false;
+    return known->second;
   }
 
   /// The dict under the first usual key that leads to one with tensors.
-  const PickleDict* under_usual_key(PickleDict dict) const {
+  const PickleDict* under_usual_key(PickleDict dict) {
     for (const std::string_view key : usual_keys) {
       const PickleDict* inner = dict_of(heap_.find(dict, key));
       if (inner && (holds_tensor(*inner) || has_usual_key(*inner))) return inner;
@@ -38,7 +44,7 @@ class Search {
     return nullptr;
   }
 
-  PickleDict only_dict_with_tensors(PickleDict dict) const {
+  PickleDict only_dict_with_tensors(PickleDict dict) {
     const PickleDict* only = nullptr;
     std::string names;
     for (const auto& [key, value] : heap_.pairs(dict)) {
@@ -66,6 +72,7 @@ class Search {
 
   const PytorchObjects& objects_;
   const PickleHeap& heap_;
+  std::map<uint32_t, bool> holds_tensor_;  // by the dict's index
 };
 
 }  // namespace
@@ -74,7 +81,7 @@ PickleDict find_state_dict(const PickleValue& root, const PytorchObjects& object
                            const PickleHeap& heap) {
   const PickleDict* dict = dict_of(&root);
   check(dict != nullptr, "holds no tensors with names; expected a state_dict");
-  const Search search(objects, heap);
+  Search search(objects, heap);
   for (int depth = 0; depth < max_depth; ++depth) {
     const PickleDict* inner = search.under_usual_key(*dict);
     if (!inner) break;

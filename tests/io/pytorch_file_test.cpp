@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+
 #include "tests/io/golden_weights.h"
 #include "tests/io/pictures.h"
 #include "tests/io/weights_files.h"
@@ -152,6 +154,21 @@ TEST_CASE("pytorch: checkpoints") {
   CHECK(refusal(dict({{"x", plain_tensor}, {"x", plain_tensor}})) == "x: two tensors of that name");
   CHECK(refusal(dict({{"a\nb", plain_tensor}})) ==
         "a?b: a name with a control character, which is refused");
+}
+
+TEST_CASE("pytorch: two hundred thousand keys that name one dict of as many") {
+  constexpr uint64_t count = 200'000;
+  const auto key = [](uint64_t i) { return "J" + little(i, 4); };
+  std::string inner, others;
+  for (uint64_t i = 0; i < count; ++i) {
+    inner += key(i) + "N";
+    others += key(i + 1) + "h\1";
+  }
+  const std::string outer = "}(" + key(0) + "}q\1(" + inner + "u" + others + "u";
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(error_of([&] { read_pytorch_zip(shared(pytorch_zip(outer, {}))); }) ==
+        "holds no tensors with names; expected a state_dict");
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
 }
 
 TEST_CASE("pytorch: the dicts of Python 2") {
