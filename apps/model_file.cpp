@@ -1,14 +1,14 @@
-#include "apps/model_file.h"
-
 #include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "apps/array_tensor.h"
+#include "apps/model_file.h"
 #include "apps/unseen_config.h"
 #include "io/hdf5_weights.h"
 #include "io/read_weights.h"
+#include "models/first_layer.h"
 
 namespace tl {
 namespace {
@@ -118,6 +118,7 @@ std::unique_ptr<ResNet> network_of_head(const WeightsFile& file, Placement where
     const ModelFile backbone = read_model_file(from);
     config = backbone.config();
     tensors = with_usual_names(backbone.tensors);
+    adapt_first_layer(tensors, config.in_channels = kPictureChannels);
   }
   config.classes = weight->shape[0];
   Generator random = from.empty() ? Generator(seed) : Generator::of_zeros();
@@ -144,7 +145,7 @@ std::unique_ptr<ResNet> network_of_model(const WeightsFile& file, Placement wher
 
 }  // namespace
 
-bool is_head(const std::string& name) { return name.starts_with("fc."); }
+bool is_head(const std::string& name) { return name == "fc.weight" || name == "fc.bias"; }
 
 ResNetConfig ModelFile::config() const {
   std::map<std::string, Shape> shapes;

@@ -57,12 +57,16 @@ std::string checksum_of_backbone(const ResNet& network);
 void write_head_file(const std::filesystem::path& path, const ResNet& network,
                      const ModelInfo& info, const BackboneSource& source);
 
+/// Of the pictures that models are trained on; grey ones have three equal channels.
+inline constexpr std::int64_t kPictureChannels = 3;
+
 /// Whether a tensor belongs to the head.
 bool is_head(const std::string& name);
 
 /// A network with the file's head and class names, in evaluation mode. A head file's backbone is
-/// read, or drawn, anew. Throws when tensors are missing or do not fit, or when the backbone is not
-/// the one that the head was trained on.
+/// read, or drawn, anew, and its first layer adapted if it is for other pictures. Throws when
+/// tensors are missing or do not fit, or when the backbone is not the one that the head was trained
+/// on.
 struct LoadedModel {
   std::unique_ptr<ResNet> network;
   ModelInfo info;

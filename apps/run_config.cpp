@@ -28,6 +28,7 @@ Json json_of(const Recipe& r) {
 
 Json json_of(const TrainOptions& o) {
   return {{"weights", o.weights},
+          {"adapt_first_layer", o.adapt_first_layer},
           {"arch", o.arch},
           {"scratch", o.scratch},
           {"unfreeze", o.unfreeze},

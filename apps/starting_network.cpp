@@ -1,8 +1,8 @@
-#include "apps/starting_network.h"
-
 #include <cstdio>
 
 #include "apps/mixed_precision.h"
+#include "apps/starting_network.h"
+#include "models/first_layer.h"
 
 namespace tl {
 namespace {
@@ -17,11 +17,9 @@ Preprocessing preprocessing_of_size(int size) {
 /// What came from the file and what is new, in words. All but the head must have come from it.
 void explain(const std::string& file, const ResNetConfig& own, std::int64_t classes_in_file,
              const ImportReport& report) {
-  std::vector<std::string> problems;
+  std::vector<std::string> problems = report.wrong_shape;
   for (const std::string& name : report.missing)
     if (!is_head(name)) problems.push_back(name + " is missing");
-  for (const std::string& text : report.wrong_shape)
-    if (!is_head(text)) problems.push_back(text);
   check(problems.empty(), file, ": does not fit ", name_of(own), ": ", joined(problems, 4));
   std::printf("weights   %s: %s, %zu tensors matched\n", file.c_str(), name_of(own).c_str(),
               report.matched.size());
@@ -32,17 +30,23 @@ void explain(const std::string& file, const ResNetConfig& own, std::int64_t clas
     std::printf("          in the file, not used: %s\n", joined(report.unexpected, 4).c_str());
 }
 
-StartingNetwork from_file(const std::string& path, std::int64_t classes, Generator& random,
-                          Placement where) {
+StartingNetwork from_file(const std::string& path, std::int64_t classes, bool adapts,
+                          Generator& random, Placement where) {
   const ModelFile file = read_model_file(path);
   ResNetConfig config = file.config();
-  check(config.in_channels == 3, path, ": its first layer takes ", config.in_channels,
-        " channels, pictures have 3");
+  const std::int64_t channels_in_file = std::exchange(config.in_channels, kPictureChannels);
+  check(channels_in_file == kPictureChannels || adapts, path, ": its first layer takes ",
+        channels_in_file, channels_in_file == 1 ? " channel" : " channels",
+        ", pictures have 3; --adapt-first-layer sums it up and spreads it over them");
   const std::int64_t classes_in_file = std::exchange(config.classes, classes);
   StartingNetwork start{std::make_unique<ResNet>(config, random, where), {}};
   auto tensors = with_usual_names(file.tensors);
   std::erase_if(tensors, [](const auto& entry) { return is_head(entry.first); });
+  adapt_first_layer(tensors, kPictureChannels);
   explain(path, config, classes_in_file, import_weights(*start.network, tensors));
+  if (channels_in_file != kPictureChannels)
+    std::printf("          adapted: the first layer, from %lld to 3 channels\n",
+                static_cast<long long>(channels_in_file));
   if (file.info) start.preprocessing = file.info->preprocessing;
   return start;
 }
@@ -81,9 +85,10 @@ StartingNetwork make_starting_network(const TrainOptions& options, std::int64_t 
   Generator random = !options.weights.empty() && options.trains_head_alone()
                          ? Generator::of_zeros()
                          : Generator(options.recipe.seed);
-  StartingNetwork start = options.weights.empty()
-                              ? from_scratch(options, classes, random, where)
-                              : from_file(options.weights, classes, random, where);
+  StartingNetwork start =
+      options.weights.empty()
+          ? from_scratch(options, classes, random, where)
+          : from_file(options.weights, classes, options.adapt_first_layer, random, where);
   if (options.size > 0) {
     const Preprocessing sized = preprocessing_of_size(options.size);
     start.preprocessing.resize = sized.resize;

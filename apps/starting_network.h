@@ -16,8 +16,8 @@ struct StartingNetwork {
 };
 
 /// From the weights' file, with a new head, or with random weights, as the options say; prints what
-/// was kept and what is new. Throws Error when the file is no ResNet's for colour pictures or lacks
-/// more than the head.
+/// was kept and what is new. Throws Error when the file is no ResNet's, lacks more than the head,
+/// or is for pictures of other than three channels and shall not be adapted.
 StartingNetwork make_starting_network(const TrainOptions& options, std::int64_t classes,
                                       Device device);
 

@@ -11,10 +11,11 @@
 namespace tl {
 
 struct TrainOptions {
-  std::string weights;            ///< file; empty: random weights of `arch`
-  std::string arch = "resnet18";  ///< used without weights
-  bool scratch = false;           ///< everything is trained, from random weights
-  std::string unfreeze;           ///< patterns of parameters to train beside the head; "all"
+  std::string weights;             ///< file; empty: random weights of `arch`
+  std::string arch = "resnet18";   ///< used without weights
+  bool adapt_first_layer = false;  ///< of weights for other than three channels (first_layer.h)
+  bool scratch = false;            ///< everything is trained, from random weights
+  std::string unfreeze;            ///< patterns of parameters to train beside the head; "all"
   bool augment = false;
   std::string amp = "off";  ///< bf16: activations are, what is trained stays f32 (resnet.h)
   std::string data;         ///< folder of pictures
