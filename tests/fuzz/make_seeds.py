@@ -8,6 +8,7 @@ The same bytes each time with the same libraries; other versions of h5py and Pil
 
 import json
 import struct
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -39,6 +40,43 @@ def hdf5():
         f["model_weights"].attrs["layer_names"] = np.array([b"conv1_conv"])
         f["model_weights/conv1_conv"].attrs["weight_names"] = np.array([b"conv1_conv/kernel:0"])
         f.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": {}})
+
+
+def zip64(entries):
+    """A zip file of entries as they are, every size and place of which stands in the zip64 fields."""
+    file, directory = b"", b""
+    for name, data in entries.items():
+        name, size, start = name.encode(), struct.pack("<Q", len(data)), struct.pack("<Q", len(file))
+        common = struct.pack("<HHII", 0, 0, 0, 0)  # flags, method, time, checksum
+        file += (b"PK\3\4" + struct.pack("<H", 45) + common
+                 + struct.pack("<IIHH", len(data), len(data), len(name), 0) + name + data)
+        extra = struct.pack("<HH", 1, 24) + size + size + start
+        directory += (b"PK\1\2" + struct.pack("<HH", 45, 45) + common
+                      + struct.pack("<IIHHHHHII", 2**32 - 1, 2**32 - 1, len(name), len(extra), 0, 0, 0,
+                                    0, 2**32 - 1) + name + extra)
+    end = struct.pack("<QQQQ", len(entries), len(entries), len(directory), len(file))
+    return (file + directory + b"PK\6\6" + struct.pack("<QHHII", 44, 45, 45, 0, 0) + end
+            + b"PK\6\7" + struct.pack("<IQI", 0, len(file) + len(directory), 1)
+            + b"PK\5\6" + bytes(4) + b"\xff" * 12 + bytes(2))
+
+
+def pytorch():
+    """The smallest files there are: most of what is changed in them has a meaning."""
+    import torch
+    import safetensors.torch
+
+    state = {"x": torch.ones(2, 3), "y": torch.ones(2, 3)[:, :2].t(), "z": torch.ones(1).half()}
+    torch.save(state, SEEDS / "pytorch_legacy" / "small.pth", _use_new_zipfile_serialization=False)
+    torch.save(state["x"].double(), SEEDS / "pytorch_legacy" / "tensor.pth",
+               _use_new_zipfile_serialization=False)
+    path = SEEDS / "pytorch_zip" / "small.pth"
+    torch.save({"state_dict": state, "epoch": 3}, path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()
+                   if name.endswith(("data.pkl", "byteorder", "/version")) or "/data/" in name}
+    (SEEDS / "pytorch_zip" / "zip64.pth").write_bytes(zip64(entries))
+    state["y"] = state["y"].contiguous()
+    safetensors.torch.save_file(state, SEEDS / "safetensors" / "small.safetensors", {"format": "pt"})
 
 
 def names():
@@ -75,5 +113,5 @@ def pictures():
     picture.save(SEEDS / "picture" / "turned.jpg", exif=exif)
 
 
-for write in (hdf5, names, pictures):
+for write in (hdf5, pytorch, names, pictures):
     write()

@@ -33,7 +33,7 @@ seeds_of() {
   case $1 in
     picture | hdf5) find "tests/fuzz/seeds/$1" -type f ;;
     import) find tests/golden/weights tests/fuzz/seeds/import tests/fuzz/seeds/hdf5 -type f -size -80 ;;
-    *) find tests/golden/weights -type f -size -16 ! -name '*.h5' ;;
+    *) find "tests/fuzz/seeds/$1" tests/golden/weights -type f -size -16 ! -name '*.h5' ;;
   esac
 }
 
