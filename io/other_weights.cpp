@@ -160,15 +160,20 @@ std::string name_of_other_weights(std::string_view head, std::string_view tail, 
   return is_text(head.substr(0, 1024)) ? name_of_text(head.substr(0, 1024)) : "";
 }
 
-std::string advice_on_folder(const std::filesystem::path& path) {
-  for (const char* name : {"model.safetensors", "pytorch_model.bin", "model.h5"}) {
-    std::error_code ignored;
-    if (std::filesystem::exists(path / name, ignored))
-      return concat("is a folder; the weights in it are ", name);
-  }
+std::string advice_on_path(const std::filesystem::path& path) {
   std::error_code ignored;
-  if (std::filesystem::exists(path / "saved_model.pb", ignored))
-    return concat("is a TensorFlow SavedModel", as_h5);
+  const auto exists = [&](const std::string& name) {
+    return std::filesystem::exists(name, ignored);
+  };
+  const std::string name = path.string();
+  for (const char* file : {"model.safetensors", "pytorch_model.bin", "model.h5"}) {
+    if (exists(name + "/" + file)) return concat("is a folder; the weights in it are ", file);
+  }
+  if (exists(name + "/saved_model.pb")) return concat("is a TensorFlow SavedModel", as_h5);
+  // A checkpoint is called by what its files have in common: x.index, x.data-00000-of-00001.
+  const bool is_part = path.filename().string().find(".data-0") != std::string::npos;
+  if (is_part || (exists(name + ".index") && !exists(name)))
+    return concat("is a TensorFlow checkpoint", as_h5);
   return "";
 }
 

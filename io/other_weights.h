@@ -12,7 +12,8 @@ namespace tl {
 /// (eight of them) and its size; "" where that is not known.
 std::string name_of_other_weights(std::string_view head, std::string_view tail, uint64_t bytes);
 
-/// The same of a folder: which file in it may be meant.
-std::string advice_on_folder(const std::filesystem::path& path);
+/// What a path shows before anything is read: a folder with weights in it, or the name of a
+/// TensorFlow checkpoint; "" otherwise.
+std::string advice_on_path(const std::filesystem::path& path);
 
 }  // namespace tl

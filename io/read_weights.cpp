@@ -116,7 +116,7 @@ WeightsFile read_by_content(const RegularFile& file) {
 
 WeightsFile read_weights(const std::filesystem::path& path) {
   try {
-    if (const std::string advice = advice_on_folder(path); !advice.empty()) throw Error(advice);
+    if (const std::string advice = advice_on_path(path); !advice.empty()) throw Error(advice);
     const RegularFile file = open_regular_file(path);
     check(file.bytes > 0, "empty file");
     WeightsFile weights = read_by_content(file);

@@ -67,6 +67,12 @@ TEST_CASE("read_weights: what is no file") {
   CHECK(of("/dev/zero") == ": is a device, expected a file");
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   CHECK(of(folder / "pipe") == ": is a pipe, expected a file: save what comes through it first");
+  write_bytes(folder / "model.ckpt.index", {1});
+  CHECK(
+      of(folder / "model.ckpt").starts_with(": is a TensorFlow checkpoint; load it in TensorFlow"));
+  write_bytes(folder / "model.ckpt.data-00000-of-00001", {1});
+  CHECK(
+      of(folder / "model.ckpt.data-00000-of-00001").starts_with(": is a TensorFlow checkpoint; "));
   write_bytes(folder / "saved_model.pb", {1});
   CHECK(of(folder.path()).starts_with(": is a TensorFlow SavedModel; "));
   write_bytes(folder / "model.safetensors", {1});
