@@ -38,4 +38,8 @@ inline ChunkGrid cut_into_chunks(std::int64_t rows, std::int64_t panels, std::in
 /// Rounds a number of floats up to whole cache lines.
 inline std::int64_t align_floats(std::int64_t floats) { return (floats + 15) / 16 * 16; }
 
+/// To an odd number of cache lines, so that what is read together from places so far apart does not
+/// compete for the same sets of the cache.
+inline std::int64_t odd_lines(std::int64_t floats) { return (align_floats(floats) / 16 | 1) * 16; }
+
 }  // namespace tl::cpu

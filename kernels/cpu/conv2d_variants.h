@@ -16,8 +16,10 @@ Conv2dForwardVariant conv2d_forward_winograd_stem();
 Conv2dForwardVariant conv2d_forward_winograd_stride2();
 Conv2dBackwardDataVariant conv2d_backward_data_implicit_gemm();
 Conv2dBackwardDataVariant conv2d_backward_data_winograd();
+Conv2dBackwardDataVariant conv2d_backward_data_winograd_stride2();
 Conv2dBackwardWeightVariant conv2d_backward_weight_implicit_gemm();
 Conv2dBackwardWeightVariant conv2d_backward_weight_winograd();
+Conv2dBackwardWeightVariant conv2d_backward_weight_winograd_stride2();
 
 /// What every variant here asks for.
 inline bool is_all_f32(const Conv2dProblem& p) {
@@ -70,10 +72,11 @@ inline double winograd_cost(const Conv2dProblem& p, std::int64_t outputs,
 /// 81 multiply-adds for each tile of 4x4 outputs and pair of channels; the transforms, which cost
 /// about as much as 20 more per channel and number of theirs; and reading the filter, 8 per number:
 /// fewer than above, because where the choice is close, many tiles share what is read.
-inline double winograd_stride2_cost(const Conv2dProblem& p) {
+inline double winograd_stride2_cost(const Conv2dProblem& p, double filter_cost = 8) {
   const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
   const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
-  return tiles * (81 * c_in * c_out + 20 * (81 * c_in + 25 * c_out)) + 81 * 8 * c_in * c_out;
+  return tiles * (81 * c_in * c_out + 20 * (81 * c_in + 25 * c_out)) +
+         81 * filter_cost * c_in * c_out;
 }
 
 /// 169 multiply-adds for each tile of 4x4 outputs and pair of channels, and the transforms, which

@@ -29,10 +29,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 
-/// Floats rounded up to an odd number of cache lines, so that the points of one tile do not compete
-/// for the same sets of the cache.
-inline std::int64_t odd_lines(std::int64_t floats) { return (align_floats(floats) / 16 | 1) * 16; }
-
 enum class WinogradOrder { by_tiles, by_panels, by_points };
 
 /// Which order is taken, and how large its blocks are.

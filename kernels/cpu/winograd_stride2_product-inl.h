@@ -35,9 +35,8 @@ struct Stride2Blocking {
     const std::int64_t floats_per_tile = kSlices * p.c_in + kPhasePlane * columns;
     blocks = divide_up(tiles, std::max(kSmallBlock, kBlockFloats / floats_per_tile));
     const std::int64_t block_tiles = divide_up(tiles, blocks);
-    v_floats = SliceLayout(block_tiles, p.c_in).floats();
-    // As in SliceLayout: points an odd number of cache lines apart.
-    m_point_step = (divide_up(block_tiles * columns, 16) | 1) * 16;
+    v_floats = SliceLayout::of_rows(block_tiles, p.c_in).floats();
+    m_point_step = odd_lines(block_tiles * columns);
   }
 
   std::int64_t workspace_floats() const { return v_floats + kPhasePlane * m_point_step; }
@@ -61,7 +60,7 @@ inline void run_stride2_block(const Stride2Product& product, Range tiles, float*
                               std::int64_t m_point_step) {
   constexpr std::int64_t kTilesPerChunk = 4;
   const std::int64_t c_in = product.p.c_in, all_panels = panels(product.p.c_out);
-  const SliceLayout layout(tiles.size(), c_in);
+  const SliceLayout layout = SliceLayout::of_rows(tiles.size(), c_in);
   const std::int64_t chunks = divide_up(tiles.size(), kTilesPerChunk);
   const auto tiles_of = [&](std::int64_t chunk) {
     const std::int64_t begin = tiles.begin + chunk * kTilesPerChunk;

@@ -2,11 +2,13 @@
 // has the arithmetic). A slice is one phase's c_in numbers at one point; a point has 4, 2 or 1 of
 // them, one after the other, and all 25 points have 81.
 //
-//   gather_phases     patches of 9x9 pixels of x    ->  V [81][c_in / 16][tile][16]
+//   gather_phases     patches of 9x9 pixels of x    ->  V [81][c_in / block][tile][block]
 //   transform_phases  panels of the filter          ->  U [panel][81][c_in][kPanel]
 //   scatter_phases    products M [25][tile][kPanel] -> 4x4 pixels of y, with the epilogue
 //
-// V of a point is the microkernel's DepthMajor16 and U its panels, with the slices as depth.
+// V of a point is the microkernel's DepthMajor16, in blocks of 16, and U its panels, with the
+// slices as depth. (In the gradient of the filter V has blocks of kPanel: panels, with the tiles as
+// depth.)
 #if defined(TL_CPU_WINOGRAD_STRIDE2_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TL_CPU_WINOGRAD_STRIDE2_TILES_INL_H_
 #undef TL_CPU_WINOGRAD_STRIDE2_TILES_INL_H_
@@ -37,10 +39,10 @@ constexpr int first_slice(int i, int j) { return 18 * i + 2 * phases_at(i) * j; 
 struct Stride2Product {
   const Conv2dProblem& p;
   const float* x;
-  const float* u;  // the transformed filter
-  float* y;
-  const float* bias;
-  const float* residual;
+  const float* u = nullptr;  // the transformed filter
+  float* y = nullptr;
+  const float* bias = nullptr;
+  const float* residual = nullptr;
 
   static std::int64_t tiles_h(const Conv2dProblem& p) {
     return divide_up(p.out_h(), kPhaseOutputs);
@@ -86,20 +88,24 @@ struct Stride2Patch {
   }
 };
 
-/// Where V of a block of tiles lies.
+/// Where V of some tiles lies: channels in blocks of 16 or kPanel.
 struct SliceLayout {
-  std::int64_t block_step;  // floats from 16 channels to the next 16
+  std::int64_t block;
+  std::int64_t block_step;  // floats from one block of channels to the next
   std::int64_t slice_step;
+  std::int64_t point_gap;
 
-  SliceLayout(std::int64_t tiles, std::int64_t c_in)
-      : block_step(depth_block_step(tiles)), slice_step(c_in / kDepthBlock * block_step) {}
-
-  /// A cache line between points keeps those of one tile from competing for the same sets of the
-  /// cache.
-  std::int64_t offset(int i, int j, int slice = 0) const {
-    return (first_slice(i, j) + slice) * slice_step + (i * kPhasePoints + j) * 16;
+  /// As left factor of the products. A cache line between points keeps those of one tile from
+  /// competing for the same sets of the cache.
+  static SliceLayout of_rows(std::int64_t tiles, std::int64_t c_in) {
+    const std::int64_t step = depth_block_step(tiles);
+    return {kDepthBlock, step, c_in / kDepthBlock * step, 16};
   }
-  std::int64_t floats() const { return kSlices * slice_step + kPhasePlane * 16; }
+
+  std::int64_t offset(int i, int j, int slice = 0) const {
+    return (first_slice(i, j) + slice) * slice_step + (i * kPhasePoints + j) * point_gap;
+  }
+  std::int64_t floats() const { return kSlices * slice_step + kPhasePlane * point_gap; }
 };
 
 /// B^T d B of one phase of a patch and one vector of channels.
@@ -132,18 +138,18 @@ HWY_INLINE void transform_patch_phase(const Stride2Patch& patch, std::int64_t ch
   }
 }
 
-/// V of `tiles`: tile t stands at v + (t - tiles.begin) * 16. A patch is 9 short runs of memory in
-/// 9 places, which the processor does not foresee: the next one is asked for in time.
+/// V of `tiles`: tile t stands at v + (t - tiles.begin) * layout.block. A patch is 9 short runs of
+/// memory in 9 places, which the processor does not foresee: the next one is asked for in time.
 inline void gather_phases(const Stride2Product& product, Range tiles, const SliceLayout& layout,
                           float* v) {
   const Conv2dProblem& p = product.p;
   const std::int64_t last = Stride2Product::tiles(p) - 1;
-  for (std::int64_t t = tiles.begin; t < tiles.end; ++t, v += kDepthBlock) {
+  for (std::int64_t t = tiles.begin; t < tiles.end; ++t, v += layout.block) {
     const Stride2Patch patch(p, product.x, Stride2Tile(p, t));
     const Stride2Patch next(p, product.x, Stride2Tile(p, std::min(t + 1, last)));
     for (std::int64_t c = 0; c < p.c_in; c += kLanes) {
       if (c % kDepthBlock == 0) next.prefetch(c);
-      float* to = v + c / kDepthBlock * layout.block_step + c % kDepthBlock;
+      float* to = v + c / layout.block * layout.block_step + c % layout.block;
       transform_patch_phase<0, 0>(patch, c, layout, to);
       transform_patch_phase<0, 1>(patch, c, layout, to);
       transform_patch_phase<1, 0>(patch, c, layout, to);

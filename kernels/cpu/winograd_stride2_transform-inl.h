@@ -21,6 +21,10 @@
 // In two dimensions there are four phases. A point takes 4, 2 or 1 multiplications, as many as
 // phases have it: 16 * 4 + 8 * 2 + 1 = 81 for 4 x 4 outputs, where a direct sum takes 144.
 //
+// The sum over all points is linear in x and in the filter, so its gradients take the transposed
+// transforms: A dy A^T is the gradient of the summed products, from which the gradient of x is made
+// by B and that of the filter by G^T, with as many multiplications.
+//
 // Every function here works on one vector of channels per element.
 #if defined(TL_CPU_WINOGRAD_STRIDE2_TRANSFORM_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TL_CPU_WINOGRAD_STRIDE2_TRANSFORM_INL_H_
@@ -93,6 +97,61 @@ HWY_INLINE void phase_outputs(const Vec (&m)[kPhasePoints], Vec (&out)[kPhaseOut
   out[1] = hn::MulAdd(hn::Set(d, 2.0f), m[3], difference);
   out[2] = hn::MulAdd(hn::Set(d, 4.0f), m[3], sum);
   out[3] = hn::MulAdd(hn::Set(d, 8.0f), m[3], hn::Add(difference, m[4]));
+}
+
+/// A dy.
+HWY_INLINE void phase_outputs_gradient(const Vec (&dy)[kPhaseOutputs], Vec (&out)[kPhasePoints]) {
+  const FloatTag d;
+  const Vec even = hn::Add(dy[0], dy[2]);
+  const Vec odd = hn::Add(dy[1], dy[3]);
+  out[0] = dy[0];
+  out[1] = hn::Add(even, odd);
+  out[2] = hn::Sub(even, odd);
+  const Vec even_two = hn::MulAdd(hn::Set(d, 4.0f), dy[2], dy[0]);
+  const Vec odd_two = hn::MulAdd(hn::Set(d, 4.0f), dy[3], dy[1]);
+  out[3] = hn::MulAdd(hn::Set(d, 2.0f), odd_two, even_two);
+  out[4] = dy[3];
+}
+
+/// B v of the finite points.
+HWY_INLINE void finite_phase_inputs_gradient(Vec v0, Vec v1, Vec v2, Vec v3, Vec* dx) {
+  const Vec two = hn::Set(FloatTag(), 2.0f);
+  const Vec difference = hn::Sub(v2, v1);
+  dx[0] = hn::Add(v0, v0);
+  dx[1] = hn::MulAdd(two, difference, hn::Neg(hn::Add(v0, v3)));
+  dx[2] = hn::NegMulAdd(two, hn::Add(v0, v2), hn::Neg(hn::Add(v1, v2)));
+  dx[3] = hn::Add(hn::Add(v0, v1), hn::Add(v2, v3));
+}
+
+/// B v of the odd phase.
+HWY_INLINE void phase_inputs_gradient(const Vec (&v)[4], Vec (&dx)[4]) {
+  finite_phase_inputs_gradient(v[0], v[1], v[2], v[3], dx);
+}
+
+/// B v of the even phase.
+HWY_INLINE void phase_inputs_gradient(const Vec (&v)[5], Vec (&dx)[5]) {
+  const Vec two = hn::Set(FloatTag(), 2.0f);
+  finite_phase_inputs_gradient(v[0], v[1], v[2], v[3], dx);
+  dx[1] = hn::MulAdd(two, v[4], dx[1]);
+  dx[2] = hn::Sub(dx[2], v[4]);
+  dx[3] = hn::NegMulAdd(two, v[4], dx[3]);
+  dx[4] = v[4];
+}
+
+/// G^T u of the odd phase.
+HWY_INLINE void phase_taps_gradient(const Vec (&u)[4], Vec (&dg)[1]) {
+  const FloatTag d;
+  const Vec sixths = hn::Mul(hn::Set(d, 1.0f / 6), hn::Sub(u[3], u[2]));
+  dg[0] = hn::MulAdd(hn::Set(d, 0.5f), hn::Sub(u[0], u[1]), sixths);
+}
+
+/// G^T u of the even phase.
+HWY_INLINE void phase_taps_gradient(const Vec (&u)[5], Vec (&dg)[2]) {
+  const FloatTag d;
+  const Vec half = hn::Set(d, 0.5f), sixth = hn::Set(d, 1.0f / 6);
+  dg[0] = hn::MulAdd(half, hn::Sub(u[0], u[1]), hn::Mul(sixth, hn::Sub(u[3], u[2])));
+  const Vec sixths = hn::Mul(sixth, hn::MulAdd(hn::Set(d, 2.0f), u[3], u[2]));
+  dg[1] = hn::Add(hn::NegMulAdd(half, u[1], sixths), u[4]);
 }
 
 }  // namespace tl::cpu::HWY_NAMESPACE
