@@ -1,11 +1,11 @@
 #include "apps/convert.h"
 
-#include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "apps/array_tensor.h"
 #include "apps/run_folder.h"
-#include "apps/starting_network.h"
+#include "apps/weights_format.h"
 #include "apps/whole_network.h"
 #include "io/hdf5_weights.h"
 #include "io/read_weights.h"
@@ -27,11 +27,11 @@ bool is_safetensors(const fs::path& path) { return ending_of(path) == ".safetens
 /// In the form of our model files, less what is not known. In safetensors, "format" is the library
 /// whose names and orders the tensors have: other programs look there.
 WeightsFile content_of(const WholeNetwork& model, const fs::path& out) {
-  WeightsFile content = content_of_model(*model.network, model.info.value_or(ModelInfo{}));
-  if (!model.info) {
-    content.attributes.erase("classes");
-    content.attributes.erase("preprocessing");
-  }
+  WeightsFile content =
+      content_of_model(*model.network, {model.classes.value_or(std::vector<std::string>()),
+                                        model.preprocessing.value_or(Preprocessing())});
+  if (!model.classes) content.attributes.erase("classes");
+  if (!model.preprocessing) content.attributes.erase("preprocessing");
   if (model.network->config.classes == 0)
     std::erase_if(content.arrays, [](const auto& entry) { return is_head(entry.first); });
   if (is_safetensors(out)) content.attributes["format"] = "pt";
@@ -51,44 +51,52 @@ void write(const fs::path& out, const WeightsFile& content) {
               static_cast<double>(fs::file_size(out)) / 1e6);
 }
 
+/// Whether torchvision has networks of this form, which compute the same.
+bool is_torchvisions(const ResNetConfig& config) {
+  return config.stem == ResNetStem::conv7_pool && config.shortcut == ShortcutKind::option_b &&
+         config.unseen == UnseenConfig();
+}
+
 void say_how_to_use(const WholeNetwork& model, const fs::path& out) {
-  if (is_safetensors(out)) {
+  const ResNetConfig& config = model.network->config;
+  if (!is_safetensors(out)) {
+    std::printf("next      tlrun %s %s %s\n", model.classes ? "predict --model" : "--weights",
+                out.c_str(), model.classes ? "PICTURE" : "--data FOLDER");
+  } else if (is_torchvisions(config)) {
     std::printf(
         "next      from safetensors.torch import load_file\n"
         "          model.load_state_dict(load_file(\"%s\"))\n",
         out.c_str());
-  } else if (model.info) {
-    std::printf("next      tlrun predict --model %s PICTURE\n", out.c_str());
   } else {
-    std::printf("next      tlrun --weights %s --data FOLDER\n", out.c_str());
+    std::printf(
+        "          names and axis orders are torchvision's, which has no such network (%s)\n",
+        name_of(config).c_str());
   }
 }
 
-/// Why the arrays are no ResNet's; "" if they are.
-std::string why_no_resnet(const WeightsFile& file) {
-  std::map<std::string, Shape> shapes;
+/// Why the file is copied as it is; "" where it is a network, or says that it is one of ours.
+std::string why_no_network(const WeightsFile& file) {
+  if (file.attributes.contains("architecture")) return "";
   try {
-    for (const auto& [name, array] : file.arrays) shapes.emplace(name, Shape(array.shape));
-    recognise_resnet(shapes);
+    model_of(file);
     return "";
   } catch (const Error& error) {
     return error.what();
   }
 }
 
-void convert_network(const fs::path& in, const fs::path& out) {
-  const WholeNetwork model = read_whole_network(in);
-  std::printf("read      %s: %s\n", in.c_str(), describe(model).c_str());
-  if (!model.unused.empty())
-    std::printf("          in the file, not used: %s\n", joined(model.unused, 4).c_str());
-  write(out, content_of(model, out));
+void convert_network(const fs::path& in, const WeightsFile& file, const fs::path& out) {
+  const WholeNetwork model = whole_network_of(in, file);
+  const WeightsFile content = content_of(model, out);
+  print_what_was_read(in, file, model);
+  write(out, content);
   say_how_to_use(model, out);
 }
 
 void copy_arrays(const fs::path& in, WeightsFile file, const std::string& why,
                  const fs::path& out) {
-  std::printf("read      %s: %s\n", in.c_str(), why.c_str());
-  std::printf("          copied as they are: names, axis orders, dtypes\n");
+  std::printf("read      %s: %s; %s\n", in.c_str(), format_of(in, file).c_str(), why.c_str());
+  std::printf("          copied as it is: names, axis orders, dtypes\n");
   if (!is_safetensors(out)) widen_bf16(file);
   write(out, file);
 }
@@ -111,11 +119,10 @@ std::string check_convert_target(const std::string& out) {
 
 void convert(const ConvertOptions& options) {
   const fs::path in = find_model(options.in), out = options.out;
-  check_not_overwritten(in, out);
   WeightsFile file = read_weights(in);
-  const bool is_ours = file.attributes.contains("architecture");
-  const std::string why = is_ours ? "" : why_no_resnet(file);
-  why.empty() ? convert_network(in, out) : copy_arrays(in, std::move(file), why, out);
+  check_not_overwritten(in, file, out);
+  const std::string why = why_no_network(file);
+  why.empty() ? convert_network(in, file, out) : copy_arrays(in, std::move(file), why, out);
 }
 
 }  // namespace tl

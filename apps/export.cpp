@@ -4,8 +4,8 @@
 
 #include "apps/onnx/write_onnx.h"
 #include "apps/run_folder.h"
-#include "apps/starting_network.h"
 #include "apps/whole_network.h"
+#include "io/read_weights.h"
 
 namespace tl {
 namespace {
@@ -40,18 +40,17 @@ std::string check_export_target(const std::string& out) {
 void export_model(const ExportOptions& options) {
   check_onnx_is_built_in();
   const fs::path in = find_model(options.model), out = options.out;
-  check_not_overwritten(in, out);
-  const WholeNetwork model = read_whole_network(in);
+  const WeightsFile file = read_weights(in);
+  check_not_overwritten(in, file, out);
+  const WholeNetwork model = whole_network_of(in, file);
   const ResNetConfig& config = model.network->config;
   check(config.classes > 0, in.string(),
         ": has no head, so there is nothing to classify with; train one first");
-  const Preprocessing preprocessing = model.info ? model.info->preprocessing : Preprocessing{};
-  std::optional<std::vector<std::string>> classes;
-  if (model.info) classes = model.info->classes;
-  const OnnxSummary summary = write_onnx(out, *model.network, preprocessing, classes);
-  std::printf("read      %s: %s\n", in.c_str(), describe(model).c_str());
-  if (!model.unused.empty())
-    std::printf("          in the file, not used: %s\n", joined(model.unused, 4).c_str());
+  check(config.in_channels == 3, in.string(), ": its first layer takes ", config.in_channels,
+        " channels, pictures have 3");
+  const Preprocessing preprocessing = model.preprocessing.value_or(Preprocessing());
+  print_what_was_read(in, file, model);
+  const OnnxSummary summary = write_onnx(out, *model.network, preprocessing, model.classes);
   std::printf("written   %s: ONNX, operator set %d, %zu nodes, %.1f MB\n", out.c_str(), kOnnxOpset,
               summary.nodes, static_cast<double>(summary.bytes) / 1e6);
   say_what_it_takes(config, preprocessing);

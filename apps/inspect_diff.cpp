@@ -30,9 +30,10 @@ std::map<std::string, Array> usual_arrays(const InspectedFile& file) {
 }
 
 void compare_info(const InspectedFile& a, const InspectedFile& b, WeightsDiff& diff) {
-  if (!a.network || !b.network || !a.network->info || !b.network->info) return;
-  if (a.network->info->classes != b.network->info->classes) diff.attributes.push_back("classes");
-  if (a.network->info->preprocessing != b.network->info->preprocessing)
+  if (!a.network || !b.network) return;
+  const ModelFile &x = *a.network, &y = *b.network;
+  if (x.info && y.info && x.info->classes != y.info->classes) diff.attributes.push_back("classes");
+  if (x.preprocessing && y.preprocessing && *x.preprocessing != *y.preprocessing)
     diff.attributes.push_back("preprocessing");
 }
 
@@ -48,7 +49,7 @@ std::string summary(const WeightsDiff& diff) {
   if (diff.is_empty()) return concat("equal: ", tensors(diff.equal), ", bit for bit");
   std::string text =
       concat("different: of ", tensors(in_both(diff)), " in both, ", diff.equal, " equal, ",
-             diff.tensors.size(), " in numbers, ", diff.shapes.size(), " in shape");
+             diff.tensors.size(), " differ in numbers, ", diff.shapes.size(), " in shape");
   if (!diff.only_in_a.empty()) text += concat("; ", diff.only_in_a.size(), " only in a");
   if (!diff.only_in_b.empty()) text += concat("; ", diff.only_in_b.size(), " only in b");
   for (const std::string& name : diff.attributes) text += "; other " + name;

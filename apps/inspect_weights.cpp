@@ -35,7 +35,7 @@ std::string architecture_of(const InspectedFile& file) {
 
 std::string in_words(const Preprocessing& p) {
   const auto three = [](const std::array<float, 3>& x) {
-    return concat(x[0], ", ", x[1], ", ", x[2]);
+    return concat("[", x[0], ", ", x[1], ", ", x[2], "]");
   };
   return concat("shorter side ", p.resize, ", centre ", p.crop, " x ", p.crop, ", mean ",
                 three(p.mean), ", std ", three(p.std));
@@ -46,12 +46,13 @@ void print_line(const char* label, const std::string& value) {
   std::printf("%s  %s\n", padded(label, 13).c_str(), value.c_str());
 }
 
+/// Those that no other line is about, shortened.
 void print_attributes(const InspectedFile& file) {
   for (const auto& [name, text] : file.content.attributes) {
-    const bool is_known =
-        name == "architecture" || name == "format" ||
-        (file.network && file.network->info && (name == "classes" || name == "preprocessing"));
-    if (!is_known) print_line(name.c_str(), text);
+    const bool is_shown =
+        name == "format" || (file.network && (name == "architecture" || name == "classes" ||
+                                              name == "preprocessing" || name == "unseen"));
+    if (!is_shown) print_line(name.c_str(), shown(text));
   }
 }
 
@@ -68,10 +69,9 @@ InspectedFile read_for_inspection(const std::filesystem::path& path) {
   InspectedFile file{path, "", read_weights(path), std::nullopt, ""};
   file.format = format_of(path, file.content);
   try {
-    file.network = read_model_file(path);
+    file.network = model_of(file.content);
   } catch (const Error& error) {
-    const std::string text = error.what(), prefix = path.string() + ": ";
-    file.why_no_network = text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+    file.why_no_network = error.what();
   }
   return file;
 }
@@ -81,10 +81,11 @@ void print_weights(const InspectedFile& file) {
   print_line("file", concat(file.path.string(), ": ", file.format));
   print_line("architecture", architecture_of(file));
   if (file.network && file.network->info) {
-    const ModelInfo& info = *file.network->info;
-    print_line("classes", concat(info.classes.size(), ": ", joined(info.classes, 8)));
-    print_line("preprocessing", in_words(info.preprocessing));
+    const std::vector<std::string>& classes = file.network->info->classes;
+    print_line("classes", concat(classes.size(), ": ", joined(classes, 8)));
   }
+  if (file.network && file.network->preprocessing)
+    print_line("preprocessing", in_words(*file.network->preprocessing));
   print_attributes(file);
   char size[32];
   std::snprintf(size, sizeof(size), "%.1f MB",
@@ -124,10 +125,9 @@ void print_weights_as_json(const InspectedFile& file) {
                {"parameters", parameters_in(file.content)},
                {"attributes", file.content.attributes},
                {"tensors", Json::array()}};
-  if (file.network && file.network->info) {
-    json["classes"] = file.network->info->classes;
-    json["preprocessing"] = Json::parse(to_json(file.network->info->preprocessing));
-  }
+  if (file.network && file.network->info) json["classes"] = file.network->info->classes;
+  if (file.network && file.network->preprocessing)
+    json["preprocessing"] = Json::parse(to_json(*file.network->preprocessing));
   for (const auto& [name, array] : file.content.arrays) {
     const TensorStats s = stats_of(array);
     json["tensors"].push_back({{"name", name},

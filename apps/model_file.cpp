@@ -64,17 +64,6 @@ std::optional<ModelInfo> info_of(const WeightsFile& file) {
   return info;
 }
 
-ModelFile model_of(const WeightsFile& file) {
-  check(kind_of(file) != FileKind::head,
-        "is a head alone; its run was stopped before the model was written");
-  ModelFile model;
-  for (const auto& [name, array] : file.arrays) model.tensors.emplace(name, to_tensor(array));
-  model.info = info_of(file);
-  model.unseen = unseen_from_json(attribute(file, "unseen"));
-  model.config();
-  return model;
-}
-
 std::map<std::string, std::string> attributes_of(const std::string& kind, const ResNet& network,
                                                  const ModelInfo& info) {
   const std::string unseen = to_json(network.config.unseen);
@@ -154,6 +143,19 @@ ResNetConfig ModelFile::config() const {
   config.unseen = unseen;
   check_config(config);
   return config;
+}
+
+ModelFile model_of(const WeightsFile& file) {
+  check(kind_of(file) != FileKind::head,
+        "is a head alone; its run was stopped before the model was written");
+  ModelFile model;
+  for (const auto& [name, array] : file.arrays) model.tensors.emplace(name, to_tensor(array));
+  model.info = info_of(file);
+  const std::string preprocessing = attribute(file, "preprocessing");
+  if (!preprocessing.empty()) model.preprocessing = preprocessing_from_json(preprocessing);
+  model.unseen = unseen_from_json(attribute(file, "unseen"));
+  model.config();
+  return model;
 }
 
 ModelFile read_model_file(const std::filesystem::path& path) {

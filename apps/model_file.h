@@ -27,12 +27,15 @@ struct ModelInfo {
 /// A weights file as tensors on `ref`, in the file's names and axis orders.
 struct ModelFile {
   std::map<std::string, Tensor> tensors;
-  std::optional<ModelInfo> info;  ///< absent in a plain weights file
-  UnseenConfig unseen;            ///< torchvision's, where the file does not say
+  std::optional<ModelInfo> info;               ///< absent in a plain weights file
+  std::optional<Preprocessing> preprocessing;  ///< where the file, or its origin, tells
+  UnseenConfig unseen;                         ///< torchvision's, where the file does not say
 
   ResNetConfig config() const;
 };
 
+/// Throws Error with the cause alone.
+ModelFile model_of(const WeightsFile& file);
 /// Throws Error("path: cause").
 ModelFile read_model_file(const std::filesystem::path& path);
 

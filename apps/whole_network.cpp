@@ -1,7 +1,9 @@
 #include "apps/whole_network.h"
 
+#include <cstdio>
+
 #include "apps/starting_network.h"
-#include "io/read_weights.h"
+#include "apps/weights_format.h"
 
 namespace tl {
 namespace {
@@ -14,53 +16,63 @@ std::string backbone_of(const WeightsFile& file) {
   return found == file.attributes.end() ? "" : found->second;
 }
 
-bool is_head_alone(const WeightsFile& file) {
-  return file.attributes.contains("backbone checksum");
-}
-
 /// Every tensor of the network must have come from the file.
-void check_complete(const fs::path& path, const ResNetConfig& config, const ImportReport& report) {
+void check_complete(const ResNetConfig& config, const ImportReport& report) {
   std::vector<std::string> problems = report.wrong_shape;
   for (const std::string& name : report.missing) {
     if (config.classes > 0 || !is_head(name)) problems.push_back(name + " is missing");
   }
-  check(problems.empty(), path.string(), ": does not fit ", name_of(config), ": ",
-        joined(problems, 4));
+  check(problems.empty(), "does not fit ", name_of(config), ": ", joined(problems, 4));
+}
+
+WholeNetwork joined_head(const fs::path& path) {
+  LoadedModel model = load_model(path, {});
+  return {std::move(model.network), std::move(model.info.classes), model.info.preprocessing, {}};
+}
+
+std::string in_words(const WholeNetwork& model) {
+  const ResNetConfig& config = model.network->config;
+  if (config.classes == 0) return name_of(config) + " without a head";
+  return concat(name_of(config), ", ", config.classes, " classes",
+                model.classes ? ": " + joined(*model.classes, 5) : ", which have no names");
 }
 
 }  // namespace
 
-WholeNetwork read_whole_network(const fs::path& path) {
-  WholeNetwork whole;
-  if (is_head_alone(read_weights(path))) {
-    LoadedModel model = load_model(path, {});
-    return {std::move(model.network), std::move(model.info), {}};
+bool is_head_alone(const WeightsFile& file) {
+  return file.attributes.contains("backbone checksum");
+}
+
+WholeNetwork whole_network_of(const fs::path& path, const WeightsFile& file) {
+  if (is_head_alone(file)) return joined_head(path);
+  try {
+    const ModelFile model = model_of(file);
+    const ResNetConfig config = model.config();
+    Generator random = Generator::of_zeros();
+    WholeNetwork whole{std::make_unique<ResNet>(config, random), {}, model.preprocessing, {}};
+    ImportReport report = import_weights(*whole.network, model.tensors);
+    check_complete(config, report);
+    whole.network->eval();
+    if (model.info) whole.classes = model.info->classes;
+    whole.unused = std::move(report.unexpected);
+    return whole;
+  } catch (const Error& error) {
+    throw Error(path.string() + ": " + error.what());
   }
-  ModelFile file = read_model_file(path);
-  const ResNetConfig config = file.config();
-  Generator random = Generator::of_zeros();
-  whole.network = std::make_unique<ResNet>(config, random);
-  ImportReport report = import_weights(*whole.network, file.tensors);
-  check_complete(path, config, report);
-  whole.network->eval();
-  whole.info = std::move(file.info);
-  whole.unused = std::move(report.unexpected);
-  return whole;
 }
 
-std::string describe(const WholeNetwork& model) {
-  const ResNetConfig& config = model.network->config;
-  const std::string name = name_of(config);
-  if (config.classes == 0) return name + " without a head";
-  return concat(name, ", ", config.classes, " classes",
-                model.info ? ": " + joined(model.info->classes, 5) : ", which have no names");
+void print_what_was_read(const fs::path& path, const WeightsFile& file, const WholeNetwork& model) {
+  std::printf("read      %s: %s; %s\n", path.c_str(), format_of(path, file).c_str(),
+              in_words(model).c_str());
+  if (!model.unused.empty())
+    std::printf("          in the file, not used: %s\n", joined(model.unused, 4).c_str());
 }
 
-void check_not_overwritten(const fs::path& in, const fs::path& out) {
+void check_not_overwritten(const fs::path& in, const WeightsFile& file, const fs::path& out) {
   std::error_code ignored;  // what does not exist is not the same
   check(!fs::equivalent(in, out, ignored), out.string(),
         ": is the file that is read; name another");
-  const std::string backbone = backbone_of(read_weights(in));
+  const std::string backbone = backbone_of(file);
   check(backbone.empty() || !fs::equivalent(backbone, out, ignored), out.string(), ": ",
         in.string(), " is a head on this file; name another");
 }

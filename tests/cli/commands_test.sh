@@ -114,7 +114,7 @@ also "layer3.2.conv2" "trace     profiled/trace.json"
 # inspect: files, runs, pictures, the tape.
 expect 0 "architecture   resnet20, 3 channels to 2 classes" "$tlrun" inspect partial
 also "conv1.weight" "[16, 3, 3, 3]" "f32" "std" "parameters     269202, in" "classes        2: chipped, whole" \
-  "file           partial/best.h5: HDF5, tlrun model 1" "preprocessing  shorter side 32, centre 32 x 32, mean 0.485, "
+  "file           partial/best.h5: HDF5, tlrun model 1" "preprocessing  shorter side 32, centre 32 x 32, mean [0.485, "
 expect 0 '"architecture": "resnet20"' "$tlrun" inspect --json partial/last.h5
 expect 0 "all           13        4        0" "$tlrun" inspect patterns
 expect 0 '"val": 2' "$tlrun" inspect patterns --json

@@ -10,13 +10,13 @@ render_pictures
 
 # What was written, and how to load it.
 expect 0 "written   a.safetensors: 62 tensors, 0.0 MB" "$tlrun" convert "$weights/checkpoint.pth" a.safetensors
-also "read      $weights/checkpoint.pth: resnet basic [1, 1, 1, 1] width 1, 3 classes, which have no names" \
+also "read      $weights/checkpoint.pth: PyTorch (zip); resnet basic [1, 1, 1, 1] width 1, 3 classes, which have no names" \
   "from safetensors.torch import load_file" 'model.load_state_dict(load_file("a.safetensors"))'
 expect 0 "next      tlrun --weights a.h5 --data FOLDER" "$tlrun" convert a.safetensors a.h5
 expect 0 "next      tlrun predict --model model.h5 PICTURE" "$tlrun" convert run model.h5
-also "read      run/best.h5: resnet20, 2 classes: chipped, whole"
+also "read      run/best.h5: HDF5, tlrun model 1; resnet20, 2 classes: chipped, whole"
 cmp run/best.h5 model.h5 || fail "convert of our own model is not the same file"
-expect 0 "copied as they are: names, axis orders, dtypes" "$tlrun" convert "$weights/odd.pt" odd.safetensors
+expect 0 "copied as it is: names, axis orders, dtypes" "$tlrun" convert "$weights/odd.pt" odd.safetensors
 also "no ResNet: there is no tensor conv1.weight"
 
 # The model predicts from any of its forms.
@@ -29,7 +29,7 @@ cmp expected.txt found.txt || fail "predictions from safetensors differ"
 expect 0 "equal: 62 tensors, bit for bit" "$tlrun" inspect "$weights/checkpoint.pth" --diff a.h5
 also "a          $weights/checkpoint.pth: PyTorch (zip), resnet basic" "b          a.h5: HDF5"
 expect 0 '"equal": true' "$tlrun" inspect run --diff model.safetensors --json
-expect 1 "different: of 37 tensors in both, 0 equal, 0 in numbers, 37 in shape; 60 only in a; 25 only in b" \
+expect 1 "different: of 37 tensors in both, 0 equal, 0 differ in numbers, 37 in shape; 60 only in a; 25 only in b" \
   "$tlrun" inspect model.h5 --diff a.h5
 also "conv1.weight               [16, 3, 3, 3]   [1, 3, 7, 7]"
 expect 1 '"equal": false' "$tlrun" inspect model.h5 --diff a.h5 --json
@@ -50,7 +50,7 @@ if "$tlrun" export run run.onnx 2>&1 | grep -q "built without ONNX"; then
   [ ! -e run.onnx ] || fail "an export that is not built in left a file behind"
 else
   expect 0 "written   run.onnx: ONNX, operator set 17" "$tlrun" export run run.onnx
-  also "read      run/best.h5: resnet20, 2 classes: chipped, whole" "input     input [batch, 3, 32, 32] f32" \
+  also "read      run/best.h5: HDF5, tlrun model 1; resnet20, 2 classes: chipped, whole" "input     input [batch, 3, 32, 32] f32" \
     "RGB, shorter side to 32, centre 32 x 32, / 255, mean [0.485, 0.456, 0.406], std [" \
     "output    logits [batch, 2] f32, before softmax"
   expect 0 "3 classes, which have no names" "$tlrun" export "$weights/resnet.pth" plain.onnx

@@ -134,6 +134,7 @@ def check_fine_tuned(data, tlrun, verdict):
     lines = tlrun("predict", "--model", "run", "--json", "--top", len(classes), pictures).splitlines()
     answers = [json.loads(line) for line in lines]
     ours = np.array([[{t["class"]: t["probability"] for t in a["top"]}[c] for c in classes] for a in answers])
+    verdict.check(np.ptp(ours[:, 0]) > 0.01, f"fine-tuned: photographs differ: {ours[:, 0].min():.3f} to {ours[:, 0].max():.3f}")
     x = np.stack([normalised(a["file"], how) for a in answers])
     onnx_logits = session_of(folder / "run.onnx").run(["logits"], {"input": x})[0]
     for what, logits in [("ONNX Runtime", onnx_logits), ("torchvision", logits_of(net, x))]:
