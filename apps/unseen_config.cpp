@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "io/json_text.h"
+
 namespace tl {
 namespace {
 
@@ -23,7 +25,7 @@ std::string to_json(const UnseenConfig& unseen) {
 UnseenConfig unseen_from_json(const std::string& text) {
   UnseenConfig unseen;
   if (text.empty()) return unseen;
-  const auto json = nlohmann::json::parse(text, nullptr, false);
+  const nlohmann::json json = parse_json(text);
   check(json.is_object(), "attribute 'unseen' is no JSON object");
   for (const auto& [key, value] : json.items()) {
     if (key == kStride && value == kIn1x1) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "io/json_text.h"
 #include "io/preprocess.h"
 #include "kernels/error.h"
 
@@ -55,7 +56,7 @@ std::string to_json(const Preprocessing& preprocessing) {
 }
 
 Preprocessing preprocessing_from_json(std::string_view text) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json json = parse_json(text);
   check(json.is_object(), "preprocessing: expected a JSON object with resize, crop, mean and std");
   const Preprocessing result{side(json, "resize"), side(json, "crop"), channels(json, "mean"),
                              channels(json, "std")};
