@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -60,6 +61,9 @@ std::optional<ModelInfo> info_of(const WeightsFile& file) {
   } catch (const nlohmann::json::exception&) {
     throw Error("attribute 'classes' is not a list of names");
   }
+  for (const std::string& name : info.classes)
+    check(std::ranges::none_of(name, is_control), "attribute 'classes' has a name with a control ",
+          "character: ", shown(name));
   info.preprocessing = preprocessing_from_json(preprocessing);
   return info;
 }
