@@ -1,3 +1,5 @@
+#include "apps/model_file.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -5,7 +7,7 @@
 #include <string_view>
 
 #include "apps/array_tensor.h"
-#include "apps/model_file.h"
+#include "apps/keras_file.h"
 #include "apps/unseen_config.h"
 #include "io/hdf5_weights.h"
 #include "io/read_weights.h"
@@ -153,11 +155,13 @@ ModelFile model_of(const WeightsFile& file) {
   check(kind_of(file) != FileKind::head,
         "is a head alone; its run was stopped before the model was written");
   ModelFile model;
-  for (const auto& [name, array] : file.arrays) model.tensors.emplace(name, to_tensor(array));
-  model.info = info_of(file);
-  const std::string preprocessing = attribute(file, "preprocessing");
-  if (!preprocessing.empty()) model.preprocessing = preprocessing_from_json(preprocessing);
-  model.unseen = unseen_from_json(attribute(file, "unseen"));
+  if (!read_keras(file, model)) {
+    for (const auto& [name, array] : file.arrays) model.tensors.emplace(name, to_tensor(array));
+    model.info = info_of(file);
+    const std::string preprocessing = attribute(file, "preprocessing");
+    if (!preprocessing.empty()) model.preprocessing = preprocessing_from_json(preprocessing);
+    model.unseen = unseen_from_json(attribute(file, "unseen"));
+  }
   model.config();
   return model;
 }

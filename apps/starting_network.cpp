@@ -1,7 +1,8 @@
+#include "apps/starting_network.h"
+
 #include <cstdio>
 
 #include "apps/mixed_precision.h"
-#include "apps/starting_network.h"
 #include "models/first_layer.h"
 
 namespace tl {
@@ -47,7 +48,7 @@ StartingNetwork from_file(const std::string& path, std::int64_t classes, bool ad
   if (channels_in_file != kPictureChannels)
     std::printf("          adapted: the first layer, from %lld to 3 channels\n",
                 static_cast<long long>(channels_in_file));
-  if (file.info) start.preprocessing = file.info->preprocessing;
+  if (file.preprocessing) start.preprocessing = *file.preprocessing;
   return start;
 }
 

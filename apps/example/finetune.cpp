@@ -12,7 +12,7 @@ int main(int argc, char** argv) try {
   tl::check(argc == 4, "usage: finetune WEIGHTS.h5 PICTURES OUT.h5");
   const tl::Dataset data = tl::open_dataset(argv[2], {});
   const tl::ModelFile file = tl::read_model_file(argv[1]);
-  const tl::Preprocessing pixels = file.info ? file.info->preprocessing : tl::Preprocessing{};
+  const tl::Preprocessing pixels = file.preprocessing.value_or(tl::Preprocessing{});
 
   tl::ResNetConfig config = file.config();
   config.classes = std::ssize(data.classes);  // the file's head does not fit: ours stays random
