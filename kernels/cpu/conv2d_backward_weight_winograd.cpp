@@ -9,6 +9,7 @@
 #include "hwy/foreach_target.h"
 //
 #include "kernels/cpu/conv2d_variants.h"
+#include "kernels/cpu/winograd_gradient-inl.h"
 #include "kernels/cpu/winograd_tiles-inl.h"
 #include "kernels/cpu/winograd_weight-inl.h"
 
@@ -28,42 +29,17 @@ std::int64_t winograd_backward_weight_workspace_bytes(const Conv2dProblem& p) {
          static_cast<std::int64_t>(sizeof(float));
 }
 
-/// G dy G^T of one tile and one vector of channels; pixels outside of dy are zero.
-HWY_INLINE void transform_gradient(const float* dy, std::int64_t row_step, std::int64_t pixel_step,
-                                   std::int64_t height, std::int64_t width, float* z,
-                                   std::int64_t point_step) {
-  const FloatTag d;
-  Vec columns[kPoints][kOutputs];
-#pragma GCC unroll 4
-  for (int s = 0; s < kOutputs; ++s) {
-    Vec in[kOutputs], out[kPoints];
-#pragma GCC unroll 4
-    for (int r = 0; r < kOutputs; ++r) {
-      const bool inside = r < height && s < width;
-      in[r] = inside ? hn::LoadU(d, dy + r * row_step + s * pixel_step) : hn::Zero(d);
-    }
-    transform_taps(in, out);
-#pragma GCC unroll 6
-    for (int i = 0; i < kPoints; ++i) columns[i][s] = out[i];
-  }
-#pragma GCC unroll 6
-  for (int i = 0; i < kPoints; ++i) {
-    Vec out[kPoints];
-    transform_taps(columns[i], out);
-#pragma GCC unroll 6
-    for (int j = 0; j < kPoints; ++j) hn::StoreU(out[j], d, z + (i * kPoints + j) * point_step);
-  }
-}
-
 /// Tiles `tiles` of dy into Z; tile t stands at z + (t - tiles.begin) * c_out.
 void gather_gradient(const Product& p, const float* dy, Range tiles, float* z,
                      std::int64_t point_step) {
+  const auto transform = [](const Vec(&in)[kOutputs], Vec(&out)[kPoints])
+                             HWY_ATTR { transform_taps(in, out); };
   TilePlace place(p, tiles.begin);
   for (std::int64_t t = tiles.begin; t < tiles.end; ++t, place.advance(p)) {
-    const float* corner = dy + ((place.image * p.y_h + place.i) * p.y_w + place.j) * p.c_out;
-    for (std::int64_t c = 0; c < p.c_out; c += kLanes) {
-      transform_gradient(corner + c, p.y_w * p.c_out, p.c_out, p.y_h - place.i, p.y_w - place.j,
-                         z + (t - tiles.begin) * p.c_out + c, point_step);
+    GradientTile tile = {dy + ((place.image * p.y_h + place.i) * p.y_w + place.j) * p.c_out,
+                         p.y_w * p.c_out, p.c_out, p.y_h - place.i, p.y_w - place.j};
+    for (std::int64_t c = 0; c < p.c_out; c += kLanes, tile.pixel += kLanes, z += kLanes) {
+      transform_gradient<kPoints>(tile, transform, z, point_step);
     }
   }
 }

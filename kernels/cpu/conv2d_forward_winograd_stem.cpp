@@ -33,21 +33,8 @@ HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr int kStemKernel = 7;
-
-/// Floats of U of one panel.
-constexpr std::int64_t stem_panel_floats(std::int64_t c_in) {
-  constexpr std::int64_t kPerDimension = kStemPoints + kPoints;
-  return kPerDimension * kPerDimension * c_in * kPanel;
-}
-
 std::int64_t stem_prepared_bytes(const Conv2dProblem& p) {
   return panels(p.c_out) * stem_panel_floats(p.c_in) * static_cast<std::int64_t>(sizeof(float));
-}
-
-/// G of a phase at point i, for the tap that is `tap` in the whole filter.
-double stem_weight(int phase, int i, int tap) {
-  return phase == 0 ? kFourTaps[i][tap / 2] : kThreeTaps[i][tap / 2];
 }
 
 /// G w G^T at one point for one phase; w: taps of one pair of channels, `step` floats apart.
@@ -128,8 +115,6 @@ void multiply_stem_points(std::int64_t tiles, std::int64_t c_in, const float* v,
 }
 
 void stem_run(const Conv2dProblem& p, const Conv2dForwardArgs& args) {
-  constexpr std::int64_t kRowsPerTile = 2 * kOutputs;  // from one row of tiles to the next
-  constexpr std::int64_t kRowsSeen = 2 * (kOutputs - 1) + kStemKernel;  // by one row of tiles
   const StemBlocking blocking(p);
   const StemOutput to = {args.y.as<float>(), p.bias ? args.bias.as<float>() : nullptr,
                          p.residual ? args.residual.as<float>() : nullptr, p.relu};
@@ -142,10 +127,10 @@ void stem_run(const Conv2dProblem& p, const Conv2dForwardArgs& args) {
     const Range tile_rows =
         part_of(blocking.tiles_h, blocking.image_chunks, chunk % blocking.image_chunks);
     StemRows rows(p, blocking.tiles_w, memory);
-    std::int64_t next_row = tile_rows.begin * kRowsPerTile;
+    std::int64_t next_row = tile_rows.begin * kStemRowStep;
     for (std::int64_t i = tile_rows.begin; i < tile_rows.end; ++i) {
-      const std::int64_t first_row = i * kRowsPerTile;
-      for (; next_row < first_row + kRowsSeen; ++next_row) rows.load(x, next_row);
+      const std::int64_t first_row = i * kStemRowStep;
+      for (; next_row < first_row + kStemRowsSeen; ++next_row) rows.load(x, next_row);
       for (std::int64_t block = 0; block < blocking.row_blocks; ++block) {
         const Range tiles = part_of(blocking.tiles_w, blocking.row_blocks, block);
         gather_stem_tiles(rows, first_row, tiles, p.c_in, v);

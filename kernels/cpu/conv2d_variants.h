@@ -19,6 +19,7 @@ Conv2dBackwardDataVariant conv2d_backward_data_winograd();
 Conv2dBackwardDataVariant conv2d_backward_data_winograd_stride2();
 Conv2dBackwardWeightVariant conv2d_backward_weight_implicit_gemm();
 Conv2dBackwardWeightVariant conv2d_backward_weight_winograd();
+Conv2dBackwardWeightVariant conv2d_backward_weight_winograd_stem();
 Conv2dBackwardWeightVariant conv2d_backward_weight_winograd_stride2();
 
 /// What every variant here asks for.

@@ -20,7 +20,11 @@
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 
+constexpr int kStemKernel = 7;
 constexpr int kStemPlane = kStemPoints * kStemPoints;
+// Rows of x from one row of tiles to the next, and those that one sees.
+constexpr std::int64_t kStemRowStep = 2 * kOutputs;
+constexpr std::int64_t kStemRowsSeen = 2 * (kOutputs - 1) + kStemKernel;
 constexpr std::int64_t kStemBlock = 28;
 
 // Steps are known at compile time, because a transform visits 49 places for each vector, and an odd
@@ -34,6 +38,17 @@ constexpr int phases_of(int i) { return i < kPoints ? 2 : 1; }
 
 constexpr std::int64_t depth_of(int i, int j, std::int64_t c_in) {
   return phases_of(i) * phases_of(j) * c_in;
+}
+
+/// Floats of U of one panel, and of the sums that the filter's gradient is made of.
+constexpr std::int64_t stem_panel_floats(std::int64_t c_in) {
+  constexpr std::int64_t kPerDimension = kStemPoints + kPoints;
+  return kPerDimension * kPerDimension * c_in * kPanel;
+}
+
+/// G of a phase at point i, for the tap that is `tap` in the whole filter.
+inline double stem_weight(int phase, int i, int tap) {
+  return phase == 0 ? kFourTaps[i][tap / 2] : kThreeTaps[i][tap / 2];
 }
 
 /// B^T d B of one channel and one phase, the one that has kH points in h and kW in w.

@@ -93,6 +93,23 @@ HWY_INLINE void transform_outputs(const Vec (&m)[kStemPoints], Vec (&out)[kOutpu
   out[3] = hn::MulAdd(constant(0.125f), halves_odd, cubic);
 }
 
+/// A dy, for the gradient of the filter.
+HWY_INLINE void transform_outputs_gradient(const Vec (&dy)[kOutputs], Vec (&out)[kStemPoints]) {
+  const Vec even = hn::Add(dy[0], dy[2]);
+  const Vec odd = hn::Add(dy[1], dy[3]);
+  out[0] = dy[0];
+  out[1] = hn::Add(even, odd);
+  out[2] = hn::Sub(even, odd);
+  const Vec even_half = hn::MulAdd(constant(0.25f), dy[2], dy[0]);
+  const Vec odd_half = hn::MulAdd(constant(0.25f), dy[3], dy[1]);
+  out[3] = hn::MulAdd(constant(0.5f), odd_half, even_half);
+  const Vec even_two = hn::MulAdd(constant(4.0f), dy[2], dy[0]);
+  const Vec odd_two = hn::MulAdd(constant(4.0f), dy[3], dy[1]);
+  out[4] = hn::NegMulAdd(constant(2.0f), odd_two, even_two);
+  out[5] = dy[3];
+  out[6] = hn::NegMulAdd(constant(0.5f), odd_half, even_half);
+}
+
 }  // namespace tl::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif
