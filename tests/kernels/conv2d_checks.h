@@ -16,7 +16,8 @@ namespace tl::test {
 
 /// Winograd on the points 0, 1, -1, 1/2, -2, infinity, F(4x4, 3x3) and for dw F(3x3, 4x4), and for
 /// the stem F(4x4, 4x4) with -1/2 besides, for stride 2 F(4, 2) and F(4, 1) on 0, 1, -1, 2,
-/// infinity: the transforms amplify rounding; measured up to 1.5e-6 on cpu, at 256 and 512 channels
+/// infinity, and the latter two transposed for gradients: the transforms amplify rounding; measured
+/// up to 1.5e-6 on cpu, at 256 and 512 channels; only dw of the stem has more, on whole batches
 /// (kernels/cpu/README.md).
 inline constexpr double kWinogradBound = 1.6e-6;
 
