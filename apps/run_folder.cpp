@@ -8,6 +8,7 @@
 #include <string>
 
 #include "io/check_system.h"
+#include "io/other_weights.h"
 #include "io/unique_fd.h"
 #include "kernels/error.h"
 
@@ -102,6 +103,9 @@ fs::path find_model(const fs::path& given) {
   std::error_code ignored;
   if (!fs::is_directory(given, ignored)) return given;
   const fs::path model = model_in(given);
+  const std::string advice =
+      model.empty() ? advice_on_path(given) : "";  // another program's folder
+  check(advice.empty(), given.string(), ": ", advice);
   check(!model.empty(), given.string(), ": holds no model",
         fs::exists(given / "config.json") ? "; its run ended before its first epoch did" : "");
   return model;

@@ -138,8 +138,9 @@ std::string name_of_tar(std::string_view head) {
     if (first == name || first == std::string("./") + name)
       return concat("is a tar archive of PyTorch's first versions", as_state_dict);
   }
-  return concat("is a tar archive; unpack it (tar -xf) and take the weights in it",
-                is_word(first) ? "; it begins with " + shown(first) : "");
+  return concat(
+      "is a tar archive; unpack it (tar -xf) and take the weights in it",
+      is_word(first) && !first.starts_with("././@") ? "; it begins with " + shown(first) : "");
 }
 
 }  // namespace

@@ -118,6 +118,9 @@ TEST_CASE("a model is found by its file, its run, or as the newest") {
   CHECK_THROWS_WITH_AS(find_model("runs/3"),
                        "runs/3: holds no model; its run ended before its first epoch did", Error);
   CHECK(find_model("") == "runs/2/best.h5");
+  std::ofstream("runs/3/model.safetensors") << "another program's, which has a config.json too";
+  CHECK_THROWS_WITH_AS(find_model("runs/3"),
+                       "runs/3: is a folder; the weights in it are model.safetensors", Error);
 }
 
 }  // namespace tl::test

@@ -112,6 +112,8 @@ TEST_CASE("read_weights: files that hold no weights, or in another form, are nam
   CHECK(refusal(tar("net/resnet18.pth")) ==
         "is a tar archive; unpack it (tar -xf) and take the weights in it; it begins with "
         "net/resnet18.pth");
+  CHECK(refusal(tar("././@PaxHeader")) ==
+        "is a tar archive; unpack it (tar -xf) and take the weights in it");
   CHECK(begins(tar("storages"), "is a tar archive of PyTorch's first versions; load it with"));
   CHECK(begins("\x93NUMPY\1\0"s, "is one array of NumPy (.npy)"));
   CHECK(begins("GGUF\3\0\0\0"s, "is a GGUF file"));
