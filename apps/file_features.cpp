@@ -13,8 +13,6 @@
 namespace tl {
 namespace {
 
-constexpr std::int64_t kBatch = 32;
-
 /// What became of one sample.
 struct Outcome {
   Digest digest;
@@ -44,10 +42,11 @@ class Pass {
   template <class Place>
   std::vector<std::int64_t> next(const Place& place) {
     std::vector<std::int64_t> rows;
-    const std::int64_t all = std::ssize(samples_), in_full_batches = all / kBatch * kBatch;
+    const std::int64_t all = std::ssize(samples_),
+                       in_full_batches = all / kFeatureBatch * kFeatureBatch;
     while (rows.empty() && done_ < all) {
       const bool is_full = done_ < in_full_batches;
-      const std::int64_t size = is_full ? kBatch : all - in_full_batches;
+      const std::int64_t size = is_full ? kFeatureBatch : all - in_full_batches;
       const std::int64_t end = is_full ? in_full_batches : all;
       float* pixels = place(size);
       while (std::ssize(rows) < size && done_ < end)

@@ -39,7 +39,8 @@ Json json_of(const TrainOptions& o) {
           {"device", o.device},
           {"recipe", json_of(o.recipe)},
           {"val_fraction", o.val_fraction},
-          {"strict", o.strict}};
+          {"strict", o.strict},
+          {"autotune", o.autotune}};
 }
 
 /// Pictures per class.
@@ -61,6 +62,23 @@ Json variants_of(const Slots&... slots) {
   };
   (add(slots), ...);
   return json;
+}
+
+/// What --autotune found.
+template <class... Slots>
+Json preferred_of(const Slots&... slots) {
+  Json json = Json::object();
+  const auto add = [&](const auto& slot) {
+    for (const auto& [problem, variant] : slot.preferred()) json[slot.name()][problem] = variant;
+  };
+  (add(slots), ...);
+  return json;
+}
+
+Json preferred_of(Device device) {
+  const Backend& b = backend(device);
+  return preferred_of(b.gemm.run, b.conv2d.forward, b.conv2d.backward_data,
+                      b.conv2d.backward_weight);
 }
 
 Json variants_of(Device device) {
@@ -87,7 +105,8 @@ std::string config_json(const TrainingJob& job) {
                  {"test", json_of(d.test, d.classes)}}},
                {"threads", thread_count()},
                {"simd", job.device == Device::cpu ? cpu::simd_target_name() : "none"},
-               {"variants", variants_of(job.device)}};
+               {"variants", variants_of(job.device)},
+               {"tuned", preferred_of(job.device)}};
   return json.dump(2) + "\n";
 }
 

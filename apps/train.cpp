@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <optional>
 
+#include "apps/autotune.h"
 #include "apps/epoch_loop.h"
+#include "apps/file_features.h"
 #include "apps/metrics_report.h"
 #include "apps/nvtx_ranges.h"
 #include "apps/profile_report.h"
@@ -54,6 +56,16 @@ void print_summary(const TrainingJob& job, const BestEpoch& best, double seconds
               job.options.data.c_str());
 }
 
+std::unique_ptr<ScopedBackend> autotuned(const TrainingJob& job) {
+  if (!job.options.autotune) return nullptr;
+  const bool frozen = job.options.trains_head_alone();
+  const TunedWork work = {.config = job.network().config,
+                          .batch = frozen ? kFeatureBatch : job.options.recipe.batch_size,
+                          .size = job.start.preprocessing.crop,
+                          .frozen = frozen};
+  return autotune(job.device, work, job.options.cache);
+}
+
 void report_profile(const TrainingJob& job, const Profile& profile) {
   std::printf("\n%s", profile_report(profile, job.network()).c_str());
   write_profile_trace(job.folder.trace(), profile, job.network());
@@ -68,6 +80,7 @@ void train(const TrainOptions& options) {
   const StopSignal stop;
   TrainingJob job(options);
   print_recipe(job.options);
+  const auto tuned = autotuned(job);
   write_file_atomically(job.folder.config(), config_json(job));
   std::optional<Profile> profile;
   if (options.profile) profile.emplace();

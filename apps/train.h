@@ -26,6 +26,7 @@ struct TrainOptions {
   Recipe recipe;              ///< learning_rate 0: usual_rate()
   double val_fraction = 0.2;  ///< where the data has no validation folder
   bool strict = false;        ///< the first broken picture ends the run
+  bool autotune = false;      ///< measure the variants of kernels, take the fastest (autotune.h)
   bool profile = false;       ///< say where the time went, write a trace into the run's folder
 
   bool trains_head_alone() const { return unfreeze.empty() && !scratch; }

@@ -125,6 +125,8 @@ Command add_train(CLI::App& tlrun) {
   c.add_option("--out", o->out, "folder for the run's files [runs/N]")->type_name("DIR");
   c.add_flag("--no-cache", o->no_cache,
              "neither use nor keep features of pictures (~/.cache/tlrun)");
+  c.add_flag("--autotune", o->autotune,
+             "time all variants of each kernel first, take the fastest, remember them");
   c.add_flag("--profile", o->profile, "print time by kernel and layer; writes trace.json");
   add_machine_options(c, o->machine);
   o->recipe.learning_rate = 0;  // usual_rate()

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -106,8 +107,26 @@ class VariantSlot {
     forced_.clear();
   }
 
-  /// The cheapest variant that supports `problem`; throws when there is none.
+  /// From now on choose() returns the variant of this name for the problem that prints as
+  /// `problem`, if it supports it, whatever costs say; one that is forced goes first. Throws where
+  /// there is no such variant.
+  void prefer(const std::string& problem, std::string_view variant) {
+    for (std::size_t i = 0; i < variants_.size(); ++i) {
+      if (variant == variants_[i].name) {
+        preferred_[problem] = i;
+        return;
+      }
+    }
+    throw Error(concat(name_, ": no variant '", variant, "'; it has ", names()));
+  }
+
+  /// The preferred variant, else the cheapest that supports `problem`; throws when there is none.
   const Value& choose(const Problem& problem) const {
+    if (forced_.empty() && !preferred_.empty()) {
+      const auto found = preferred_.find(concat(problem));
+      if (found != preferred_.end() && variants_[found->second].supports(problem))
+        return variants_[found->second];
+    }
     const Value* best = nullptr;
     double best_cost = 0;
     for (const Value& v : variants_) {
@@ -125,6 +144,12 @@ class VariantSlot {
   }
 
   const std::vector<Value>& all() const { return variants_; }
+  /// What prefer() was told: names of variants by printed problem.
+  std::map<std::string, std::string> preferred() const {
+    std::map<std::string, std::string> names;
+    for (const auto& [problem, i] : preferred_) names.emplace(problem, variants_[i].name);
+    return names;
+  }
   const char* name() const { return name_; }
 
   /// Whether add_absent() was told of it.
@@ -150,6 +175,7 @@ class VariantSlot {
   std::vector<Value> variants_;
   std::vector<Absent> absent_;
   std::string forced_;
+  std::map<std::string, std::size_t> preferred_;  // printed problem to place among the variants
 };
 
 }  // namespace tl

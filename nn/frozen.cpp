@@ -22,6 +22,22 @@ FoldedConv folded_conv(const Conv2d& conv, const BatchNorm2d* norm) {
   return folded;
 }
 
+}  // namespace
+
+const Tensor& FoldedConv::prepared_for(const Variant<Conv2dProblem, Conv2dForwardArgs>& variant,
+                                       const Conv2dProblem& p, Device device) {
+  const std::int64_t bytes = variant.prepared_size(p);
+  if (bytes == 0) return filter.weight;
+  Tensor& form = prepared[variant.name];
+  if (!form) {
+    form = scratch(bytes, device);
+    variant.prepare(form.stream(), p, filter.weight.readable(), form.writable());
+  }
+  return form;
+}
+
+namespace {
+
 /// Makes the steps of a Plan for inputs of one shape.
 class FrozenPlanBuilder : public PlanBuilder {
  public:
@@ -46,6 +62,9 @@ class FrozenPlanBuilder : public PlanBuilder {
   }
 
  private:
+  using ConvVariant = Variant<Conv2dProblem, Conv2dForwardArgs>;
+
+  const ConvVariant& choose_conv(const Conv2dProblem& p, FoldedConv& folded) const;
   PlanValue add_step(const PlanValue& x, Shape shape, std::vector<int> more_inputs,
                      Plan::Compute compute);
   /// A function of one tensor, run as it is; `shape` is that of its result. Several threads may
@@ -65,6 +84,24 @@ PlanValue FrozenPlanBuilder::add_step(const PlanValue& x, Shape shape, std::vect
   return {static_cast<int>(steps_.size()), std::move(shape)};
 }
 
+const FrozenPlanBuilder::ConvVariant& FrozenPlanBuilder::choose_conv(const Conv2dProblem& p,
+                                                                     FoldedConv& folded) const {
+  const auto& slot = backend(where_.device).conv2d.forward;
+  Tuning* tuning = Tuning::current();
+  if (!tuning) return slot.choose(p);
+  const Tensor x = Tensor::zeros({p.x_size()}, where_.dtype, where_.device);
+  Tensor y = Tensor::zeros({p.y_size()}, where_.dtype, where_.device);
+  return tuning->fastest(slot, p, [&](const ConvVariant& variant) {
+    Conv2dForwardArgs args;
+    args.x = x.readable();
+    args.w = folded.prepared_for(variant, p, where_.device).readable();
+    args.y = y.writable();
+    if (p.bias) args.bias = folded.filter.bias.readable();
+    if (p.residual) args.residual = y.readable();
+    run_this_variant(y, variant, p, args);
+  });
+}
+
 PlanValue FrozenPlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const BatchNorm2d* norm,
                                   ConvEpilogue epilogue) {
   Conv2dProblem p =
@@ -77,16 +114,8 @@ PlanValue FrozenPlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const 
   p.bias = static_cast<bool>(folded.filter.bias);
   p.residual = epilogue.residual != nullptr;
   p.relu = epilogue.relu;
-  const auto& variant = backend(where_.device).conv2d.forward.choose(p);
-  Tensor weights = folded.filter.weight;
-  if (const std::int64_t bytes = variant.prepared_size(p); bytes > 0) {
-    Tensor& prepared = folded.prepared[variant.name];
-    if (!prepared) {
-      prepared = scratch(bytes, where_.device);
-      variant.prepare(prepared.stream(), p, folded.filter.weight.readable(), prepared.writable());
-    }
-    weights = prepared;
-  }
+  const auto& variant = choose_conv(p, folded);
+  const Tensor weights = folded.prepared_for(variant, p, where_.device);
 
   std::vector<int> more_inputs;
   if (epilogue.residual) more_inputs.push_back(epilogue.residual->index);

@@ -32,6 +32,10 @@ struct FoldedConv {
   FoldedFilter filter;
   std::map<std::string, Tensor> prepared;
   std::vector<Source> sources;  ///< what it was made from
+
+  /// The filter in the form that `variant` takes for `p`; made at the first call.
+  const Tensor& prepared_for(const Variant<Conv2dProblem, Conv2dForwardArgs>& variant,
+                             const Conv2dProblem& p, Device device);
 };
 using FoldedConvs = std::map<std::pair<const Conv2d*, const BatchNorm2d*>, FoldedConv>;
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "apps/autotune.h"
 #include "apps/bench/times.h"
 #include "apps/force_variant.h"
 #include "apps/mixed_precision.h"
@@ -114,6 +115,9 @@ void bench_model(const ModelBenchOptions& o) {
   std::vector<std::unique_ptr<ScopedBackend>> forced;
   for (const std::string& choice : o.variants)
     forced.push_back(force_variant(where.device, choice));
+  if (o.autotune)
+    forced.push_back(
+        autotune(where.device, {resnet_config(o.arch), o.batch, o.size, o.mode == "infer"}, ""));
   Generator random(0);
   ResNet network(resnet_config(o.arch), random, where);
   network.activation_dtype = activation_dtype(o.amp, where.device);

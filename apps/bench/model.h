@@ -11,7 +11,7 @@ struct ModelBenchOptions {
   std::string arch = "resnet18", mode = "infer", device = "cpu", amp = "off";
   std::int64_t batch = 32, size = 224;  ///< pictures; their height and width
   int runs = 10, threads = 0;           ///< threads 0: all that this process may use
-  bool json = false, profile = false;
+  bool json = false, profile = false, autotune = false;
   std::string trace;                  ///< a file for Perfetto; "": none
   std::vector<std::string> variants;  ///< "conv2d=implicit_gemm"
 };

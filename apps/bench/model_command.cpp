@@ -40,6 +40,7 @@ Command add_bench_model(CLI::App& tlbench) {
   c.add_option("--variant", o->variants,
                "compute by this variant, e.g. conv2d=implicit_gemm; may be repeated")
       ->type_name("SLOT=NAME");
+  c.add_flag("--autotune", o->autotune, "time all variants first, take the fastest, as tlrun does");
   c.add_flag("--profile", o->profile, "then profile one run, by kernel and layer (on stderr)");
   c.add_option("--trace", o->trace, "write that run for Perfetto or chrome://tracing")
       ->type_name("FILE");

@@ -22,19 +22,26 @@ struct ConvCase : Conv2dProblem {
   ConvCase add_bias() { return bias = true, *this; }
   ConvCase add_residual() { return residual = true, *this; }
   ConvCase add_relu() { return relu = true, *this; }
+  ConvCase add_prologue() { return prologue = true, *this; }
   ConvCase add_sums() { return sums = true, *this; }
   ConvCase full_epilogue() { return bias = residual = relu = true, *this; }
 };
+
+/// One filter for each of `channels`.
+inline ConvCase depthwise(std::int64_t batch, std::int64_t height, std::int64_t width,
+                          std::int64_t channels) {
+  return ConvCase(batch, height, width, channels, channels).in_groups(channels);
+}
 
 /// Small cases with everything different in h and w, drawn at random; every third is depthwise.
 inline std::vector<Conv2dProblem> random_conv2d_cases(int count) {
   Random random(41);
   std::vector<Conv2dProblem> list;
   while (static_cast<int>(list.size()) < count) {
-    const bool depthwise = list.size() % 3 == 0;
-    const std::int64_t groups = random.integer(1, depthwise ? 20 : 3);
-    const std::int64_t group_in = depthwise ? 1 : random.integer(1, 9);
-    const std::int64_t group_out = random.integer(1, depthwise ? 2 : 9);
+    const bool is_depthwise = list.size() % 3 == 0;
+    const std::int64_t groups = random.integer(1, is_depthwise ? 20 : 3);
+    const std::int64_t group_in = is_depthwise ? 1 : random.integer(1, 9);
+    const std::int64_t group_out = random.integer(1, is_depthwise ? 2 : 9);
     const auto draw = [&](std::int64_t low, std::int64_t high) {
       return random.integer(low, high);
     };
@@ -72,12 +79,13 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       ConvCase(1, 6, 5, 16, 32).kernel(3, 3).pad(3, 1),
       ConvCase(9, 13, 14, 16, 32).kernel(3, 3).pad(1, 1).add_relu(),
       // 3x3 at stride 2 as Winograd takes it, in tiles of 4x4: whole tiles, one more, one
-      // less, less than one; a border on the left only, on both sides, or on neither; every
-      // padding; many tiles; several sums per point. Then what it does not take.
+      // less, less than one; a border on the left only, on both sides, or on neither; a
+      // last row and column that no output sees; every padding; many tiles; several sums per point. Then what it does not take.
       ConvCase(2, 16, 8, 16, 16).kernel(3, 3).stride(2, 2).pad(1, 1),
       ConvCase(1, 17, 14, 32, 48).kernel(3, 3).stride(2, 2).pad(1, 1).full_epilogue(),
       ConvCase(3, 1, 2, 16, 32).kernel(3, 3).stride(2, 2).pad(1, 1).add_residual(),
       ConvCase(1, 17, 9, 48, 16).kernel(3, 3).stride(2, 2).add_bias(),
+      ConvCase(1, 10, 18, 16, 16).kernel(3, 3).stride(2, 2),
       ConvCase(1, 6, 13, 16, 16).kernel(3, 3).stride(2, 2).pad(2, 0),
       ConvCase(1, 14, 7, 16, 16).kernel(3, 3).stride(2, 2).pad(0, 2).add_relu(),
       ConvCase(5, 30, 33, 16, 48).kernel(3, 3).stride(2, 2).pad(1, 1).full_epilogue(),
@@ -133,6 +141,32 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       // Groups, down to depthwise.
       ConvCase(2, 6, 7, 32, 48).kernel(3, 3).pad(1, 1).in_groups(2).full_epilogue(),
       ConvCase(1, 7, 6, 12, 12).kernel(3, 3).stride(2, 2).pad(1, 1).in_groups(12).add_bias(),
+      // Depthwise, in blocks of 8 or 4 outputs of a row: whole blocks, one more, less than one;
+      // channels in every kind of vector, and one; taps that are three neighbours, at stride 1 and
+      // 2, and those that are not; all of a filter outside but for a corner; as many rows as make
+      // chunks of several, and several parts of dw. Then what is no filter per channel.
+      depthwise(2, 9, 18, 39).kernel(3, 3).pad(1, 1).full_epilogue(),
+      depthwise(1, 5, 11, 1).kernel(3, 3).pad(1, 1).add_bias(),
+      depthwise(2, 6, 5, 7).kernel(3, 3).pad(1, 1).add_residual(),
+      depthwise(1, 11, 35, 21).kernel(3, 3).stride(2, 2).pad(1, 1).add_relu(),
+      depthwise(1, 12, 13, 16).kernel(3, 3).stride(1, 2),
+      depthwise(2, 13, 19, 20).kernel(3, 3).pad(2, 2).dilate(2, 2).add_bias(),
+      depthwise(1, 15, 17, 5).kernel(3, 3).stride(2, 3).pad(1, 3).dilate(3, 2),
+      depthwise(1, 10, 21, 24).kernel(5, 5).pad(2, 2).full_epilogue(),
+      depthwise(1, 13, 18, 17).kernel(5, 5).stride(2, 2).pad(2, 2),
+      depthwise(2, 7, 14, 12).kernel(7, 7).pad(3, 3).add_relu(),
+      depthwise(1, 4, 3, 18).kernel(3, 3).pad(5, 4),
+      depthwise(1, 2, 3, 18).kernel(3, 4).stride(2, 2).pad(4, 5).full_epilogue(),
+      depthwise(1, 1, 30, 33).kernel(1, 3).pad(0, 1),
+      depthwise(2, 5, 9, 19).add_bias(),
+      depthwise(1, 5, 9, 19).stride(2, 2),
+      depthwise(150, 3, 4, 2).kernel(3, 3).pad(1, 1).add_relu(),
+      depthwise(1, 70, 34, 18).kernel(3, 3).pad(1, 1),
+      depthwise(0, 8, 8, 16).kernel(3, 3).pad(1, 1),
+      depthwise(1, 6, 7, 16).kernel(3, 3).pad(1, 1).add_sums(),
+      depthwise(1, 6, 7, 16).kernel(3, 3).pad(1, 1).add_prologue(),
+      ConvCase(1, 6, 7, 16, 32).kernel(3, 3).pad(1, 1).in_groups(16),
+      ConvCase(1, 6, 7, 32, 16).kernel(3, 3).pad(1, 1).in_groups(16),
       // Nothing.
       ConvCase(0, 8, 8, 16, 16).kernel(3, 3).pad(1, 1),
   };

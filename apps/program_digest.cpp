@@ -1,0 +1,18 @@
+#include "apps/program_digest.h"
+
+#include "apps/digest.h"
+#include "io/shared_bytes.h"
+#include "kernels/error.h"
+
+namespace tl {
+
+std::string program_digest() {
+  constexpr const char* kProgram = "/proc/self/exe";
+  try {
+    return to_text(digest_of(read_shared_bytes(kProgram).span()));
+  } catch (const Error& error) {
+    throw Error(concat(kProgram, ": ", error.what()));
+  }
+}
+
+}  // namespace tl
