@@ -25,9 +25,8 @@ std::string check_arch(const std::string& name) {
 void add_network_options(CLI::App& c, TrainOptions& o) {
   CLI::Option* weights = c.add_option("--weights", o.weights, "HDF5, safetensors or PyTorch file");
   weights->type_name("FILE");
-  c.add_flag(
-       "--adapt-first-layer", o.adapt_first_layer,
-       "use weights for grey or other pictures: filters are summed and spread over 3 channels")
+  c.add_flag("--adapt-first-layer", o.adapt_first_layer,
+             "for weights of grey pictures: spread their filters over 3 channels")
       ->needs(weights);
   c.add_option("--arch", o.arch, "network with random weights, instead of --weights")
       ->capture_default_str()
