@@ -1,13 +1,7 @@
 // conv2d.backward_data "implicit_gemm": any kernel, stride, padding, dilation and groups.
 //
-// Per axis, dx[ih] = sum of dy[oh] * w[r] over oh * stride - pad + r * dilation = ih. Which taps r
-// can fulfil that depends only on ih modulo the stride. For the pixels ih = residue + stride * i of
-// one residue they are r = first, first + period, ... with period = stride / gcd(stride, dilation),
-// and tap number t of them reads
-//
-//   oh = i + (residue + pad - first * dilation) / stride - t * (dilation / gcd)
-//
-// which is a convolution of stride 1: one ConvProduct per residue of h and w and per group. No
+// Per axis, the pixels of dx of one residue modulo the stride are a convolution of stride 1 of dy
+// with some of the taps (residue_taps.h): one ConvProduct per residue of h and w and per group. No
 // product with an inserted zero is ever computed. Taps are taken in reverse order so that they step
 // forwards through dy. The filter is packed as
 // [group][residue of h][residue of w][panel of ci][taps of h, taps of w, co][kPanel].
@@ -17,43 +11,13 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/conv2d_backward_data_implicit_gemm.cpp"
 #include "hwy/foreach_target.h"
 //
-#include <numeric>
-
 #include "kernels/cpu/conv2d_product-inl.h"
 #include "kernels/cpu/conv2d_variants.h"
+#include "kernels/cpu/residue_taps.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
-
-/// One residue of one axis, as above.
-struct ResidueTaps {
-  std::int64_t pixels = 0;    // how many i there are
-  std::int64_t taps = 0;      // how many r
-  std::int64_t last = 0;      // the last r, which is tap 0 of the product
-  std::int64_t period = 1;    // from one r to the next
-  std::int64_t origin = 0;    // oh of tap 0 for i = 0
-  std::int64_t tap_step = 1;  // from the oh of one tap to that of the next
-
-  ResidueTaps(std::int64_t residue, std::int64_t size, std::int64_t kernel, std::int64_t stride,
-              std::int64_t pad, std::int64_t dilation) {
-    const std::int64_t common = std::gcd(stride, dilation);
-    period = stride / common;
-    tap_step = dilation / common;
-    pixels = residue < size ? (size - residue - 1) / stride + 1 : 0;
-    std::int64_t first = 0;
-    while (first < std::min(kernel, period) && (residue + pad - first * dilation) % stride != 0) {
-      ++first;
-    }
-    if (first >= std::min(kernel, period)) return;
-    taps = (kernel - 1 - first) / period + 1;
-    last = first + (taps - 1) * period;
-    origin = (residue + pad - last * dilation) / stride;
-  }
-
-  /// The r of tap `t` of the product.
-  std::int64_t kernel_index(std::int64_t t) const { return last - t * period; }
-};
 
 ResidueTaps residue_h(const Conv2dProblem& p, std::int64_t residue) {
   return {residue, p.h, p.kh, p.stride_h, p.pad_h, p.dilation_h};

@@ -9,14 +9,17 @@ using Conv2dForwardVariant = Variant<Conv2dProblem, Conv2dForwardArgs>;
 using Conv2dBackwardDataVariant = Variant<Conv2dProblem, Conv2dBackwardDataArgs>;
 using Conv2dBackwardWeightVariant = Variant<Conv2dProblem, Conv2dBackwardWeightArgs>;
 
+Conv2dForwardVariant conv2d_forward_depthwise();
 Conv2dForwardVariant conv2d_forward_implicit_gemm();
 Conv2dForwardVariant conv2d_forward_winograd_f2x2();
 Conv2dForwardVariant conv2d_forward_winograd_f4x4();
 Conv2dForwardVariant conv2d_forward_winograd_stem();
 Conv2dForwardVariant conv2d_forward_winograd_stride2();
+Conv2dBackwardDataVariant conv2d_backward_data_depthwise();
 Conv2dBackwardDataVariant conv2d_backward_data_implicit_gemm();
 Conv2dBackwardDataVariant conv2d_backward_data_winograd();
 Conv2dBackwardDataVariant conv2d_backward_data_winograd_stride2();
+Conv2dBackwardWeightVariant conv2d_backward_weight_depthwise();
 Conv2dBackwardWeightVariant conv2d_backward_weight_implicit_gemm();
 Conv2dBackwardWeightVariant conv2d_backward_weight_winograd();
 Conv2dBackwardWeightVariant conv2d_backward_weight_winograd_stem();
@@ -49,6 +52,14 @@ inline bool is_stem_shape(const Conv2dProblem& p) {
          p.dilation_w == 1 && p.groups == 1 && p.c_in > 0 && p.c_in <= kMaxStemChannels &&
          p.c_out > 0 && p.c_out % 16 == 0;
 }
+
+/// What the depthwise variants compute: one filter per channel.
+inline bool is_depthwise_shape(const Conv2dProblem& p) {
+  return p.groups > 0 && p.groups == p.c_in && p.groups == p.c_out && p.w_size() > 0;
+}
+
+/// Less than the product's, whose multiply-adds fill one column of a panel.
+inline double depthwise_cost(const Conv2dProblem& p) { return p.multiply_adds(); }
 
 /// Reading one number of the filter from memory costs as much as so many multiply-adds. Measured
 /// where it matters: small batches with many channels (see README.md).

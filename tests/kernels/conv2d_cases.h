@@ -80,7 +80,8 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       ConvCase(9, 13, 14, 16, 32).kernel(3, 3).pad(1, 1).add_relu(),
       // 3x3 at stride 2 as Winograd takes it, in tiles of 4x4: whole tiles, one more, one
       // less, less than one; a border on the left only, on both sides, or on neither; a
-      // last row and column that no output sees; every padding; many tiles; several sums per point. Then what it does not take.
+      // last row and column that no output sees; every padding; many tiles; several sums per point.
+      // Then what it does not take.
       ConvCase(2, 16, 8, 16, 16).kernel(3, 3).stride(2, 2).pad(1, 1),
       ConvCase(1, 17, 14, 32, 48).kernel(3, 3).stride(2, 2).pad(1, 1).full_epilogue(),
       ConvCase(3, 1, 2, 16, 32).kernel(3, 3).stride(2, 2).pad(1, 1).add_residual(),
