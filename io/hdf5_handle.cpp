@@ -21,6 +21,14 @@ std::string hdf5_cause() {
   return cause.empty() ? "unknown error" : cause;
 }
 
+Error unreadable_hdf5(const std::string& cause) {
+  if (cause.find("bad version number") == std::string::npos)
+    return Error(concat("damaged or unsupported HDF5 file (", cause, ")"));
+  return Error(concat("damaged HDF5 file, or of a form that is newer than HDF5 ", H5_VERS_MAJOR,
+                      ".", H5_VERS_MINOR, ".", H5_VERS_RELEASE, " reads (", cause,
+                      "); h5py writes older ones with libver='earliest'"));
+}
+
 void throw_hdf5_error(const std::string& what) {
   throw Hdf5Error(concat(what, ": ", hdf5_cause()));
 }

@@ -23,6 +23,10 @@ struct Hdf5Error : Error {
 /// The innermost message of HDF5's error stack, on one line; "unknown error" when there is none.
 std::string hdf5_cause();
 
+/// What to say of a file for whose sake HDF5 reported that. A form of the format that is newer than
+/// the library is told apart from damage, as far as it can be.
+Error unreadable_hdf5(const std::string& cause);
+
 /// `id` when it is valid, else throws Hdf5Error("what: hdf5_cause()"). For hid_t, herr_t and counts
 /// alike.
 template <class Id>

@@ -34,7 +34,7 @@ Hdf5Handle open_hdf5_image(std::span<const std::byte> file) {
     const std::string cause = hdf5_cause();
     check(cause.find("signature not found") == std::string::npos, "not an HDF5 file");
     check(cause.find("truncated file") == std::string::npos, "truncated HDF5 file");
-    throw Error("damaged HDF5 file (" + cause + ")");
+    throw unreadable_hdf5(cause);
   }
   return {opened, H5Fclose, ""};
 }

@@ -115,7 +115,7 @@ std::string read_in_child(std::span<const std::byte> bytes, int memory) {
     }
     return answer(catalogue, offsets);
   } catch (const Hdf5Error& error) {
-    throw Error(concat("damaged or unsupported HDF5 file (", error.what(), ")"));
+    throw unreadable_hdf5(error.what());
   }
 }
 

@@ -7,35 +7,15 @@
 #include <cmath>
 
 #include "io/hdf5_weights.h"
-#include "io/packed_file.h"
 #include "io/read_weights.h"
 #include "nn/frozen.h"
-#include "tests/io/pictures.h"
 #include "tests/support/compare.h"
+#include "tests/support/unpacked_golden.h"
 
 namespace tl::test {
 namespace {
 
 const std::string kFolder = TL_SOURCE_DIR "/tests/golden/keras/";
-
-/// A golden file, unpacked.
-class Golden {
- public:
-  explicit Golden(const std::string& name) : path_(folder_ / name) {
-    PackedFile packed(kFolder + name + ".gz");
-    std::vector<uint8_t> bytes, block(1);
-    try {
-      for (;; bytes.push_back(block[0])) packed.read(block, "");
-    } catch (const Error&) {  // its end
-    }
-    write_bytes(path_, bytes);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  const TemporaryFolder folder_;
-  const std::filesystem::path path_;
-};
 
 /// Of the golden pictures, as the model's preprocessing makes numbers of them.
 std::vector<double> logits_of(const std::filesystem::path& path) {
@@ -70,27 +50,30 @@ TEST_CASE("keras file: logits are Keras's own") {
   for (const char* name : {"keras3_trained.h5", "keras3_own_head.keras", "keras3_rescaling.h5",
                            "keras2_old_names.h5", "keras2.weights.h5"}) {
     CAPTURE(std::string(name));
-    const Golden file(name);
+    const UnpackedGolden file(concat("keras/", name));
     CHECK(relative_distance(logits_of(file.path()), expected_logits(name)) <= kBound);
   }
 }
 
 TEST_CASE("keras file: what is not in the tensors") {
-  const ModelFile trained = read_model_file(Golden("keras3_trained.h5").path());
+  const ModelFile trained = read_model_file(UnpackedGolden("keras/keras3_trained.h5").path());
   CHECK(trained.config().unseen == UnseenConfig{BottleneckStride::in_1x1, 1.001e-5});
   CHECK(trained.config().depths == std::vector<int>{2, 1, 1, 1});
   CHECK(trained.config().classes == 3);
   CHECK(trained.preprocessing == caffe_preprocessing());
   CHECK(!trained.info.has_value());
   for (const auto& [name, tensor] : trained.tensors) CHECK(name.find("adam") == std::string::npos);
-  CHECK(read_model_file(Golden("keras2_old_names.h5").path()).config().unseen.epsilon == 1e-3);
-  const Preprocessing halves = *read_model_file(Golden("keras3_rescaling.h5").path()).preprocessing;
+  CHECK(
+      read_model_file(UnpackedGolden("keras/keras2_old_names.h5").path()).config().unseen.epsilon ==
+      1e-3);
+  const Preprocessing halves =
+      *read_model_file(UnpackedGolden("keras/keras3_rescaling.h5").path()).preprocessing;
   CHECK(halves.mean == std::array{0.5f, 0.5f, 0.5f});
   CHECK(halves.std == std::array{0.5f, 0.5f, 0.5f});
 }
 
 TEST_CASE("keras file: a model of ours that was made of it needs no other file") {
-  const Golden file("keras3_trained.h5");
+  const UnpackedGolden file("keras/keras3_trained.h5");
   const TemporaryFolder folder;
   const ModelFile keras = read_model_file(file.path());
   Generator random = Generator::of_zeros();
@@ -103,7 +86,7 @@ TEST_CASE("keras file: a model of ours that was made of it needs no other file")
 }
 
 TEST_CASE("keras file: the layers of a whole model that stand before the network") {
-  const Golden golden("keras3_rescaling.h5");
+  const UnpackedGolden golden("keras/keras3_rescaling.h5");
   const WeightsFile whole = read_weights(golden.path());
   const auto with_config = [&](const std::string& text) {
     WeightsFile file = whole;
