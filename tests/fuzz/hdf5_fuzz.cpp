@@ -1,12 +1,14 @@
 // HDF5 files, read as users read them: by a child process. The child may die, which is an Error;
-// this process may not, nor wait for over 10 seconds.
+// this process may not, and the child may not compute for over 10 seconds.
 //
 // What the child covers, libFuzzer does not see. What it says instead guides the search: each kind
 // of answer counts as a place in the program.
 #include <pthread.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sys/resource.h>
 
 #include <cctype>
+#include <cstdlib>
 #include <string>
 
 #include "io/hdf5_weights.h"
@@ -28,6 +30,16 @@ void count(const std::string& answer) {
   counters[hash % kinds] = 1;
 }
 
+/// Of all children so far.
+double child_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_CHILDREN, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
@@ -39,6 +51,7 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const tl::test::ScratchFile scratch;
   const std::string path = scratch.holding({reinterpret_cast<const char*>(data), size});
+  const double before = child_seconds();
   try {
     const tl::WeightsFile file = tl::read_hdf5(path);
     tl::test::check_cost(file, size);
@@ -50,5 +63,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } catch (const tl::Error& error) {
     count(error.what());
   }
+  if (child_seconds() - before > 10) std::abort();
   return 0;
 }
