@@ -32,7 +32,7 @@ cmake --build "$out" -j "${JOBS:-2}" --target "${targets[@]/%/_fuzz}" -- --quiet
 seeds_of() {
   case $1 in
     picture | hdf5) find "tests/fuzz/seeds/$1" -type f ;;
-    import) find tests/golden/weights tests/fuzz/seeds/import tests/fuzz/seeds/hdf5 -type f -size -80 ;;
+    import) find tests/golden/{weights,published} tests/fuzz/seeds/{import,hdf5} -type f -size -80 ;;
     *) find "tests/fuzz/seeds/$1" tests/golden/weights -type f -size -16 ! -name '*.h5' ;;
   esac
 }
