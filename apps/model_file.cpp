@@ -82,8 +82,8 @@ std::map<std::string, std::string> attributes_of(const std::string& kind, const 
 }
 
 /// Everything must be in the file.
-void import_all(const ResNet& network, const std::map<std::string, Tensor>& tensors) {
-  const ImportReport report = import_weights(network, tensors);
+void import_all(const ResNet& network, const std::map<std::string, Tensor>& usual) {
+  const ImportReport report = import_usual_weights(network, usual);
   check(report.wrong_shape.empty(), report.wrong_shape.empty() ? "" : report.wrong_shape[0]);
   check(report.missing.empty(), report.missing.empty() ? "" : report.missing[0], " is missing");
 }
@@ -121,7 +121,7 @@ std::unique_ptr<ResNet> network_of_head(const WeightsFile& file, Placement where
   tensors["fc.weight"] = to_tensor(*weight);
   tensors["fc.bias"] = to_tensor(*bias);
   if (from.empty()) {
-    import_weights(*network, tensors);
+    import_usual_weights(*network, tensors);
   } else {
     import_all(*network, tensors);
   }
@@ -134,7 +134,7 @@ std::unique_ptr<ResNet> network_of_model(const WeightsFile& file, Placement wher
   const ModelFile model = model_of(file);
   Generator random = Generator::of_zeros();
   auto network = std::make_unique<ResNet>(model.config(), random, where);
-  import_all(*network, model.tensors);
+  import_all(*network, with_usual_names(model.tensors));
   return network;
 }
 

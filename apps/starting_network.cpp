@@ -44,7 +44,7 @@ StartingNetwork from_file(const std::string& path, std::int64_t classes, bool ad
   auto tensors = with_usual_names(file.tensors);
   std::erase_if(tensors, [](const auto& entry) { return is_head(entry.first); });
   adapt_first_layer(tensors, kPictureChannels);
-  explain(path, config, classes_in_file, import_weights(*start.network, tensors));
+  explain(path, config, classes_in_file, import_usual_weights(*start.network, tensors));
   if (channels_in_file != kPictureChannels)
     std::printf("          adapted: the first layer, from %lld to 3 channels\n",
                 static_cast<long long>(channels_in_file));

@@ -60,9 +60,10 @@ void read_deep_stem(const Shapes& file, ResNetConfig& config) {
   const std::string last = concat("layer1.0.conv", is_bottleneck ? 3 : 2, ".weight");
   const Shape& shape = file.at(last);
   const std::int64_t times = is_bottleneck ? 4 : 1;
-  check(shape.rank() == 4 && shape[0] % times == 0, "no ResNet: ", last, " has shape ", shape,
-        ", not [", is_bottleneck ? "4 width" : "width", ", channels, ", is_bottleneck ? 1 : 3, ", ",
-        is_bottleneck ? 1 : 3, "]");
+  check(shape.rank() == 4 && shape.size() > 0 && shape[0] % times == 0 &&
+            shape[0] / times <= kMostChannels,
+        "no ResNet: ", last, " has shape ", shape, ", not [", is_bottleneck ? "4 width" : "width",
+        ", channels, ", is_bottleneck ? 1 : 3, ", ", is_bottleneck ? 1 : 3, "]");
   config.width = shape[0] / times;
 }
 

@@ -44,8 +44,11 @@ Tensor filter_from_file(const Tensor& x) { return x.rank() == 4 ? transposed(x, 
 Tensor filter_to_file(const Tensor& x) { return x.rank() == 4 ? transposed(x, {0, 3, 1, 2}) : x; }
 
 ImportReport import_weights(const Module& module, const std::map<std::string, Tensor>& file) {
+  return import_usual_weights(module, with_usual_names(file));
+}
+
+ImportReport import_usual_weights(const Module& module, std::map<std::string, Tensor> rest) {
   ImportReport report;
-  std::map<std::string, Tensor> rest = with_usual_names(file);
   for (const NamedTensor& own : module.state()) {
     const auto found = rest.find(own.name);
     if (found == rest.end()) {

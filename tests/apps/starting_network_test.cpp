@@ -75,6 +75,19 @@ TEST_CASE("starting network: weights for grey pictures, on request") {
         checksum_of_backbone(*make_starting_network(options, 2, Device::cpu).network));
 }
 
+TEST_CASE("starting network: a second layer in the file does not become the new head") {
+  const TemporaryFolder folder;
+  auto file = small_weights(3);
+  file.emplace("auxiliary.weight", Tensor::full({2, 32}, 0.5, DType::f32, Device::cpu));
+  file.emplace("auxiliary.bias", Tensor::full({2}, 0.5, DType::f32, Device::cpu));
+  write_weights(folder / "two.h5", file);
+  TrainOptions options;
+  options.weights = (folder / "two.h5").string();
+  const auto network = make_starting_network(options, 2, Device::cpu).network;
+  CHECK(network->fc.weight.to_vector<float>() != std::vector<float>(64, 0.5f));
+  CHECK(network->fc.bias.to_vector<float>() != std::vector<float>(2, 0.5f));
+}
+
 TEST_CASE("starting network: a contrastive checkpoint, with two networks and projections") {
   const TemporaryFolder folder;
   std::map<std::string, Tensor> file;

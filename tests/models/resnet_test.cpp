@@ -332,6 +332,12 @@ TEST_CASE("resnet: a tensor that no such network has") {
   CHECK_ERROR(recognise_resnet(wrong),
               "no ResNet: conv1.3.weight has shape [32, 32, 5, 5], not [width, 32, 3, 3]");
   wrong = file;
+  for (const Shape& shape : {Shape{1 << 23, 64, 1, 1}, Shape{0, 64, 1, 1}, Shape{256}}) {
+    wrong["layer1.0.conv3.weight"] = shape;
+    CHECK_ERROR(recognise_resnet(wrong), concat("no ResNet: layer1.0.conv3.weight has shape ",
+                                                shape, ", not [4 width, channels, 1, 1]")
+                                             .c_str());
+  }
   wrong["layer1.0.conv3.weight"] = Shape{255, 64, 1, 1};
   CHECK_ERROR(recognise_resnet(wrong),
               "no ResNet: layer1.0.conv3.weight has shape [255, 64, 1, "

@@ -30,7 +30,7 @@ BOUND = 1e-4
 
 TIMM = ["resnet10t", "resnet14t", "resnet18", "resnet18d", "resnet26", "resnet26d", "resnet26t",
         "resnet34d", "resnet50", "resnet50c", "resnet50d", "resnet50s", "resnet50t", "resnet101d",
-        "resnet152d", "resnext50_32x4d", "resnext50d_32x4d", "wide_resnet50_2", "test_resnet"]
+        "resnet152d", "resnext50_32x4d", "resnext50d_32x4d", "wide_resnet50_2"]
 
 REFUSED = {
     "seresnet50": "squeeze and excitation", "ecaresnet26t": "efficient channel attention",
