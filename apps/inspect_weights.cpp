@@ -42,7 +42,7 @@ std::string in_words(const Preprocessing& p) {
 }
 
 /// Labels in one column, values in the next.
-void print_line(const char* label, const std::string& value) {
+void print_line(const std::string& label, const std::string& value) {
   std::printf("%s  %s\n", padded(label, 13).c_str(), value.c_str());
 }
 
@@ -50,9 +50,9 @@ void print_line(const char* label, const std::string& value) {
 void print_attributes(const InspectedFile& file) {
   for (const auto& [name, text] : file.content.attributes) {
     const bool is_shown =
-        name == "format" || (file.network && (name == "architecture" || name == "classes" ||
-                                              name == "preprocessing" || name == "unseen"));
-    if (!is_shown) print_line(name.c_str(), shown(text));
+        name == "format" || name == "architecture" ||
+        (file.network && (name == "classes" || name == "preprocessing" || name == "unseen"));
+    if (!is_shown) print_line(shown(name), shown(text));
   }
 }
 

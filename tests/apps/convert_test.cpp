@@ -91,6 +91,19 @@ TEST_CASE("convert: a network that its tensors do not show stays what it is") {
   CHECK(whole_network_of(path, read_weights(path)).network->config == config);
 }
 
+TEST_CASE("convert: preprocessing travels without class names too") {
+  const TemporaryFolder folder;
+  write_model_file(folder / "a.h5", *narrow_network(), info_of_three());
+  WeightsFile file = read_hdf5(folder / "a.h5");
+  file.attributes.erase("classes");
+  write_hdf5(folder / "a.h5", file);
+  convert(folder / "a.h5", folder / "b.safetensors");
+  convert(folder / "b.safetensors", folder / "c.h5");
+  const ModelFile model = read_model_file(folder / "c.h5");
+  CHECK(!model.info.has_value());
+  CHECK(model.preprocessing == info_of_three().preprocessing);
+}
+
 TEST_CASE("convert: a head is joined with its backbone, which is not overwritten") {
   const TemporaryFolder folder;
   const auto network = narrow_network();

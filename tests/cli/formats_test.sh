@@ -44,6 +44,12 @@ also "1 NaN, 1 inf" "tensors hold numbers that are not finite"
 expect 0 '"format": "PyTorch (zip)"' "$tlrun" inspect --json "$weights/odd.pt"
 also '"infinities": 1'
 
+# What a stranger wrote into a file does nothing to a terminal.
+sed 's/chipped/\\\\u001b/' model.safetensors >odd.safetensors  # as many bytes
+expect 0 "attribute 'classes' has a name with a control character: ?" "$tlrun" inspect odd.safetensors
+! grep -q "$(printf '\033')" out.txt || fail "inspect prints a control character"
+expect 1 "odd.safetensors: attribute 'classes'" "$tlrun" convert odd.safetensors none.h5
+
 # ONNX, where it was built in.
 if "$tlrun" export run run.onnx 2>&1 | grep -q "built without ONNX"; then
   expect 1 "install libonnx-dev, libprotobuf-dev and protobuf-compiler" "$tlrun" export run run.onnx
