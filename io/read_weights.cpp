@@ -79,14 +79,23 @@ void check_sharing(const WeightsFile& file) {
         " bytes, of which it has ", stored, ": too many share their elements");
 }
 
-/// PyTorch's, or Keras's (.keras), which has an HDF5 file in it.
+/// PyTorch's, or Keras's (.keras), which has an HDF5 file in it; beside that, what Keras's older
+/// form has in attributes.
 WeightsFile read_zip(const SharedBytes& file) {
   const ZipArchive archive(file.span());
-  for (const ZipArchive::Entry& entry : archive.entries()) {
-    if (entry.name == "model.weights.h5" && entry.method == 0 && !entry.is_encrypted)
-      return read_hdf5(file.part(entry.bytes));
-  }
-  return read_pytorch_zip(file);
+  const auto stored = [&](std::string_view name) {
+    const auto entry = std::ranges::find(archive.entries(), name, &ZipArchive::Entry::name);
+    const bool is_stored =
+        entry != archive.entries().end() && entry->method == 0 && !entry->is_encrypted;
+    return is_stored ? entry->bytes : std::span<const std::byte>();
+  };
+  const auto weights = stored("model.weights.h5"), config = stored("config.json");
+  if (weights.empty()) return read_pytorch_zip(file);
+  WeightsFile keras = read_hdf5(file.part(weights));
+  if (!config.empty())
+    keras.attributes["model_config"] = {reinterpret_cast<const char*>(config.data()),
+                                        config.size()};
+  return keras;
 }
 
 [[noreturn]] void refuse(const RegularFile& file, std::string_view head) {

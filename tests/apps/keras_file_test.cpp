@@ -48,7 +48,7 @@ constexpr double kBound = 1e-4;  // Keras computed in f32
 
 TEST_CASE("keras file: logits are Keras's own") {
   for (const char* name : {"keras3_trained.h5", "keras3_own_head.keras", "keras3_rescaling.h5",
-                           "keras2_old_names.h5", "keras2.weights.h5"}) {
+                           "keras3_rescaling.keras", "keras2_old_names.h5", "keras2.weights.h5"}) {
     CAPTURE(std::string(name));
     const UnpackedGolden file(concat("keras/", name));
     CHECK(relative_distance(logits_of(file.path()), expected_logits(name)) <= kBound);

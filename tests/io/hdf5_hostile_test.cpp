@@ -5,8 +5,10 @@
 #include <cstring>
 
 #include "io/hdf5_weights.h"
+#include "io/read_weights.h"
 #include "tests/io/hdf5_files.h"
 #include "tests/io/pictures.h"
+#include "tests/io/weights_files.h"
 
 namespace tl {
 namespace {
@@ -206,6 +208,36 @@ TEST_CASE("hostile hdf5: one name for two datasets") {
   write_bytes(path, bytes);
   CHECK(error_of([&] { read_hdf5(path); }) ==
         path.string() + ": weightA: two objects of that name");
+}
+
+TEST_CASE("hostile hdf5: a file inside of a zip file (.keras)") {
+  const TemporaryFolder folder;
+  make_hdf5(folder / "w.h5", [](hid_t file) {
+    const std::vector<float> values{1, 2};
+    put(file, "x", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, {2}, values.data());
+    annotate(file, "model_config", string_type(3).get(), {}, "old");
+  });
+  const std::vector<uint8_t> bytes = read_bytes(folder / "w.h5");
+  const std::string whole(bytes.begin(), bytes.end());
+  const auto read = [&](const std::vector<ZipEntry>& entries) {
+    const std::string zip = zip_of(entries);
+    write_bytes(folder / "x.keras", {zip.begin(), zip.end()});
+    return read_weights(folder / "x.keras");
+  };
+  const std::string pad = "an entry of odd length.";  // so that elements are not aligned
+  for (const size_t odd : {0, 1, 2, 3}) {
+    const WeightsFile file = read(
+        {{"a", pad.substr(odd)}, {"model.weights.h5", whole}, {"config.json", "{\"config\":1}"}});
+    CHECK(file.attributes == Attributes{{"model_config", "{\"config\":1}"}});
+    const auto values = file.find("x")->as<float>();
+    CHECK(std::vector<float>(values.begin(), values.end()) == std::vector<float>{1, 2});
+  }
+  CHECK(read({{"model.weights.h5", whole}}).attributes == Attributes{{"model_config", "old"}});
+  const auto error_with = [&](const std::vector<ZipEntry>& entries) {
+    return error_of([&] { read(entries); }).substr((folder / "x.keras").string().size());
+  };
+  CHECK(error_with({{"model.weights.h5", "x"}}) == ": not an HDF5 file");
+  CHECK(error_with({{"model.weights.h5", whole.substr(0, 1000)}}) == ": truncated HDF5 file");
 }
 
 }  // namespace

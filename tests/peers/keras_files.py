@@ -233,7 +233,7 @@ def run_checks(arguments):
         fill(rescaling, x, 3)
         # Weights alone do not say that pictures are rescaled.
         check.run("backbone in a model that rescales", rescaling, lambda pixels: pixels,
-                  ["whole model, legacy"])
+                  ["whole model, legacy", "whole model"])
         flat = resnet_v1((1, 1, 1, 1), 16, include_top=False)
         flat = keras.Model(flat.input, keras.layers.Dense(4)(flat.output))
         fill(flat, caffe(x), 4)
@@ -308,6 +308,7 @@ def write_golden():
                                   rescales=True)
         fill(rescaling, pixels, 5)
         files["keras3_rescaling.h5"] = (rescaling, pixels, WAYS["whole model, legacy"][1])
+        files["keras3_rescaling.keras"] = (rescaling, pixels, WAYS["whole model"][1])
     with tempfile.TemporaryDirectory() as folder:
         for name, (model, seen, save) in files.items():
             path = os.path.join(folder, name)
