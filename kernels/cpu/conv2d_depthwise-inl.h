@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "hwy/highway.h"
 #include "kernels/conv2d.h"
@@ -27,25 +28,29 @@ HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Outputs of a block, whose sums and pixels are to fit the registers.
-#if HWY_TARGET <= HWY_AVX3
-constexpr int kBlockOutputs = 8;
-#else
-constexpr int kBlockOutputs = 4;
-#endif
-
-/// body(d, c) for all channels, by whole vectors, then by vectors of 4 lanes, then of one: networks
-/// have 24 or 40 channels where a vector may have 16. Nothing is read past the end.
+/// body(d, c) for some channels, by whole vectors, then by vectors of 4 lanes, then of one:
+/// networks have 24 or 40 channels where a vector may have 16. Nothing is read past the end.
 template <class Body>
-HWY_INLINE void for_each_channel_vector(std::int64_t channels, const Body& body) {
+HWY_INLINE void for_each_channel_vector(Range channels, const Body& body) {
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, 4> four;
   const hn::CappedTag<float, 1> one;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  std::int64_t c = 0;
-  for (; c + lanes <= channels; c += lanes) body(d, c);
-  for (; c + 4 <= channels; c += 4) body(four, c);
-  for (; c < channels; ++c) body(one, c);
+  std::int64_t c = channels.begin;
+  for (; c + lanes <= channels.end; c += lanes) body(d, c);
+  const auto few = static_cast<std::int64_t>(hn::Lanes(four));
+  for (; c + few <= channels.end; c += few) body(four, c);
+  for (; c < channels.end; ++c) body(one, c);
+}
+
+/// f(channels) for all channels, by so many at a time that their filters stay in the first-level
+/// cache.
+template <class F>
+HWY_INLINE void for_each_channel_block(std::int64_t channels, std::int64_t taps, const F& f) {
+  constexpr std::int64_t kFilterFloats = 4096, kLeastChannels = 64;
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kFilterFloats / taps / kLeastChannels) * kLeastChannels;
+  for (std::int64_t i = 0; i < chunks_of(channels, grain); ++i) f(chunk_range(channels, grain, i));
 }
 
 /// One axis: output `o` reads input o * step + origin + t * tap_step for tap t, which stands at
@@ -76,9 +81,9 @@ struct DepthwiseAxis {
   }
 };
 
-/// How many outputs a block has; how many taps of a row are neighbours, and by how many pixels its
-/// outputs are apart, where that is known (else 0).
-template <int kOutputsOf, int kTapsOf = 0, int kStepOf = 0>
+/// How many outputs a block has; how many taps are taken together because they are neighbours, and
+/// by how many pixels the outputs are then apart.
+template <int kOutputsOf, int kTapsOf = 1, int kStepOf = 1>
 struct BlockShape {
   static constexpr int kOutputs = kOutputsOf, kTaps = kTapsOf, kStep = kStepOf;
 };
@@ -104,7 +109,7 @@ struct BlockTaps {
         w_column(w_axis.filter_step * channels) {}
 };
 
-/// f(shape, j, taps) for all outputs j of row `i`, block by block.
+/// f(shape, j, taps) for all outputs j of row `i`, by blocks of 8, then of 4, then one by one.
 template <class F>
 HWY_INLINE void for_each_block(const DepthwiseAxis& h, const DepthwiseAxis& w, std::int64_t i,
                                std::int64_t channels, const F& f) {
@@ -112,43 +117,61 @@ HWY_INLINE void for_each_block(const DepthwiseAxis& h, const DepthwiseAxis& w, s
   std::int64_t j = 0;
   const auto one_by_one = [&](std::int64_t end) {
     for (; j < end; ++j) {
-      f(BlockShape<1>(), j, BlockTaps(h, w, i, of_h, j, w.taps_of(j), channels));
+      const BlockTaps taps(h, w, i, of_h, j, w.taps_of(j), channels);
+      if (w.tap_step == 1 && taps.columns == 3) {
+        f(BlockShape<1, 3>(), j, taps);
+      } else if (w.tap_step == 1 && taps.columns == 2) {
+        f(BlockShape<1, 2>(), j, taps);
+      } else {
+        f(BlockShape<1>(), j, taps);
+      }
+    }
+  };
+  const auto by_blocks = [&]<int kOutputs>(std::integral_constant<int, kOutputs>) {
+    for (; j + kOutputs <= inside.end; j += kOutputs) {
+      const BlockTaps taps(h, w, i, of_h, j, {0, w.taps}, channels);
+      if (w.tap_step == 1 && taps.columns == 3 && w.step == 1) {
+        f(BlockShape<kOutputs, 3, 1>(), j, taps);
+      } else if (w.tap_step == 1 && taps.columns == 3 && w.step == 2) {
+        f(BlockShape<kOutputs, 3, 2>(), j, taps);
+      } else {
+        f(BlockShape<kOutputs>(), j, taps);
+      }
     }
   };
   one_by_one(inside.begin);
-  const bool neighbours = w.taps == 3 && w.tap_step == 1;
-  for (; j + kBlockOutputs <= inside.end; j += kBlockOutputs) {
-    const BlockTaps taps(h, w, i, of_h, j, {0, w.taps}, channels);
-    if (neighbours && w.step == 1) {
-      f(BlockShape<kBlockOutputs, 3, 1>(), j, taps);
-    } else if (neighbours && w.step == 2) {
-      f(BlockShape<kBlockOutputs, 3, 2>(), j, taps);
-    } else {
-      f(BlockShape<kBlockOutputs>(), j, taps);
-    }
-  }
+  by_blocks(std::integral_constant<int, 8>());
+  by_blocks(std::integral_constant<int, 4>());
   one_by_one(w.outputs);
 }
 
-/// f(w, x_of) for every tap: w is where the tap stands in the filter, x_of(b) what output b of the
-/// block reads for it, from the channels at `x` on.
-template <class Shape, class D, class F>
-HWY_INLINE void for_each_tap(Shape, D d, const BlockTaps& taps, const float* x, const F& f) {
+/// f(x, step, w) for every group of Shape::kTaps taps that are neighbours: where the first pixel of
+/// the block's first output is, how far it is to the next pixel, where the first tap stands. Of a
+/// group of one tap, the next pixel is the next output's.
+template <class Shape, class F>
+HWY_INLINE void for_each_tap_group(Shape, const BlockTaps& taps, const F& f) {
   for (std::int64_t r = 0; r < taps.rows; ++r) {
-    const std::int64_t x_row = taps.x + r * taps.x_row, w_row = taps.w + r * taps.w_row;
-    if constexpr (Shape::kTaps > 0) {
-      constexpr int kPixels = (Shape::kOutputs - 1) * Shape::kStep + Shape::kTaps;
-      hn::Vec<D> pixels[kPixels];
-      for (int k = 0; k < kPixels; ++k) pixels[k] = hn::LoadU(d, x + x_row + k * taps.x_column);
-      for (int s = 0; s < Shape::kTaps; ++s) {
-        f(w_row + s * taps.w_column, [&](int b) { return pixels[b * Shape::kStep + s]; });
-      }
+    const std::int64_t x = taps.x + r * taps.x_row, w = taps.w + r * taps.w_row;
+    if constexpr (Shape::kTaps > 1) {
+      f(x, taps.x_column, w);
     } else {
       for (std::int64_t s = 0; s < taps.columns; ++s) {
-        const float* first = x + x_row + s * taps.x_column;
-        f(w_row + s * taps.w_column,
-          [&](int b) { return hn::LoadU(d, first + b * taps.x_output); });
+        f(x + s * taps.x_column, taps.x_output, w + s * taps.w_column);
       }
+    }
+  }
+}
+
+/// f(pixel, s, b) for every tap s and output b of a group, pixel by pixel, each loaded once.
+template <class Shape, class D, class F>
+HWY_INLINE void for_each_product(Shape, D d, const float* x, std::int64_t step, const F& f) {
+#pragma GCC unroll 17
+  for (int k = 0; k < (Shape::kOutputs - 1) * Shape::kStep + Shape::kTaps; ++k) {
+    const auto pixel = hn::LoadU(d, x + k * step);
+#pragma GCC unroll 3
+    for (int s = 0; s < Shape::kTaps; ++s) {
+      const int b = (k - s) / Shape::kStep;
+      if (k >= s && b * Shape::kStep == k - s && b < Shape::kOutputs) f(pixel, s, b);
     }
   }
 }
@@ -163,18 +186,21 @@ struct DepthwiseOutput {
   bool relu = false;
 };
 
-/// Row `i` of the outputs of one picture.
+/// Row `i` of the outputs of one picture, some channels of `all`.
 inline void filter_row(const DepthwiseAxis& h, const DepthwiseAxis& w_axis, std::int64_t i,
-                       std::int64_t channels, const float* x, const float* w,
+                       std::int64_t all, Range channels, const float* x, const float* w,
                        const DepthwiseOutput& out) {
-  for_each_block(h, w_axis, i, channels, [&](auto shape, std::int64_t j, const BlockTaps& taps) {
+  for_each_block(h, w_axis, i, all, [&](auto shape, std::int64_t j, const BlockTaps& taps) {
     for_each_channel_vector(channels, [&](auto d, std::int64_t c) {
-      constexpr int kOutputs = decltype(shape)::kOutputs;
+      constexpr int kOutputs = decltype(shape)::kOutputs, kTaps = decltype(shape)::kTaps;
       hn::Vec<decltype(d)> sum[kOutputs];
       for (auto& s : sum) s = hn::Zero(d);
-      for_each_tap(shape, d, taps, x + c, [&](std::int64_t at, const auto& x_of) {
-        const auto weight = hn::LoadU(d, w + at + c);
-        for (int b = 0; b < kOutputs; ++b) sum[b] = hn::MulAdd(x_of(b), weight, sum[b]);
+      for_each_tap_group(shape, taps, [&](std::int64_t from, std::int64_t step, std::int64_t at) {
+        hn::Vec<decltype(d)> weight[kTaps];
+        for (int s = 0; s < kTaps; ++s) weight[s] = hn::LoadU(d, w + at + s * taps.w_column + c);
+        for_each_product(shape, d, x + from + c, step, [&](auto pixel, int s, int b) {
+          sum[b] = hn::MulAdd(pixel, weight[s], sum[b]);
+        });
       });
       for (int b = 0; b < kOutputs; ++b) {
         const std::int64_t at = (j + b) * out.step + c;
@@ -187,14 +213,18 @@ inline void filter_row(const DepthwiseAxis& h, const DepthwiseAxis& w_axis, std:
   });
 }
 
-/// f(row) for all `rows` outputs rows of `floats` each, on all threads. A chunk is a good part of a
-/// picture where there are many, because the rows at its ends are read twice.
+/// f(row, channels) for all `rows` rows of outputs, `width` outputs long, on all threads. A chunk
+/// is a good part of a picture where there are many rows, because those of x at its ends are read
+/// twice.
 template <class F>
-void for_each_output_row(std::int64_t rows, std::int64_t floats, const F& f) {
+void for_each_output_row(const Conv2dProblem& p, std::int64_t rows, std::int64_t width,
+                         const F& f) {
   constexpr std::int64_t kEnoughChunks = 64;
-  const std::int64_t grain = std::max(rows_per_chunk(floats), rows / kEnoughChunks);
+  const std::int64_t grain = std::max(rows_per_chunk(width * p.c_out), rows / kEnoughChunks);
   parallel_ranges(rows, grain, [&](Range some) {
-    for (std::int64_t row = some.begin; row < some.end; ++row) f(row);
+    for (std::int64_t row = some.begin; row < some.end; ++row) {
+      for_each_channel_block(p.c_out, p.kh * p.kw, [&](Range channels) { f(row, channels); });
+    }
   });
 }
 

@@ -36,7 +36,7 @@ DepthwiseAxis residue_axis(const ResidueTaps& of_residue, std::int64_t inputs,
 void depthwise_backward_data_run(const Conv2dProblem& p, const Conv2dBackwardDataArgs& args) {
   const auto* filter = static_cast<const float*>(args.w.data);
   const std::int64_t picture = p.out_h() * p.out_w() * p.c_out;
-  for_each_output_row(p.n * p.h, p.w * p.c_in, [&](std::int64_t row) {
+  for_each_output_row(p, p.n * p.h, p.w, [&](std::int64_t row, Range channels) {
     const float* dy = args.dy.as<float>() + row / p.h * picture;
     const std::int64_t i = row % p.h;
     const DepthwiseAxis h = residue_axis(
@@ -47,7 +47,7 @@ void depthwise_backward_data_run(const Conv2dProblem& p, const Conv2dBackwardDat
       float* dx = args.dx.as<float>() + (row * p.w + residue) * p.c_in;
       DepthwiseOutput out{dx, p.stride_w * p.c_in};
       if (p.accumulate) out.addend = dx;
-      filter_row(h, w, i / p.stride_h, p.c_in, dy, filter, out);
+      filter_row(h, w, i / p.stride_h, p.c_in, channels, dy, filter, out);
     }
   });
 }

@@ -39,21 +39,26 @@ std::int64_t depthwise_backward_weight_workspace_bytes(const Conv2dProblem& p) {
   return parts.count * parts.step * static_cast<std::int64_t>(sizeof(float));
 }
 
-/// Adds what row `i` of the dy of one picture gives to the sums.
-void add_row(const DepthwiseAxis& h, const DepthwiseAxis& w, std::int64_t i, std::int64_t channels,
-             const float* x, const float* dy, float* sums) {
-  for_each_block(h, w, i, channels, [&](auto shape, std::int64_t j, const BlockTaps& taps) {
+/// Adds what row `i` of the dy of one picture gives to the sums of some channels of `all`.
+void add_row(const DepthwiseAxis& h, const DepthwiseAxis& w, std::int64_t i, std::int64_t all,
+             Range channels, const float* x, const float* dy, float* sums) {
+  for_each_block(h, w, i, all, [&](auto shape, std::int64_t j, const BlockTaps& taps) {
     for_each_channel_vector(channels, [&](auto d, std::int64_t c) {
-      constexpr int kOutputs = decltype(shape)::kOutputs;
+      constexpr int kOutputs = decltype(shape)::kOutputs, kTaps = decltype(shape)::kTaps;
       hn::Vec<decltype(d)> of_outputs[kOutputs];
       for (int b = 0; b < kOutputs; ++b) {
-        of_outputs[b] = hn::LoadU(d, dy + (j + b) * channels + c);
+        of_outputs[b] = hn::LoadU(d, dy + (j + b) * all + c);
       }
-      for_each_tap(shape, d, taps, x + c, [&](std::int64_t at, const auto& x_of) {
-        auto sum = hn::Mul(x_of(0), of_outputs[0]);
-        for (int b = 1; b < kOutputs; ++b) sum = hn::MulAdd(x_of(b), of_outputs[b], sum);
-        float* of_tap = sums + at + c;
-        hn::StoreU(hn::Add(hn::LoadU(d, of_tap), sum), d, of_tap);
+      for_each_tap_group(shape, taps, [&](std::int64_t from, std::int64_t step, std::int64_t at) {
+        hn::Vec<decltype(d)> sum[kTaps];
+        for (auto& s : sum) s = hn::Zero(d);
+        for_each_product(shape, d, x + from + c, step, [&](auto pixel, int s, int b) {
+          sum[s] = hn::MulAdd(pixel, of_outputs[b], sum[s]);
+        });
+        for (int s = 0; s < kTaps; ++s) {
+          float* of_tap = sums + at + s * taps.w_column + c;
+          hn::StoreU(hn::Add(hn::LoadU(d, of_tap), sum[s]), d, of_tap);
+        }
       });
     });
   });
@@ -85,11 +90,13 @@ void depthwise_backward_weight_run(const Conv2dProblem& p, const Conv2dBackwardW
     float* of_part = sums + part * parts.step;
     std::fill_n(of_part, p.w_size(), 0.0f);
     const Range rows = part_of(parts.rows, parts.count, part);
-    for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-      add_row(h, w, row % h.outputs, p.c_out,
-              args.x.as<float>() + row / h.outputs * p.h * p.w * p.c_in,
-              args.dy.as<float>() + row * w.outputs * p.c_out, of_part);
-    }
+    for_each_channel_block(p.c_out, p.kh * p.kw, [&](Range channels) {
+      for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+        add_row(h, w, row % h.outputs, p.c_out, channels,
+                args.x.as<float>() + row / h.outputs * p.h * p.w * p.c_in,
+                args.dy.as<float>() + row * w.outputs * p.c_out, of_part);
+      }
+    });
   });
   combine_parts(p, parts, sums, args.dw.as<float>());
 }

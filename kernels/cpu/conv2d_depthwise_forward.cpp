@@ -23,13 +23,13 @@ void depthwise_forward_run(const Conv2dProblem& p, const Conv2dForwardArgs& args
   const float* x = args.x.as<float>();
   const auto* filter = static_cast<const float*>(args.w.data);
   const std::int64_t floats = w.outputs * p.c_out;
-  for_each_output_row(p.n * h.outputs, floats, [&](std::int64_t row) {
+  for_each_output_row(p, p.n * h.outputs, w.outputs, [&](std::int64_t row, Range channels) {
     DepthwiseOutput out{args.y.as<float>() + row * floats, p.c_out};
     if (p.bias) out.bias = args.bias.as<float>();
     if (p.residual) out.addend = args.residual.as<float>() + row * floats;
     out.relu = p.relu;
-    filter_row(h, w, row % h.outputs, p.c_out, x + row / h.outputs * p.h * p.w * p.c_in, filter,
-               out);
+    filter_row(h, w, row % h.outputs, p.c_out, channels, x + row / h.outputs * p.h * p.w * p.c_in,
+               filter, out);
   });
 }
 
