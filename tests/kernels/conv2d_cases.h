@@ -145,7 +145,9 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       // Depthwise, in blocks of 8 or 4 outputs of a row: whole blocks, one more, less than one;
       // channels in every kind of vector, and one; taps that are three neighbours, at stride 1 and
       // 2, and those that are not; all of a filter outside but for a corner; as many rows as make
-      // chunks of several, and several parts of dw. Then what is no filter per channel.
+      // chunks of several, several parts of dw, more channels than a block of them has. Then what
+      // is
+      // no filter per channel.
       depthwise(2, 9, 18, 39).kernel(3, 3).pad(1, 1).full_epilogue(),
       depthwise(1, 5, 11, 1).kernel(3, 3).pad(1, 1).add_bias(),
       depthwise(2, 6, 5, 7).kernel(3, 3).pad(1, 1).add_residual(),
@@ -155,7 +157,7 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       depthwise(1, 15, 17, 5).kernel(3, 3).stride(2, 3).pad(1, 3).dilate(3, 2),
       depthwise(1, 10, 21, 24).kernel(5, 5).pad(2, 2).full_epilogue(),
       depthwise(1, 13, 18, 17).kernel(5, 5).stride(2, 2).pad(2, 2),
-      depthwise(2, 7, 14, 12).kernel(7, 7).pad(3, 3).add_relu(),
+      depthwise(2, 7, 14, 70).kernel(7, 7).pad(3, 3).add_relu(),
       depthwise(1, 4, 3, 18).kernel(3, 3).pad(5, 4),
       depthwise(1, 2, 3, 18).kernel(3, 4).stride(2, 2).pad(4, 5).full_epilogue(),
       depthwise(1, 1, 30, 33).kernel(1, 3).pad(0, 1),
