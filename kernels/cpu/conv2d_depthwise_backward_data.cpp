@@ -41,7 +41,7 @@ void depthwise_backward_data_run(const Conv2dProblem& p, const Conv2dBackwardDat
     const std::int64_t i = row % p.h;
     const DepthwiseAxis h = residue_axis(
         {i % p.stride_h, p.h, p.kh, p.stride_h, p.pad_h, p.dilation_h}, p.out_h(), p.kh);
-    for (std::int64_t residue = 0; residue < p.stride_w; ++residue) {
+    for (std::int64_t residue = 0; residue < std::min(p.stride_w, p.w); ++residue) {
       const DepthwiseAxis w =
           residue_axis({residue, p.w, p.kw, p.stride_w, p.pad_w, p.dilation_w}, p.out_w(), p.kw);
       float* dx = args.dx.as<float>() + (row * p.w + residue) * p.c_in;

@@ -143,11 +143,10 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       ConvCase(2, 6, 7, 32, 48).kernel(3, 3).pad(1, 1).in_groups(2).full_epilogue(),
       ConvCase(1, 7, 6, 12, 12).kernel(3, 3).stride(2, 2).pad(1, 1).in_groups(12).add_bias(),
       // Depthwise, in blocks of 8 or 4 outputs of a row: whole blocks, one more, less than one;
-      // channels in every kind of vector, and one; taps that are three neighbours, at stride 1 and
-      // 2, and those that are not; all of a filter outside but for a corner; as many rows as make
-      // chunks of several, several parts of dw, more channels than a block of them has. Then what
-      // is
-      // no filter per channel.
+      // channels in every kind of vector, one, and more than a block of them has; taps that are
+      // three neighbours, at stride 1 and 2, and those that are not; all of a filter outside but
+      // for a corner; as many rows as make chunks of several; several parts of dw. Then what is no
+      // filter per channel.
       depthwise(2, 9, 18, 39).kernel(3, 3).pad(1, 1).full_epilogue(),
       depthwise(1, 5, 11, 1).kernel(3, 3).pad(1, 1).add_bias(),
       depthwise(2, 6, 5, 7).kernel(3, 3).pad(1, 1).add_residual(),
