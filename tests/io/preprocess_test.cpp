@@ -94,5 +94,15 @@ TEST_CASE("preprocessing: JSON that makes no sense is refused in one line") {
         "preprocessing: \"mean\" must be finite");
 }
 
+TEST_CASE("preprocess: Caffe's numbers are 0 to 255 minus the mean colour, in red, green, blue") {
+  const Image x{1, 2, {0, 128, 255, 200, 1, 90}};
+  std::vector<float> y(6);
+  normalise(x, caffe_preprocessing(), y.data());
+  const double mean[] = {123.68, 116.779, 103.939};
+  for (size_t i = 0; i < y.size(); ++i)
+    CHECK(std::abs(y[i] - (x.rgb[i] - mean[i % 3])) <= 255 * 0x1p-22);
+  CHECK(preprocessing_from_json(to_json(caffe_preprocessing())) == caffe_preprocessing());
+}
+
 }  // namespace
 }  // namespace tl
