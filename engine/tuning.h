@@ -31,11 +31,13 @@ class Tuning {
   static Tuning* current();
 
   /// The fastest variant of `slot` for `problem`; `run(variant)` computes it once. What choose()
-  /// takes stays unless another is clearly faster: times are never quite the same twice.
+  /// takes stays where it is forced, and unless another is clearly faster: times are never quite
+  /// the same twice.
   template <class Problem, class Args, class Run>
   const Variant<Problem, Args>& fastest(const VariantSlot<Problem, Args>& slot,
                                         const Problem& problem, const Run& run) {
     const Variant<Problem, Args>* best = &slot.choose(problem);
+    if (slot.is_forced()) return *best;
     const auto [entry, is_new] =
         found_.emplace(std::pair(slot.name(), concat(problem)), best->name);
     if (!is_new) {

@@ -107,6 +107,8 @@ class VariantSlot {
     forced_.clear();
   }
 
+  bool is_forced() const { return !forced_.empty(); }
+
   /// From now on choose() returns the variant of this name for the problem that prints as
   /// `problem`, if it supports it, whatever costs say; one that is forced goes first. Throws where
   /// there is no such variant.
