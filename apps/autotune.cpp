@@ -108,7 +108,7 @@ std::unique_ptr<ScopedBackend> autotune(Device device, const TunedWork& work,
         "the one of least estimated cost\n",
         tuning.measured(), time.count(), tuning.changed());
     if (!folder.empty()) remember(folder, std::move(tables), key, tuning.found());
-  } else {
+  } else if (!folder.empty()) {
     std::printf("autotune  variants as remembered in %s\n", (folder / "variants.json").c_str());
   }
   return std::make_unique<ScopedBackend>(device, with_tuned_variants(device, tuning.found()));
