@@ -10,8 +10,8 @@
 namespace tl {
 
 /// All options, version, classes, preprocessing, counts of pictures, architecture, threads, SIMD
-/// target, the variants of each kernel in the order of preference, and what --autotune found: on the
-/// same target with the same variants the results are the same bits.
+/// target, the variants of each kernel in the order of preference, and what --autotune found: on
+/// the same target with the same variants the results are the same bits.
 std::string config_json(const TrainingJob& job);
 
 /// How a run split pictures that came without a validation folder.
