@@ -57,8 +57,8 @@ struct ImportReport {
 /// Copies every tensor of `file` (in the file's order, any float dtype) into the module's tensor of
 /// its usual name, if the shapes agree; leaves the others alone.
 ImportReport import_weights(const Module& module, const std::map<std::string, Tensor>& file);
-/// The same where the names are usual ones already. Some tensors may have been taken out since: what
-/// is left of a file could have another head.
+/// The same where the names are usual ones already. Some tensors may have been taken out since:
+/// what is left of a file could have another head.
 ImportReport import_usual_weights(const Module& module, std::map<std::string, Tensor> usual);
 
 /// A copy of all of a module's state, filters in the file's order.
