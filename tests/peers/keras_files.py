@@ -187,7 +187,7 @@ class Check:
         command = [self.program, "--weights", path, "--out", out, *self.pictures]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
-            return done.stderr.strip()
+            return done.stderr.strip() or f"peer_logits: exit {done.returncode}"
         return common.read_h5(out)
 
     def run(self, name, model, preprocess=caffe, ways=WAYS):
