@@ -106,9 +106,13 @@ def chosen_parts(args):
 
 
 def cpu_name():
+    """With family and model: a virtual machine's processor may be called by its maker alone."""
     with open("/proc/cpuinfo") as file:
-        names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+        first = dict([part.strip() for part in line.split(":", 1)]
+                     for line in file.read().split("\n\n")[0].splitlines() if ":" in line)
+    if "model name" not in first:
+        return platform.processor()
+    return f"{first['model name']} (family {first.get('cpu family', '?')}, model {first.get('model', '?')})"
 
 
 def commit():
