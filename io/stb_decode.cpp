@@ -40,7 +40,9 @@ void* limited_realloc(void* block, size_t bytes) {
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #pragma GCC diagnostic ignored "-Wconversion"
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // of streams, which are not used
+#endif
 #include <stb/stb_image.h>
 #pragma GCC diagnostic pop
 

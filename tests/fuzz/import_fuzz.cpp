@@ -24,7 +24,7 @@ constexpr std::string_view is_list = "tensors\n";
 constexpr int64_t max_elements = 1 << 20;
 
 /// As a string in JSON, if the name is UTF-8.
-std::string quoted(const std::string& name) {
+std::string json_string(const std::string& name) {
   std::string text = "\"";
   for (const char c : name) {
     if (c == '"' || c == '\\') text += '\\';
@@ -60,7 +60,7 @@ std::string file_of(const std::string& list) {
     std::string dims;
     for (const int64_t dim : shape) dims += (dims.empty() ? "" : ",") + std::to_string(dim);
     header +=
-        tl::concat(header.empty() ? "{" : ",", quoted(name), ":{\"dtype\":\"F32\",\"shape\":[",
+        tl::concat(header.empty() ? "{" : ",", json_string(name), ":{\"dtype\":\"F32\",\"shape\":[",
                    dims, "],\"data_offsets\":[", begin, ",", elements.size(), "]}");
   }
   header += header.empty() ? "{}" : "}";
