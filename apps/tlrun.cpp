@@ -44,10 +44,9 @@ int main(int argc, char** argv) {
   tl::use_short_help(app);
   app.set_version_flag("--version", TL_VERSION, "print the version");
   app.require_subcommand(1);
-  const std::vector<tl::Command> commands = {tl::add_train(app),   tl::add_eval(app),
-                                             tl::add_predict(app), tl::add_inspect(app),
-                                             tl::add_convert(app), tl::add_export(app),
-                                             tl::add_demo(app),    tl::add_render(app)};
+  const std::vector<tl::Command> commands = {
+      tl::add_train(app),   tl::add_eval(app),   tl::add_predict(app), tl::add_inspect(app),
+      tl::add_convert(app), tl::add_export(app), tl::add_demo(app),    tl::add_render(app)};
 
   std::vector<std::string> names;
   for (const tl::Command& command : commands) names.push_back(command.app->get_name());
