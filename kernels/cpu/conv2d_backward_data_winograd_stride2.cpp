@@ -48,24 +48,18 @@ struct Stride2DataBlocking {
 };
 
 std::int64_t stride2_backward_data_prepared_bytes(const Conv2dProblem& p) {
-  return panels(p.c_in) * kSlices * p.c_out * kPanel * static_cast<std::int64_t>(sizeof(float));
+  return stride2_filter_floats(p.c_out, p.c_in) * static_cast<std::int64_t>(sizeof(float));
 }
 
-/// U [panel of c_in][81][c_out][kPanel].
 void stride2_backward_data_prepare(const Conv2dProblem& p, const float* w, float* prepared) {
-  constexpr std::int64_t kTaps = 9;
-  parallel_for(panels(p.c_in), [&](std::int64_t panel, int) {
-    HWY_ALIGN float taps[kTaps * kDepthBlock * kPanel];
-    const std::int64_t width = std::min(kPanel, p.c_in - panel * kPanel);
-    float* u = prepared + panel * kSlices * p.c_out * kPanel;
-    for (std::int64_t co = 0; co < p.c_out; co += kDepthBlock) {
-      for (std::int64_t tap = 0; tap < kTaps; ++tap) {
-        pack_panel(w + (co * kTaps + tap) * p.c_in + panel * kPanel, kTaps * p.c_in, kDepthBlock,
-                   width, kDepthBlock, taps + tap * kDepthBlock * kPanel);
-      }
-      transform_phases(taps, p.c_out * kPanel, u + co * kPanel);
-    }
-  });
+  prepare_stride2_filter(
+      p.c_out, p.c_in, prepared, [&](std::int64_t panel, std::int64_t co, float* taps) {
+        const std::int64_t ci = panel * kPanel, width = std::min(kPanel, p.c_in - ci);
+        for (std::int64_t tap = 0; tap < kFilterTaps; ++tap) {
+          pack_panel(w + (co * kFilterTaps + tap) * p.c_in + ci, kFilterTaps * p.c_in, kDepthBlock,
+                     width, kDepthBlock, taps + tap * kDepthBlock * kPanel);
+        }
+      });
 }
 
 std::int64_t stride2_backward_data_workspace_bytes(const Conv2dProblem& p) {

@@ -56,7 +56,7 @@ void transform_back(const WinogradWeightBlocking& blocking, std::int64_t co, con
   HWY_ALIGN float sums[kSlices * kLanes];
   for (std::int64_t ci = 0; ci < blocking.c_in; ci += kLanes) {
     sum_parts(blocking, d, co, ci, sums);
-    float* to = dw + co * 9 * blocking.c_in + ci;
+    float* to = dw + co * kFilterTaps * blocking.c_in + ci;
     transform_phase_back<0, 0>(sums, blocking.c_in, to);
     transform_phase_back<0, 1>(sums, blocking.c_in, to);
     transform_phase_back<1, 0>(sums, blocking.c_in, to);

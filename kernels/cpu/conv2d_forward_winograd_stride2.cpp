@@ -18,23 +18,18 @@ namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
 std::int64_t stride2_prepared_bytes(const Conv2dProblem& p) {
-  return panels(p.c_out) * kSlices * p.c_in * kPanel * static_cast<std::int64_t>(sizeof(float));
+  return stride2_filter_floats(p.c_in, p.c_out) * static_cast<std::int64_t>(sizeof(float));
 }
 
 void stride2_prepare(const Conv2dProblem& p, const float* w, float* prepared) {
-  constexpr std::int64_t kTaps = 9;
-  parallel_for(panels(p.c_out), [&](std::int64_t panel, int) {
-    HWY_ALIGN float taps[kTaps * kDepthBlock * kPanel];
-    const std::int64_t width = std::min(kPanel, p.c_out - panel * kPanel);
-    float* u = prepared + panel * kSlices * p.c_in * kPanel;
-    for (std::int64_t c = 0; c < p.c_in; c += kDepthBlock) {
-      for (std::int64_t tap = 0; tap < kTaps; ++tap) {
-        pack_panel_transposed(w + (panel * kPanel * kTaps + tap) * p.c_in + c, kTaps * p.c_in,
-                              kDepthBlock, width, kDepthBlock, taps + tap * kDepthBlock * kPanel);
-      }
-      transform_phases(taps, p.c_in * kPanel, u + c * kPanel);
-    }
-  });
+  prepare_stride2_filter(
+      p.c_in, p.c_out, prepared, [&](std::int64_t panel, std::int64_t ci, float* taps) {
+        const std::int64_t co = panel * kPanel, width = std::min(kPanel, p.c_out - co);
+        for (std::int64_t tap = 0; tap < kFilterTaps; ++tap) {
+          pack_panel_transposed(w + (co * kFilterTaps + tap) * p.c_in + ci, kFilterTaps * p.c_in,
+                                kDepthBlock, width, kDepthBlock, taps + tap * kDepthBlock * kPanel);
+        }
+      });
 }
 
 std::int64_t stride2_workspace_bytes(const Conv2dProblem& p) {

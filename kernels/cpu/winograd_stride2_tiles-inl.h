@@ -21,6 +21,7 @@
 #include "kernels/cpu/blocking.h"
 #include "kernels/cpu/pack-inl.h"
 #include "kernels/cpu/winograd_stride2_transform-inl.h"
+#include "kernels/parallel_for.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
@@ -28,6 +29,7 @@ namespace tl::cpu::HWY_NAMESPACE {
 constexpr int kPhasePlane = kPhasePoints * kPhasePoints;
 constexpr int kSlices = 81;
 constexpr int kPatch = 9;
+constexpr std::int64_t kFilterTaps = 9;
 
 /// Phases that have point `i` of one dimension: infinity belongs to the even one only.
 constexpr int phases_at(int i) { return i < kPhasePoints - 1 ? 2 : 1; }
@@ -193,6 +195,25 @@ inline void transform_phases(const float* taps, std::int64_t slice_step, float* 
     transform_taps_phase<1, 0>(taps + at, slice_step, u + at);
     transform_taps_phase<1, 1>(taps + at, slice_step, u + at);
   }
+}
+
+/// Size of U in floats.
+inline std::int64_t stride2_filter_floats(std::int64_t depth, std::int64_t columns) {
+  return panels(columns) * kSlices * depth * kPanel;
+}
+
+/// Fills U [panel][81][depth][kPanel]. `load_taps(panel, channel, taps)` writes the 3x3 taps of 16
+/// channels of the depth and one panel of columns as [9][16][kPanel].
+template <class LoadTaps>
+inline void prepare_stride2_filter(std::int64_t depth, std::int64_t columns, float* u,
+                                   const LoadTaps& load_taps) {
+  parallel_for(panels(columns), [&](std::int64_t panel, int) {
+    HWY_ALIGN float taps[kFilterTaps * kDepthBlock * kPanel];
+    for (std::int64_t c = 0; c < depth; c += kDepthBlock) {
+      load_taps(panel, c, taps);
+      transform_phases(taps, depth * kPanel, u + (panel * kSlices * depth + c) * kPanel);
+    }
+  });
 }
 
 /// A^T m A of one tile and one vector of channels.
