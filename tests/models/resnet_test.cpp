@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "tests/support/compare.h"
-#include "tests/support/compare.h"
 #include "tests/support/network_gradcheck.h"
 #include "tests/support/op_errors.h"
 #include "tests/support/random_state.h"
