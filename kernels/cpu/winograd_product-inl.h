@@ -15,7 +15,10 @@
 //              panel stays with the thread that made it.
 //   by points  all tiles are transformed, then the points are shared out, then y is written: three
 //              steps. For many channels, where V of even a small block is too large for the cache
-//              and U too large to stream by for each, and where panels are few.
+//              and U too large to stream by for each, and where tiles and panels are few. V and M
+//              leave the cache, and half of what a thread reads another has written.
+//
+// Which order and how large its blocks are depends on the threads too.
 #if defined(TL_CPU_WINOGRAD_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TL_CPU_WINOGRAD_PRODUCT_INL_H_
 #undef TL_CPU_WINOGRAD_PRODUCT_INL_H_
@@ -35,10 +38,11 @@ enum class WinogradOrder { by_tiles, by_panels, by_points };
 template <int kTile>
 struct WinogradBlocking {
   static constexpr std::int64_t kPlane = WinogradProduct<kTile>::kPlane;
-  static constexpr std::int64_t kCacheFloats = 256 * 1024;          // for V of one block
+  static constexpr std::int64_t kCacheFloats = 128 * 1024;          // for V of one block
   static constexpr std::int64_t kByPanelsFloats = 512 * 1024;       // for V of all tiles
   static constexpr std::int64_t kByPointsFloats = 8 * 1024 * 1024;  // for V and M
-  static constexpr std::int64_t kEnoughChunks = 8;
+  static constexpr std::int64_t kEnoughPanels = 8;
+  static constexpr std::int64_t kFewTiles = 12;  // too few to stream U by for
   static constexpr std::int64_t kSmallBlock = HWY_TARGET <= HWY_AVX3 ? 28 : 24;
 
   WinogradOrder order = WinogradOrder::by_tiles;
@@ -46,22 +50,22 @@ struct WinogradBlocking {
   std::int64_t v_point_step = 0, m_point_step = 0;  // floats
 
   WinogradBlocking(std::int64_t tiles, std::int64_t c_in, std::int64_t c_out) {
-    const std::int64_t fitting = kCacheFloats / (kPlane * c_in) / kSmallBlock * kSmallBlock;
-    block_tiles = std::clamp<std::int64_t>(fitting, kSmallBlock, 4 * kSmallBlock);
-    while (block_tiles > kSmallBlock && divide_up(tiles, block_tiles) < kEnoughChunks) {
-      block_tiles -= kSmallBlock;
-    }
-    if (fitting == 0 || divide_up(tiles, block_tiles) < kEnoughChunks) {
-      if (panels(c_out) >= kEnoughChunks && tiles * kPlane * c_in <= kByPanelsFloats) {
+    const std::int64_t fitting = kCacheFloats / (kPlane * c_in);
+    block_tiles = std::clamp<std::int64_t>(fitting / 2, kSmallBlock, 4 * kSmallBlock);
+    const std::int64_t threads = thread_count();
+    blocks = round_up(std::max<std::int64_t>(1, divide_up(tiles, block_tiles)), threads);
+    const bool are_full = threads == 1 || tiles / blocks >= kFewTiles;
+    if (fitting < kSmallBlock || !are_full) {
+      if (panels(c_out) >= kEnoughPanels && tiles * kPlane * c_in <= kByPanelsFloats) {
         order = WinogradOrder::by_panels;
-        block_tiles = std::max<std::int64_t>(1, tiles);
+        blocks = 1;
       } else {
         order = WinogradOrder::by_points;
         const std::int64_t floats_per_tile = kPlane * (c_in + panels(c_out) * kPanel);
         block_tiles = std::max(kSmallBlock, kByPointsFloats / floats_per_tile);
+        blocks = std::max<std::int64_t>(1, divide_up(tiles, block_tiles));
       }
     }
-    blocks = std::max<std::int64_t>(1, divide_up(tiles, block_tiles));
     block_tiles = divide_up(tiles, blocks);
     const std::int64_t m_panels = order == WinogradOrder::by_points ? panels(c_out) : 1;
     v_point_step = odd_lines(depth_block_step(block_tiles) / kDepthBlock * c_in);
