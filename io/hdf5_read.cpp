@@ -168,7 +168,7 @@ WeightsFile read_hdf5(const SharedBytes& file) {
 
   ChildLimits limits;
   limits.more_memory_bytes = max_total_bytes;
-  limits.cpu_seconds = 30 + file.size / 5'000'000;
+  limits.cpu_seconds = 5 + file.size / 5'000'000;
   std::string text;
   {
     const std::lock_guard lock(hdf5_mutex());  // no thread of ours is inside HDF5 when we fork

@@ -23,14 +23,14 @@ stage() {
 release() {
   cmake --preset release -DTL_CUDA=OFF >/dev/null
   cmake --build --preset release -- --quiet
-  ctest --test-dir build/release --output-on-failure
+  ctest --test-dir build/release --output-on-failure --parallel 2
 }
 
 # What other thread orders change are results, not addresses: "release" looks at those.
 asan() {
   cmake --preset asan >/dev/null
   cmake --build --preset asan -- --quiet
-  ctest --test-dir build/asan --output-on-failure --exclude-regex '_(reverse|random:1)$'
+  ctest --test-dir build/asan --output-on-failure --parallel 2 --exclude-regex '_(reverse|random:1)$'
 }
 
 # The CUDA kernels on the host, under the race checker; the tests in two parts, because a kernel runs
@@ -48,13 +48,11 @@ race() {
   wait "$half"
 }
 
-# The thread pool, the frozen plan and the loader are where threads meet.
+# Where threads meet (tests/CMakeLists.txt).
 tsan() {
   cmake --preset tsan >/dev/null
-  cmake --build --preset tsan --target kernels_tests nn_tests io_tests -- --quiet
-  build/tsan/tests/kernels_tests --source-file='*thread_pool_test*'
-  build/tsan/tests/nn_tests --source-file='*plan_test*'
-  build/tsan/tests/io_tests --source-file='*batch_loader_test*'
+  cmake --build --preset tsan --target thread_tests -- --quiet
+  build/tsan/tests/thread_tests
 }
 
 # A minute of made-up files for each reader.
@@ -72,12 +70,11 @@ cuda() {
     echo "skipped: no CUDA toolkit (nvcc) found"
     return 0
   fi
-  # C++ with -O1: it is compiled for "release" already, here only to be linked with the kernels.
-  cmake --preset release -B build/cuda -DTL_CUDA=ON -DTL_IO=OFF -DTL_SIMT=OFF \
-    -DCMAKE_CXX_FLAGS_RELEASE=-O1 >/dev/null
-  cmake --build build/cuda --target tl_cuda vendor_tests nvtx_tests -- --quiet
-  build/cuda/tests/vendor_tests
-  build/cuda/tests/nvtx_tests
+  # What is not CUDA has been compiled for "release" already.
+  cmake --preset release -DTL_CUDA=ON >/dev/null
+  cmake --build --preset release --target tlbench vendor_tests nvtx_tests -- --quiet
+  build/release/tests/vendor_tests
+  build/release/tests/nvtx_tests
 }
 
 for name in "${@:-release asan race tsan fuzz cuda}"; do

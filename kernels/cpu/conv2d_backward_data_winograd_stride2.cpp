@@ -163,12 +163,8 @@ void multiply_slices(const Conv2dProblem& p, const Stride2DataBlocking& blocking
     const DepthMajor16 a{z + point * blocking.z_point_step, blocking.z_block_step};
     for (int s = 0; s < slices_at(i, j); ++s) {
       const std::int64_t slice = first_slice(i, j) + s;
-      for_each_tile(tiles, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
-        TileOutput out;
-        out.y = m + slice * blocking.m_step + first * kPanel;
-        out.step = kPanel;
-        tile_product(count, a.from_row(first), u + slice * p.c_out * kPanel, p.c_out, out);
-      });
+      panel_product(tiles, a, u + slice * p.c_out * kPanel, p.c_out,
+                    {.y = m + slice * blocking.m_step, .step = kPanel});
     }
   }
 }

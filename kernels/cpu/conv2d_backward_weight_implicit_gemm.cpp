@@ -69,13 +69,10 @@ void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking
     for (std::int64_t j = columns.begin; j < columns.end; j += kPanel) {
       const float* panel = packed + (j - columns.begin) * block.size();
       const std::int64_t width = std::min(kPanel, columns.end - j);
-      for_each_tile(blocking.rows, [&](std::int64_t row, std::int64_t count) HWY_ATTR {
-        TileOutput out;
-        out.y = dw + row * blocking.columns + j;
-        out.step = blocking.columns;
-        out.addend = first == pixels.begin ? nullptr : out.y;
-        multiply_tile(count, width, a.from_row(row), panel, block.size(), out);
-      });
+      panel_product(blocking.rows, width, a, panel, block.size(),
+                    {.y = dw + j,
+                     .step = blocking.columns,
+                     .addend = first == pixels.begin ? nullptr : dw + j});
     }
   }
 }

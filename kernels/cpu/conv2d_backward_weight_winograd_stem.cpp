@@ -76,13 +76,8 @@ void accumulate_stem_points(std::int64_t tiles, std::int64_t c_in, const float* 
                             bool first, float* d) {
   for (int point = 0; point < kStemPlane; ++point) {
     const std::int64_t depth = depth_of(point / kStemPoints, point % kStemPoints, c_in);
-    for_each_tile(depth, [&](std::int64_t row, std::int64_t count) HWY_ATTR {
-      TileOutput out;
-      out.y = d + row * kPanel;
-      out.step = kPanel;
-      out.addend = first ? nullptr : out.y;
-      tile_product(count, RowMajor{v + row * kVRowStep, kVRowStep}, z, tiles, out);
-    });
+    panel_product(depth, RowMajor{v, kVRowStep}, z, tiles,
+                  {.y = d, .step = kPanel, .addend = first ? nullptr : d});
     v += kVPointStep;
     z += kMPointStep;
     d += depth * kPanel;

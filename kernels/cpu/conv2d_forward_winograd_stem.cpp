@@ -102,12 +102,7 @@ void multiply_stem_points(std::int64_t tiles, std::int64_t c_in, const float* v,
                           float* m) {
   for (int point = 0; point < kStemPlane; ++point) {
     const std::int64_t depth = depth_of(point / kStemPoints, point % kStemPoints, c_in);
-    for_each_tile(tiles, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
-      TileOutput out;
-      out.y = m + first * kPanel;
-      out.step = kPanel;
-      tile_product(count, Columns{v + first, kVRowStep}, u, depth, out);
-    });
+    panel_product(tiles, Columns{v, kVRowStep}, u, depth, {.y = m, .step = kPanel});
     v += kVPointStep;
     m += kMPointStep;
     u += depth * kPanel;

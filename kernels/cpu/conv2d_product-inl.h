@@ -78,24 +78,23 @@ inline void multiply_rows(const ConvProduct& p, Range rows, Range panel_range, R
     out.bias = first && p.bias ? p.bias + column : nullptr;
     out.relu = last && p.relu;
     const float* addend = first ? p.addend : p.y;
+    if (p.y_is_dense()) {
+      const std::int64_t offset = rows.begin * p.y_pixel + column;
+      out.y = p.y + offset;
+      out.addend = addend ? addend + offset : nullptr;
+      panel_product(rows.size(), width, a, w, length, out);
+      continue;
+    }
+    out.y = p.y;
+    out.addend = addend;
     for_each_tile(rows.size(), [&](std::int64_t begin, std::int64_t count) HWY_ATTR {
-      TileOutput tile = out;
-      if (p.y_is_dense()) {
-        const std::int64_t offset = (rows.begin + begin) * p.y_pixel + column;
-        tile.y = p.y + offset;
-        tile.addend = addend ? addend + offset : nullptr;
-        multiply_tile(count, width, a.from_row(begin), w, length, tile);
-        return;
-      }
       std::int64_t offsets[kMaxRows];
       GridPlace place(p, rows.begin + begin);
       for (std::int64_t i = 0; i < count; ++i, place.advance(p)) {
         offsets[i] = p.y_offset(place.image, place.i, place.j) + column;
       }
-      tile.y = p.y;
-      tile.addend = addend;
-      tile_product_scattered(count, width, a.from_row(begin), w, length, tile,
-                             [&](std::int64_t i) { return offsets[i]; });
+      panel_product_scattered(count, width, a.from_row(begin), w, length, out,
+                              [&](std::int64_t i) { return offsets[i]; });
     });
   }
 }

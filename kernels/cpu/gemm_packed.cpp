@@ -108,12 +108,9 @@ void multiply_block(const GemmProblem& p, Rows a, std::int64_t rows, const float
     const std::int64_t j = panel * kPanel;
     const std::int64_t width = std::min(kPanel, columns - j);
     const float* panel_bias = bias && first_depth ? bias + j : nullptr;
-    for_each_tile(rows, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
-      float* tile_y = y + first * p.n + j;
-      multiply_tile(
-          count, width, a.from_row(first), b + panel * panel_size, depth,
-          {.y = tile_y, .step = p.n, .bias = panel_bias, .addend = first_depth ? nullptr : tile_y});
-    });
+    panel_product(
+        rows, width, a, b + panel * panel_size, depth,
+        {.y = y + j, .step = p.n, .bias = panel_bias, .addend = first_depth ? nullptr : y + j});
   }
 }
 

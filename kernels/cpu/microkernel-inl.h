@@ -1,5 +1,5 @@
-// tile_product: the one inner loop that all matrix products and convolutions of this folder share.
-// It multiplies a few rows of A by one panel of B, with the whole result in registers:
+// panel_product: the one inner loop that all matrix products and convolutions of this folder share.
+// It multiplies rows of A by one panel of B, with a tile of the result at a time in registers:
 //
 //   y[i, j] = relu?( bias[j] + addend[i, j] + sum over l of a[i, l] * b[l, j] )
 //
@@ -14,7 +14,12 @@
 //   RowMajor      a[i * step + l]: not packed; not for a step of whole pages (is_row_major_step)
 //   Columns       a[i + l * step]: rows lie side by side, as in a transposed matrix; not packed
 //
-// This header is the interface; the loop itself is in microkernel.cpp.
+// This header cuts the work into tiles and blocks; the loop over one block is in microkernel.cpp.
+//
+// Order. Up to kGroupTiles tiles go through a block of kSumBlock steps, then through the next:
+// so that a block of the panel is read from memory by the first and from the nearest cache by the
+// others. Meanwhile each tile fetches its share of the block that comes next (Ahead), which keeps
+// memory busy while the processor multiplies; by itself it looks ahead only within a page of 4 KB.
 //
 // Rounding. Products are summed in blocks of kSumBlock, the blocks one after the other, always from
 // first to last: a result does not depend on how rows and columns were cut into tiles. Every step
@@ -34,6 +39,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "hwy/highway.h"
 
@@ -95,65 +101,6 @@ struct TileOutput {
 /// max(x, 0) that keeps a NaN, which Max may not.
 HWY_INLINE Vec relu(Vec x) { return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(FloatTag())), x); }
 
-template <class Rows>
-using TileFunction = void (*)(Rows a, const float* b, std::int64_t depth, const TileOutput& out);
-
-/// The tile product for 1, 2, ... kMaxRows rows; defined in microkernel.cpp.
-extern const std::array<TileFunction<DepthMajor16>, kMaxRows> kDepthMajorTiles;
-extern const std::array<TileFunction<RowMajor>, kMaxRows> kRowMajorTiles;
-extern const std::array<TileFunction<Columns>, kMaxRows> kColumnTiles;
-
-/// One tile of `rows` <= kMaxRows rows and kPanel columns. For DepthMajor16, depth is a multiple
-/// of 16.
-HWY_INLINE void tile_product(std::int64_t rows, DepthMajor16 a, const float* b, std::int64_t depth,
-                             const TileOutput& out) {
-  kDepthMajorTiles[static_cast<std::size_t>(rows - 1)](a, b, depth, out);
-}
-HWY_INLINE void tile_product(std::int64_t rows, RowMajor a, const float* b, std::int64_t depth,
-                             const TileOutput& out) {
-  kRowMajorTiles[static_cast<std::size_t>(rows - 1)](a, b, depth, out);
-}
-HWY_INLINE void tile_product(std::int64_t rows, Columns a, const float* b, std::int64_t depth,
-                             const TileOutput& out) {
-  kColumnTiles[static_cast<std::size_t>(rows - 1)](a, b, depth, out);
-}
-
-/// The same by way of a full tile on the stack: where only `columns` of the panel exist, or where
-/// row i of y and addend lies at offset row_offset(i) instead of i * out.step.
-template <class Rows, class RowOffset>
-HWY_INLINE void tile_product_scattered(std::int64_t rows, std::int64_t columns, Rows a,
-                                       const float* b, std::int64_t depth, const TileOutput& out,
-                                       const RowOffset& row_offset) {
-  HWY_ALIGN float tile[kMaxRows * kPanel] = {};
-  HWY_ALIGN float bias[kPanel] = {};
-  const std::size_t row_bytes = static_cast<std::size_t>(columns) * sizeof(float);
-  if (out.bias) std::memcpy(bias, out.bias, row_bytes);
-  if (out.addend) {
-    for (std::int64_t i = 0; i < rows; ++i) {
-      std::memcpy(tile + i * kPanel, out.addend + row_offset(i), row_bytes);
-    }
-  }
-  TileOutput to_tile;
-  to_tile.y = tile;
-  to_tile.step = kPanel;
-  to_tile.bias = bias;
-  to_tile.addend = out.addend ? tile : nullptr;
-  to_tile.relu = out.relu;
-  tile_product(rows, a, b, depth, to_tile);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    std::memcpy(out.y + row_offset(i), tile + i * kPanel, row_bytes);
-  }
-}
-
-/// One tile of `columns` <= kPanel columns, rows out.step apart.
-template <class Rows>
-HWY_INLINE void multiply_tile(std::int64_t rows, std::int64_t columns, Rows a, const float* b,
-                              std::int64_t depth, const TileOutput& out) {
-  if (columns == kPanel) return tile_product(rows, a, b, depth, out);
-  tile_product_scattered(rows, columns, a, b, depth, out,
-                         [&](std::int64_t i) { return i * out.step; });
-}
-
 /// Calls f(first, rows) for a cut of `rows` rows into tiles that differ by at most one row: no tile
 /// is left almost empty.
 template <class F>
@@ -163,6 +110,119 @@ HWY_INLINE void for_each_tile(std::int64_t rows, const F& f) {
     const std::int64_t first = rows * tile / tiles;
     f(first, rows * (tile + 1) / tiles - first);
   }
+}
+
+/// What is fetched while a block of the sum is computed: so many cache lines in every kAheadSteps
+/// steps, no more, or what is needed now would have to wait for them. Where there is nothing to
+/// read any more, it does no harm.
+constexpr std::int64_t kAheadSteps = 4;
+struct Ahead {
+  const float* from;
+  std::int64_t lines;
+};
+
+/// The products of one block of at most kSumBlock steps, on top of `so_far` ([rows][kPanel], or
+/// null), then what `out` says.
+template <class Rows>
+using BlockFunction = void (*)(Rows a, const float* b, std::int64_t depth, const float* so_far,
+                               Ahead ahead, const TileOutput& out);
+
+/// For 1, 2, ... kMaxRows rows; defined in microkernel.cpp.
+extern const std::array<BlockFunction<DepthMajor16>, kMaxRows> kDepthMajorBlocks;
+extern const std::array<BlockFunction<RowMajor>, kMaxRows> kRowMajorBlocks;
+extern const std::array<BlockFunction<Columns>, kMaxRows> kColumnBlocks;
+
+template <class Rows>
+HWY_INLINE BlockFunction<Rows> block_function(std::int64_t rows) {
+  const auto i = static_cast<std::size_t>(rows - 1);
+  if constexpr (std::is_same_v<Rows, DepthMajor16>) return kDepthMajorBlocks[i];
+  if constexpr (std::is_same_v<Rows, RowMajor>) return kRowMajorBlocks[i];
+  if constexpr (std::is_same_v<Rows, Columns>) return kColumnBlocks[i];
+}
+
+constexpr std::int64_t kGroupTiles = 4;
+
+/// `rows` <= kGroupTiles * kMaxRows rows, all kPanel columns.
+template <class Rows>
+HWY_INLINE void group_product(std::int64_t rows, Rows a, const float* b, std::int64_t depth,
+                              const TileOutput& out) {
+  HWY_ALIGN float so_far[kGroupTiles * kMaxRows * kPanel];
+  constexpr std::int64_t kLineFloats = 16, kLines = divide_up(kAheadSteps * kPanel, kLineFloats);
+  const std::int64_t lines = divide_up(kLines, divide_up(rows, kMaxRows));
+  std::int64_t l = 0;
+  for (bool is_last = false; !is_last; l += kSumBlock) {
+    is_last = l + kSumBlock >= depth;
+    const std::int64_t length = is_last ? depth - l : kSumBlock;
+    Ahead ahead{b + (l + length) * kPanel, lines};
+    for_each_tile(rows, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
+      float* const sums = so_far + first * kPanel;
+      TileOutput to;
+      if (is_last) {
+        to = out;
+        to.y += first * out.step;
+        if (out.addend) to.addend += first * out.step;
+      } else {
+        to.y = sums;
+        to.step = kPanel;
+      }
+      block_function<Rows>(count)(a.from_row(first).from_depth(l), b + l * kPanel, length,
+                                  l > 0 ? sums : nullptr, ahead, to);
+      ahead.from += divide_up(length, kAheadSteps) * lines * kLineFloats;
+    });
+  }
+}
+
+/// Any number of rows, out.step floats apart in y and addend; all kPanel columns. For DepthMajor16,
+/// depth is a multiple of 16.
+template <class Rows>
+HWY_INLINE void panel_product(std::int64_t rows, Rows a, const float* b, std::int64_t depth,
+                              const TileOutput& out) {
+  const std::int64_t groups = divide_up(rows, kGroupTiles * kMaxRows);
+  for (std::int64_t group = 0; group < groups; ++group) {
+    const std::int64_t first = rows * group / groups;
+    TileOutput to = out;
+    to.y += first * out.step;
+    if (out.addend) to.addend += first * out.step;
+    group_product(rows * (group + 1) / groups - first, a.from_row(first), b, depth, to);
+  }
+}
+
+/// The same by way of tiles on the stack: where only `columns` of the panel exist, or where row i
+/// of y and addend lies at offset row_offset(i) instead of i * out.step.
+template <class Rows, class RowOffset>
+HWY_INLINE void panel_product_scattered(std::int64_t rows, std::int64_t columns, Rows a,
+                                        const float* b, std::int64_t depth, const TileOutput& out,
+                                        const RowOffset& row_offset) {
+  HWY_ALIGN float tile[kMaxRows * kPanel] = {};
+  HWY_ALIGN float bias[kPanel] = {};
+  const std::size_t row_bytes = static_cast<std::size_t>(columns) * sizeof(float);
+  if (out.bias) std::memcpy(bias, out.bias, row_bytes);
+  TileOutput to_tile;
+  to_tile.y = tile;
+  to_tile.step = kPanel;
+  to_tile.bias = bias;
+  to_tile.addend = out.addend ? tile : nullptr;
+  to_tile.relu = out.relu;
+  for_each_tile(rows, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
+    if (out.addend) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        std::memcpy(tile + i * kPanel, out.addend + row_offset(first + i), row_bytes);
+      }
+    }
+    panel_product(count, a.from_row(first), b, depth, to_tile);
+    for (std::int64_t i = 0; i < count; ++i) {
+      std::memcpy(out.y + row_offset(first + i), tile + i * kPanel, row_bytes);
+    }
+  });
+}
+
+/// The first `columns` <= kPanel columns, rows out.step apart.
+template <class Rows>
+HWY_INLINE void panel_product(std::int64_t rows, std::int64_t columns, Rows a, const float* b,
+                              std::int64_t depth, const TileOutput& out) {
+  if (columns == kPanel) return panel_product(rows, a, b, depth, out);
+  panel_product_scattered(rows, columns, a, b, depth, out,
+                          [&](std::int64_t i) { return i * out.step; });
 }
 
 }  // namespace tl::cpu::HWY_NAMESPACE

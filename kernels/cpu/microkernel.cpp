@@ -1,4 +1,4 @@
-// The inner loop behind tile_product (microkernel-inl.h): add up the products,
+// The inner loop behind panel_product (microkernel-inl.h): add up the products of a block,
 // then bias and addend, store. Compiled once per instruction set and number of rows.
 #include "kernels/cpu/simd_target.h"
 //
@@ -22,13 +22,12 @@ constexpr int kUnroll = 1;
 constexpr int kUnroll = 4;
 #endif
 
-// A processor looks ahead along B by itself, but not across a page of 4 KB, and a filter that no
-// cache holds is all new pages.
-constexpr std::int64_t kPrefetch = 4096 / sizeof(float);
-
-HWY_INLINE void prefetch_step(const float* b) {
-  hwy::Prefetch(b + kPrefetch);
-  hwy::Prefetch(b + kPrefetch + kLanes);
+/// The lines of kAheadSteps steps, into the second-level cache.
+HWY_INLINE void fetch(Ahead& ahead) {
+  constexpr std::int64_t kLineFloats = 16;
+  for (std::int64_t i = 0; i < ahead.lines; ++i, ahead.from += kLineFloats) {
+    __builtin_prefetch(ahead.from, 0, 2);
+  }
 }
 
 /// kRows rows of the accumulators; arrays that the compiler keeps in registers.
@@ -43,7 +42,6 @@ HWY_INLINE void multiply_add_step(Accumulators<kRows>& sum, const float* HWY_RES
   const FloatTag d;
   const Vec b_left = hn::LoadU(d, b);
   const Vec b_right = hn::LoadU(d, b + kLanes);
-  prefetch_step(b);
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
     const Vec a_i = hn::Set(d, a[i * kRowStep]);
@@ -54,9 +52,10 @@ HWY_INLINE void multiply_add_step(Accumulators<kRows>& sum, const float* HWY_RES
 
 template <int kRows>
 HWY_INLINE void multiply_add(Accumulators<kRows>& sum, DepthMajor16 a, const float* b,
-                             std::int64_t depth) {
+                             std::int64_t depth, Ahead ahead) {
   for (std::int64_t block = 0; block < depth / kDepthBlock; ++block) {
     for (int l = 0; l < kDepthBlock; l += kUnroll) {
+      if (l % kAheadSteps == 0) fetch(ahead);
 #pragma GCC unroll 4
       for (int i = 0; i < kUnroll; ++i) {
         multiply_add_step<kRows, kDepthBlock>(sum, a.data + l + i, b + i * kPanel);
@@ -69,7 +68,7 @@ HWY_INLINE void multiply_add(Accumulators<kRows>& sum, DepthMajor16 a, const flo
 
 template <int kRows>
 HWY_INLINE void multiply_add(Accumulators<kRows>& sum, RowMajor a, const float* b,
-                             std::int64_t depth) {
+                             std::int64_t depth, Ahead ahead) {
   // An address reaches three rows from one pointer: +0, +step, +2 * step.
   const float* rows[(kRows + 2) / 3];
 #pragma GCC unroll 8
@@ -78,7 +77,6 @@ HWY_INLINE void multiply_add(Accumulators<kRows>& sum, RowMajor a, const float* 
     const FloatTag d;
     const Vec b_left = hn::LoadU(d, b + l * kPanel);
     const Vec b_right = hn::LoadU(d, b + l * kPanel + kLanes);
-    prefetch_step(b + l * kPanel);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
       const Vec a_i = hn::Set(d, rows[i / 3][i % 3 * a.step + l]);
@@ -93,6 +91,7 @@ HWY_INLINE void multiply_add(Accumulators<kRows>& sum, RowMajor a, const float* 
   };
   std::int64_t l = 0;
   for (; l + kUnroll <= depth; l += kUnroll) {
+    if (l % kAheadSteps == 0) fetch(ahead);
 #pragma GCC unroll 4
     for (int i = 0; i < kUnroll; ++i) add_step(i);
     advance(kUnroll);
@@ -105,8 +104,9 @@ HWY_INLINE void multiply_add(Accumulators<kRows>& sum, RowMajor a, const float* 
 
 template <int kRows>
 HWY_INLINE void multiply_add(Accumulators<kRows>& sum, Columns a, const float* b,
-                             std::int64_t depth) {
+                             std::int64_t depth, Ahead ahead) {
   for (std::int64_t l = 0; l < depth; ++l) {
+    if (l % kAheadSteps == 0) fetch(ahead);
     multiply_add_step<kRows, 1>(sum, a.data, b);
     a.data += a.step;
     b += kPanel;
@@ -139,15 +139,14 @@ HWY_INLINE void store_rows(const Accumulators<kRows>& sum, float* rows, std::int
   }
 }
 
-/// The products of one block, on top of `so_far` ([kRows][kPanel], or null), then what `out` says.
-/// Bias, addend and ReLU come last: a large addend at the start would round every step of the sum.
-/// A function of its own: its loop keeps all accumulators in registers.
+/// A BlockFunction. Bias, addend and ReLU come last: a large addend at the start would round every
+/// step of the sum. A function of its own: its loop keeps all accumulators in registers.
 template <int kRows, class Rows>
 HWY_NOINLINE void block_of_rows(Rows a, const float* b, std::int64_t depth, const float* so_far,
-                                const TileOutput& out) {
+                                Ahead ahead, const TileOutput& out) {
   Accumulators<kRows> sum;
   set_zero(sum);
-  multiply_add(sum, a, b, depth);
+  multiply_add(sum, a, b, depth, ahead);
   if (so_far) add_rows(sum, so_far, kPanel);
   if (out.bias) add_rows(sum, out.bias, 0);
   if (out.addend) add_rows(sum, out.addend, out.step);
@@ -161,34 +160,20 @@ HWY_NOINLINE void block_of_rows(Rows a, const float* b, std::int64_t depth, cons
   store_rows(sum, out.y, out.step);
 }
 
-template <int kRows, class Rows>
-void tile_of_rows(Rows a, const float* b, std::int64_t depth, const TileOutput& out) {
-  HWY_ALIGN float so_far[kRows * kPanel];
-  TileOutput partial;
-  partial.y = so_far;
-  partial.step = kPanel;
-  std::int64_t l = 0;
-  for (; l + kSumBlock < depth; l += kSumBlock) {
-    block_of_rows<kRows>(a.from_depth(l), b + l * kPanel, kSumBlock, l > 0 ? so_far : nullptr,
-                         partial);
-  }
-  block_of_rows<kRows>(a.from_depth(l), b + l * kPanel, depth - l, l > 0 ? so_far : nullptr, out);
-}
-
 template <class Rows, int... kIndex>
-constexpr std::array<TileFunction<Rows>, kMaxRows> tile_functions(
+constexpr std::array<BlockFunction<Rows>, kMaxRows> block_functions(
     std::integer_sequence<int, kIndex...>) {
-  return {&tile_of_rows<kIndex + 1, Rows>...};
+  return {&block_of_rows<kIndex + 1, Rows>...};
 }
 
 }  // namespace
 
-constinit const std::array<TileFunction<DepthMajor16>, kMaxRows> kDepthMajorTiles =
-    tile_functions<DepthMajor16>(std::make_integer_sequence<int, kMaxRows>{});
-constinit const std::array<TileFunction<RowMajor>, kMaxRows> kRowMajorTiles =
-    tile_functions<RowMajor>(std::make_integer_sequence<int, kMaxRows>{});
-constinit const std::array<TileFunction<Columns>, kMaxRows> kColumnTiles =
-    tile_functions<Columns>(std::make_integer_sequence<int, kMaxRows>{});
+constinit const std::array<BlockFunction<DepthMajor16>, kMaxRows> kDepthMajorBlocks =
+    block_functions<DepthMajor16>(std::make_integer_sequence<int, kMaxRows>{});
+constinit const std::array<BlockFunction<RowMajor>, kMaxRows> kRowMajorBlocks =
+    block_functions<RowMajor>(std::make_integer_sequence<int, kMaxRows>{});
+constinit const std::array<BlockFunction<Columns>, kMaxRows> kColumnBlocks =
+    block_functions<Columns>(std::make_integer_sequence<int, kMaxRows>{});
 
 }  // namespace tl::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

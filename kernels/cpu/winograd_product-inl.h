@@ -106,13 +106,7 @@ inline void prepare_winograd_filter(std::int64_t c_in, std::int64_t c_out, float
 /// M of one point and one panel for `tiles` tiles: v a DepthMajor16.
 inline void multiply_point(std::int64_t tiles, std::int64_t c_in, const float* v, const float* u,
                            float* m) {
-  const DepthMajor16 a{v, depth_block_step(tiles)};
-  for_each_tile(tiles, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
-    TileOutput out;
-    out.y = m + first * kPanel;
-    out.step = kPanel;
-    tile_product(count, a.from_row(first), u, c_in, out);
-  });
+  panel_product(tiles, DepthMajor16{v, depth_block_step(tiles)}, u, c_in, {.y = m, .step = kPanel});
 }
 
 /// Tiles that one thread transforms at a time where all do.

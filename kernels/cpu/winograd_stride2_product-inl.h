@@ -48,12 +48,7 @@ inline void multiply_phases(std::int64_t tiles, std::int64_t c_in, int point,
   const int i = point / kPhasePoints, j = point % kPhasePoints;
   const DepthMajor16 a{v + layout.offset(i, j), layout.block_step};
   const float* b = u + first_slice(i, j) * c_in * kPanel;
-  for_each_tile(tiles, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
-    TileOutput out;
-    out.y = m + first * kPanel;
-    out.step = kPanel;
-    tile_product(count, a.from_row(first), b, slices_at(i, j) * c_in, out);
-  });
+  panel_product(tiles, a, b, slices_at(i, j) * c_in, {.y = m, .step = kPanel});
 }
 
 inline void run_stride2_block(const Stride2Product& product, Range tiles, float* v, float* m,

@@ -87,13 +87,9 @@ inline void accumulate_slice(const WinogradWeightBlocking& blocking,
   const float* z = block.z + point * blocking.z_step;
   d += slice * blocking.d_step;
   for (std::int64_t panel = 0; panel < panels(blocking.c_in); ++panel) {
-    for_each_tile(c_out, [&](std::int64_t row, std::int64_t count) HWY_ATTR {
-      TileOutput out;
-      out.y = d + (panel * c_out + row) * kPanel;
-      out.step = kPanel;
-      out.addend = first ? nullptr : out.y;
-      tile_product(count, Columns{z + row, c_out}, v + panel * tiles * kPanel, tiles, out);
-    });
+    float* y = d + panel * c_out * kPanel;
+    panel_product(c_out, Columns{z, c_out}, v + panel * tiles * kPanel, tiles,
+                  {.y = y, .step = kPanel, .addend = first ? nullptr : y});
   }
 }
 
