@@ -82,6 +82,7 @@ inline void multiply_rows(const ConvProduct& p, Range rows, Range panel_range, R
       const std::int64_t offset = rows.begin * p.y_pixel + column;
       out.y = p.y + offset;
       out.addend = addend ? addend + offset : nullptr;
+      out.fetch = true;
       panel_product(rows.size(), width, a, w, length, out);
       continue;
     }

@@ -96,6 +96,7 @@ struct TileOutput {
   const float* bias = nullptr;    // kPanel numbers, or null
   const float* addend = nullptr;  // like y, or null; may be y itself
   bool relu = false;
+  bool fetch = false;  // y and addend are in no cache: they are asked for before the last products
 };
 
 /// max(x, 0) that keeps a NaN, which Max may not.

@@ -139,11 +139,23 @@ HWY_INLINE void store_rows(const Accumulators<kRows>& sum, float* rows, std::int
   }
 }
 
+/// Without it each store would wait until memory has sent the line.
+template <int kRows>
+HWY_INLINE void fetch_output(const TileOutput& out) {
+  for (int i = 0; i < kRows; ++i) {
+    for (const std::int64_t j : {i * out.step, i * out.step + kLanes}) {
+      if (out.addend) __builtin_prefetch(out.addend + j, 0, 3);
+      __builtin_prefetch(out.y + j, 1, 3);
+    }
+  }
+}
+
 /// A BlockFunction. Bias, addend and ReLU come last: a large addend at the start would round every
 /// step of the sum. A function of its own: its loop keeps all accumulators in registers.
 template <int kRows, class Rows>
 HWY_NOINLINE void block_of_rows(Rows a, const float* b, std::int64_t depth, const float* so_far,
                                 Ahead ahead, const TileOutput& out) {
+  if (out.fetch) fetch_output<kRows>(out);
   Accumulators<kRows> sum;
   set_zero(sum);
   multiply_add(sum, a, b, depth, ahead);
