@@ -8,7 +8,6 @@
 //
 #include <utility>
 
-#include "hwy/cache_control.h"
 #include "kernels/cpu/microkernel-inl.h"
 
 HWY_BEFORE_NAMESPACE();
