@@ -97,6 +97,13 @@ struct TileOutput {
   const float* addend = nullptr;  // like y, or null; may be y itself
   bool relu = false;
   bool fetch = false;  // y and addend are in no cache: they are asked for before the last products
+
+  TileOutput from_row(std::int64_t row) const {
+    TileOutput out = *this;
+    out.y += row * step;
+    if (addend) out.addend += row * step;
+    return out;
+  }
 };
 
 /// max(x, 0) that keeps a NaN, which Max may not.
@@ -157,15 +164,7 @@ HWY_INLINE void group_product(std::int64_t rows, Rows a, const float* b, std::in
     Ahead ahead{b + (l + length) * kPanel, lines};
     for_each_tile(rows, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
       float* const sums = so_far + first * kPanel;
-      TileOutput to;
-      if (is_last) {
-        to = out;
-        to.y += first * out.step;
-        if (out.addend) to.addend += first * out.step;
-      } else {
-        to.y = sums;
-        to.step = kPanel;
-      }
+      const TileOutput to = is_last ? out.from_row(first) : TileOutput{.y = sums, .step = kPanel};
       block_function<Rows>(count)(a.from_row(first).from_depth(l), b + l * kPanel, length,
                                   l > 0 ? sums : nullptr, ahead, to);
       ahead.from += divide_up(length, kAheadSteps) * lines * kLineFloats;
@@ -181,10 +180,8 @@ HWY_INLINE void panel_product(std::int64_t rows, Rows a, const float* b, std::in
   const std::int64_t groups = divide_up(rows, kGroupTiles * kMaxRows);
   for (std::int64_t group = 0; group < groups; ++group) {
     const std::int64_t first = rows * group / groups;
-    TileOutput to = out;
-    to.y += first * out.step;
-    if (out.addend) to.addend += first * out.step;
-    group_product(rows * (group + 1) / groups - first, a.from_row(first), b, depth, to);
+    group_product(rows * (group + 1) / groups - first, a.from_row(first), b, depth,
+                  out.from_row(first));
   }
 }
 
