@@ -7,7 +7,7 @@
 namespace tl {
 namespace {
 
-constexpr const char* kAbout = R"(Measures a model on labelled pictures, class by class.
+constexpr const char* kEvalAbout = R"(Measures a model on labelled pictures, class by class.
   tlrun eval --data imgs/                        the newest run on the validation pictures
   tlrun eval --model runs/3 --data imgs/ --split test
   tlrun eval --data imgs/ --json | jq .balanced_accuracy)";
@@ -19,7 +19,7 @@ Command add_eval(CLI::App& tlrun) {
     MachineOptions machine;
   };
   const auto o = std::make_shared<Options>();
-  CLI::App& c = *tlrun.add_subcommand("eval", kAbout);
+  CLI::App& c = *tlrun.add_subcommand("eval", kEvalAbout);
   c.add_option("--data", o->data, "pictures, laid out as for train; the model's classes or some")
       ->required()
       ->type_name("DIR");

@@ -7,7 +7,8 @@
 namespace tl {
 namespace {
 
-constexpr const char* kAbout = R"(Writes a model as ONNX, for ONNX Runtime, OpenVINO, TensorRT.
+constexpr const char* kExportAbout =
+    R"(Writes a model as ONNX, for ONNX Runtime, OpenVINO, TensorRT.
   tlrun export runs/3 birds.onnx                 a trained model
   tlrun export resnet18.pth resnet18.onnx        a network of anybody's
 
@@ -18,7 +19,7 @@ preprocessing are in its metadata, as JSON.)";
 
 Command add_export(CLI::App& tlrun) {
   const auto o = std::make_shared<ExportOptions>();
-  CLI::App& c = *tlrun.add_subcommand("export", kAbout);
+  CLI::App& c = *tlrun.add_subcommand("export", kExportAbout);
   c.add_option("MODEL", o->model, "file, or folder of a run")->required();
   c.add_option("OUT", o->out, "*.onnx; an older one is replaced")
       ->required()

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr auto kReplace = Json::error_handler_t::replace;  // file names need not be UTF-8
+constexpr auto kInvalidUtf8 = Json::error_handler_t::replace;  // file names need not be UTF-8
 
 using Counts = std::vector<std::int64_t>;
 
@@ -43,7 +43,7 @@ void inspect_pictures(const fs::path& path, bool as_json) {
     for (std::size_t c = 0; c < n; ++c)
       json["classes"].push_back(
           {{"name", data.classes[c]}, {"train", train[c]}, {"val", val[c]}, {"test", test[c]}});
-    std::printf("%s\n", json.dump(2, ' ', false, kReplace).c_str());
+    std::printf("%s\n", json.dump(2, ' ', false, kInvalidUtf8).c_str());
     return;
   }
   std::printf("folder   %s: %s\n", path.c_str(), data.layout.c_str());

@@ -7,7 +7,8 @@
 namespace tl {
 namespace {
 
-constexpr const char* kAbout = R"(Shows what is in a weights file, a run, or a folder of pictures.
+constexpr const char* kInspectAbout =
+    R"(Shows what is in a weights file, a run, or a folder of pictures.
   tlrun inspect resnet18.pth                     architecture, and a line per tensor
   tlrun inspect runs/3                           the best model of that run
   tlrun inspect a.pth --diff b.h5                what differs, tensor by tensor; exit code 1 if any
@@ -18,7 +19,7 @@ constexpr const char* kAbout = R"(Shows what is in a weights file, a run, or a f
 
 Command add_inspect(CLI::App& tlrun) {
   const auto o = std::make_shared<InspectOptions>();
-  CLI::App& c = *tlrun.add_subcommand("inspect", kAbout);
+  CLI::App& c = *tlrun.add_subcommand("inspect", kInspectAbout);
   c.add_option("PATH", o->path)->required();
   CLI::Option* json = c.add_flag("--json", o->json, "one JSON object");
   CLI::Option* graph =

@@ -9,49 +9,48 @@
 namespace tl {
 namespace {
 
-using Json = nlohmann::json;
-
 /// The settings of all layers of a class, models inside of models too.
-std::vector<Json> layers_of_class(const Json& model, const std::string& wanted) {
-  std::vector<Json> settings;
-  std::vector<const Json*> open{&model};
+std::vector<nlohmann::json> layers_of_class(const nlohmann::json& model,
+                                            const std::string& wanted) {
+  std::vector<nlohmann::json> settings;
+  std::vector<const nlohmann::json*> open{&model};
   while (!open.empty()) {
-    const Json& layer = *open.back();
+    const nlohmann::json& layer = *open.back();
     open.pop_back();
     if (!layer.is_object() || !layer.contains("config")) continue;
-    const Json& config = layer["config"];
-    if (layer.value("class_name", Json()) == wanted) settings.push_back(config);
-    const Json inside = Json();
-    const Json& layers =
+    const nlohmann::json& config = layer["config"];
+    if (layer.value("class_name", nlohmann::json()) == wanted) settings.push_back(config);
+    const nlohmann::json inside = nlohmann::json();
+    const nlohmann::json& layers =
         config.is_object() && config.contains("layers") ? config["layers"] : inside;
-    for (const Json& one : layers) open.push_back(&one);
+    for (const nlohmann::json& one : layers) open.push_back(&one);
   }
   return settings;
 }
 
 /// One number for all channels, or one for each.
-std::array<float, 3> channels(const Json& value, const char* what) {
+std::array<float, 3> channels(const nlohmann::json& value, const char* what) {
   if (value.is_number()) {
     const float x = value;
     return {x, x, x};
   }
   check(value.is_array() && value.size() == 3 &&
-            std::ranges::all_of(value, [](const Json& x) { return x.is_number(); }),
+            std::ranges::all_of(value, [](const nlohmann::json& x) { return x.is_number(); }),
         "its layer Rescaling has no ", what, " that is a number");
   return value.get<std::array<float, 3>>();
 }
 
 /// What the model itself does to pixels of 0 to 255; nothing, if that is not in it.
 std::optional<Preprocessing> rescaling(const std::string& model_config) {
-  const Json model = parse_json(model_config);
+  const nlohmann::json model = parse_json(model_config);
   check(layers_of_class(model, "Normalization").empty(),
         "has a layer Normalization, which is not read; save the network behind it");
-  const std::vector<Json> layers = layers_of_class(model, "Rescaling");
+  const std::vector<nlohmann::json> layers = layers_of_class(model, "Rescaling");
   if (layers.empty()) return std::nullopt;
   check(layers.size() == 1 && layers[0].is_object(), "has ", layers.size(),
         " layers Rescaling, expected one");
-  const auto scale = channels(layers[0].value("scale", Json(1)), "scale");
-  const auto offset = channels(layers[0].value("offset", Json(0)), "offset");
+  const auto scale = channels(layers[0].value("scale", nlohmann::json(1)), "scale");
+  const auto offset = channels(layers[0].value("offset", nlohmann::json(0)), "offset");
   Preprocessing pixels;  // v scale + offset = (v / 255 - mean) / std
   for (std::size_t c = 0; c < 3; ++c) {
     check(scale[c] > 0 && std::isfinite(scale[c]) && std::isfinite(offset[c]),

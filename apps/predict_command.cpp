@@ -7,7 +7,7 @@
 namespace tl {
 namespace {
 
-constexpr const char* kAbout = R"(Classifies pictures by a model that train wrote.
+constexpr const char* kPredictAbout = R"(Classifies pictures by a model that train wrote.
   tlrun predict cat.jpg new/                     files, and all pictures in a folder
   tlrun predict --model runs/3 cat.jpg           by the best model of that run
   tlrun predict --json new/ | jq .class          an object per line)";
@@ -19,7 +19,7 @@ Command add_predict(CLI::App& tlrun) {
     MachineOptions machine;
   };
   const auto o = std::make_shared<Options>();
-  CLI::App& c = *tlrun.add_subcommand("predict", kAbout);
+  CLI::App& c = *tlrun.add_subcommand("predict", kPredictAbout);
   c.add_option("PICTURE", o->images, "files and folders")->required();
   c.add_option("--model", o->model, "file, or folder of a run [the newest run with a model]")
       ->type_name("FILE");

@@ -87,10 +87,10 @@ RunFolder::~RunFolder() {
 }
 
 void RunFolder::append_metrics(const std::string& line) const {
-  const UniqueFd file(open(metrics().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
+  const UniqueFd file(::open(metrics().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
   check_system(file.get() >= 0, metrics().string());
   const std::string bytes = line + "\n";
-  check_system(write(file.get(), bytes.data(), bytes.size()) == std::ssize(bytes),
+  check_system(::write(file.get(), bytes.data(), bytes.size()) == std::ssize(bytes),
                metrics().string());
 }
 

@@ -9,7 +9,7 @@
 namespace tl {
 namespace {
 
-constexpr const char* kAbout = R"(Fits a pretrained ResNet to a folder of pictures.
+constexpr const char* kTrainAbout = R"(Fits a pretrained ResNet to a folder of pictures.
   tlrun --weights resnet18.pth --data imgs/              a new head on the frozen network
   tlrun --weights resnet18.pth --data imgs/ --unfreeze layer4 --augment --schedule cosine)";
 
@@ -117,7 +117,7 @@ Command add_train(CLI::App& tlrun) {
     bool no_cache = false;
   };
   const auto o = std::make_shared<Options>();
-  CLI::App& c = *tlrun.add_subcommand("train", kAbout);
+  CLI::App& c = *tlrun.add_subcommand("train", kTrainAbout);
   add_data_options(c, *o);
   add_network_options(c, *o);
   add_recipe_options(c, o->recipe, o->class_weights);

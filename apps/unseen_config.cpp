@@ -10,7 +10,6 @@ namespace {
 constexpr const char* kStride = "bottleneck_stride";
 constexpr const char* kEpsilon = "epsilon";
 constexpr const char* kIn1x1 = "1x1";
-constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
 
 }  // namespace
 
@@ -34,7 +33,8 @@ UnseenConfig unseen_from_json(const std::string& text) {
       unseen.epsilon = value;
     } else {
       throw Error(concat("attribute 'unseen' says ",
-                         nlohmann::json{{key, value}}.dump(-1, ' ', false, kReplace),
+                         nlohmann::json{{key, value}}.dump(
+                             -1, ' ', false, nlohmann::json::error_handler_t::replace),
                          ", which this tlrun does not know"));
     }
   }

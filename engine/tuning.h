@@ -79,15 +79,15 @@ class Tuning {
   /// The least of a few runs in seconds, after one to warm up.
   template <class F>
   static double time_of(const F& run) {
-    using Clock = std::chrono::steady_clock;
     constexpr int kRuns = 5;
     constexpr double kEnough = 0.1;  // seconds
     run();
     double least = 0, all = 0;
     for (int i = 0; i < kRuns && (i < 2 || all < kEnough); ++i) {
-      const auto start = Clock::now();
+      const auto start = std::chrono::steady_clock::now();
       run();
-      const double time = std::chrono::duration<double>(Clock::now() - start).count();
+      const double time =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       least = i == 0 ? time : std::min(least, time);
       all += time;
     }

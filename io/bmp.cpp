@@ -4,7 +4,7 @@
 // The header is read here: of OS/2's, stb_image miscounts the palette; of any, it takes what lies
 // before the pixels for the palette, and nothing else may lie there.
 //
-// Reading order: Header and read_header, check_masks, plain_file, decode_bmp.
+// Reading order: BmpHeader and read_bmp_header, check_masks, plain_file, decode_bmp.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -22,7 +22,7 @@ constexpr uint32_t stored_plain = 0, stored_rle8 = 1, stored_rle4 = 2, stored_ma
 using Masks = std::array<uint32_t, 3>;  // red, green, blue: their bits in a pixel
 constexpr Masks masks_of_bytes{0xff0000, 0xff00, 0xff};
 
-struct Header {
+struct BmpHeader {
   int64_t width = 0, height = 0;
   bool from_below = true;  // the first stored row is the lowest
   int bits = 0;
@@ -31,14 +31,14 @@ struct Header {
   size_t pixels = 0;                       // where they begin
 };
 
-Header read_header(std::span<const uint8_t> file) {
+BmpHeader read_bmp_header(std::span<const uint8_t> file) {
   constexpr size_t info = 14;  // where the second header begins, whose first field is its size
   check(file.size() >= info + 12, "truncated BMP");
   const auto number = [&](size_t at, int bytes) {
     check(at + static_cast<size_t>(bytes) <= file.size(), "truncated BMP");
     return little_endian(file.data() + at, bytes);
   };
-  Header header;
+  BmpHeader header;
   const uint32_t info_bytes = number(info, 4);
   uint32_t compression = stored_plain, colours = 0;
   const bool os2 = info_bytes == 12;
@@ -104,7 +104,7 @@ void check_masks(const Masks& masks, int bits) {
 }
 
 /// A header of 40 bytes, then masks or a palette of all colours, then the rows.
-std::vector<uint8_t> plain_file(const Header& header, std::span<const uint8_t> rows) {
+std::vector<uint8_t> plain_file(const BmpHeader& header, std::span<const uint8_t> rows) {
   const bool packed = header.bits == 16 || header.bits == 32, indexed = header.bits <= 8;
   const uint32_t colours = indexed ? 1u << header.bits : 0;
   const uint32_t start = 14 + 40 + (packed ? 12 : 4 * colours);
@@ -135,7 +135,7 @@ std::vector<uint8_t> plain_file(const Header& header, std::span<const uint8_t> r
 }  // namespace
 
 Image decode_bmp(std::span<const uint8_t> file) {
-  const Header header = read_header(file);
+  const BmpHeader header = read_bmp_header(file);
   if (header.bits >= 16) check_masks(header.masks, header.bits);
   // Whole rows of whole words, of which the last may lack what fills its last word.
   const auto height = static_cast<size_t>(header.height);

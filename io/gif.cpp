@@ -6,7 +6,7 @@
 // screen; and it takes what is missing at the end for background. So it gets a file with nothing
 // but the frame, where a pixel that is still transparent has not been written.
 //
-// Reading order: Reader (bytes and blocks), decode_gif.
+// Reading order: GifReader (bytes and blocks), decode_gif.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -22,9 +22,9 @@ namespace {
 
 using Bytes = std::span<const uint8_t>;
 
-class Reader {
+class GifReader {
  public:
-  explicit Reader(Bytes bytes) : rest_(bytes) {}
+  explicit GifReader(Bytes bytes) : rest_(bytes) {}
 
   Bytes take(size_t count) {
     check(count <= rest_.size(), "truncated GIF");
@@ -45,7 +45,7 @@ class Reader {
 /// All 256 entries; those that the file does not have are black.
 using Palette = std::array<uint8_t, 256 * 3>;
 
-Palette read_palette(Reader& reader, uint8_t flags) {
+Palette read_palette(GifReader& reader, uint8_t flags) {
   Palette palette{};
   std::ranges::copy(reader.take(size_t{6} << (flags & 7)), palette.begin());
   return palette;
@@ -55,7 +55,7 @@ Palette read_palette(Reader& reader, uint8_t flags) {
 
 Image decode_gif(Bytes file) {
   constexpr uint8_t has_palette = 0x80, is_interlaced = 0x40;
-  Reader reader(file);
+  GifReader reader(file);
   const Bytes screen = reader.take(13);
   Palette palette;
   for (size_t i = 0; i < palette.size(); ++i)  // with no palette at all: grey

@@ -6,12 +6,12 @@
 #include <cstring>
 
 #include "io/printable.h"
+#include "io/weights_file.h"
 
 namespace tl {
 namespace {
 
 constexpr size_t max_attributes = 4096;
-constexpr size_t max_name_bytes = 4096;
 constexpr size_t max_string_bytes = size_t{1} << 24;
 constexpr size_t max_all_strings_bytes = size_t{1} << 26;
 

@@ -13,15 +13,14 @@
 
 #include "io/hdf5_attributes.h"
 #include "io/printable.h"
+#include "io/weights_file.h"
 #include "kernels/error.h"
 
 namespace tl {
 namespace {
 
-constexpr int max_rank = 16;
 constexpr int max_group_depth = 32;
 constexpr size_t max_objects = 200'000;
-constexpr size_t max_name_bytes = 4096;
 constexpr uint64_t max_expansion = 1032;
 constexpr uint64_t max_array_bytes = uint64_t{1} << 36;
 
@@ -67,7 +66,7 @@ std::vector<int64_t> array_shape(hid_t dataset, const std::string& name) {
   const H5S_class_t kind = H5Sget_simple_extent_type(space.get());
   check(kind == H5S_SCALAR || kind == H5S_SIMPLE, name, ": has no shape");
   const int rank = hdf5_check(H5Sget_simple_extent_ndims(space.get()), name);
-  check(rank <= max_rank, name, ": ", rank, " dimensions, over the limit of ", max_rank);
+  check(rank <= int{max_rank}, name, ": ", rank, " dimensions, over the limit of ", max_rank);
   hsize_t dims[H5S_MAX_RANK];
   hdf5_check(H5Sget_simple_extent_dims(space.get(), dims, nullptr), name);
   uint64_t count = 1;

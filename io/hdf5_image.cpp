@@ -7,10 +7,10 @@
 namespace tl {
 namespace {
 
-std::span<const std::byte> image;
+std::span<const std::byte> open_image;
 
 void* give(size_t size, H5FD_file_image_op_t, void*) {
-  return size <= image.size() ? const_cast<std::byte*>(image.data()) : nullptr;
+  return size <= open_image.size() ? const_cast<std::byte*>(open_image.data()) : nullptr;
 }
 void* copy(void* to, const void* from, size_t size, H5FD_file_image_op_t, void*) {
   return to == from ? to : std::memcpy(to, from, size);
@@ -21,7 +21,7 @@ herr_t leave(void*, H5FD_file_image_op_t, void*) { return 0; }
 }  // namespace
 
 Hdf5Handle open_hdf5_image(std::span<const std::byte> file) {
-  image = file;
+  open_image = file;
   const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "HDF5");
   H5FD_file_image_callbacks_t callbacks{give,    copy,    refuse_to_grow, leave,
                                         nullptr, nullptr, nullptr};

@@ -16,12 +16,12 @@
 #include "io/hdf5_image.h"
 #include "io/hdf5_weights.h"
 #include "io/sandbox.h"
+#include "io/shared_bytes.h"
 #include "io/unique_fd.h"
 
 namespace tl {
 namespace {
 
-constexpr uint64_t alignment = 64;
 constexpr uint64_t max_total_bytes = uint64_t{1} << 37;
 
 /// Memory from mmap that goes away with the last Array in it.
@@ -71,7 +71,8 @@ uint64_t assign_offsets(const Catalogue& catalogue, std::vector<uint64_t>& offse
   uint64_t total = 0;
   for (const CatalogueEntry& entry : catalogue.entries) {
     const auto [place, is_new] = offset_of.try_emplace(entry.address, total);
-    if (is_new && !entry.place) total += (entry.room() + alignment - 1) / alignment * alignment;
+    if (is_new && !entry.place)
+      total += (entry.room() + array_alignment - 1) / array_alignment * array_alignment;
     check(total <= max_total_bytes, "over the limit of ", max_total_bytes, " bytes of arrays");
     offsets.push_back(place->second);
   }

@@ -30,7 +30,7 @@ hid_t stored_type(DType dtype) {
 }
 
 /// HDF5 takes "a//b" and "./a" for "a/b" and "a"; such names would not come back as they went.
-void check_names(const WeightsFile& file) {
+void check_hdf5_names(const WeightsFile& file) {
   std::set<std::string> seen;
   for (const auto& [name, array] : file.arrays) {
     const std::string framed = "/" + name + "/";
@@ -158,7 +158,7 @@ class FileInMemory {
 std::unique_ptr<FileInMemory> file_in_memory(const std::filesystem::path& path,
                                              const WeightsFile& content) {
   try {
-    check_names(content);
+    check_hdf5_names(content);
     return std::make_unique<FileInMemory>(content);
   } catch (const Error& error) {
     throw Error(concat(path.string(), ": ", error.what()));

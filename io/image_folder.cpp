@@ -1,5 +1,5 @@
 // Reading order: the split folders of a root (find_splits), the classes of a training folder
-// (training_classes), the pictures of one split (Reader::read), scan_image_folder.
+// (training_classes), the pictures of one split (SplitReader::read), scan_image_folder.
 #include "io/image_folder.h"
 
 #include <algorithm>
@@ -115,10 +115,10 @@ std::vector<std::string> training_classes(const fs::path& dir) {
   return classes;
 }
 
-class Reader {
+class SplitReader {
  public:
   /// `above`: folders that no link may lead back to.
-  Reader(Dataset& data, std::vector<fs::path> above, bool evaluates)
+  SplitReader(Dataset& data, std::vector<fs::path> above, bool evaluates)
       : data_(data), above_(std::move(above)), evaluates_(evaluates) {
     for (size_t i = 0; i < data.classes.size(); ++i)
       label_of_[data.classes[i]] = static_cast<int>(i);
@@ -205,7 +205,7 @@ Dataset scan_image_folder(const fs::path& dir, const DatasetOptions& options) {
   std::vector<fs::path> above{dir};
   for (const auto& split : {splits.train, splits.val, splits.test})
     if (split) above.push_back(*split);
-  Reader reader(data, above, evaluates);
+  SplitReader reader(data, above, evaluates);
   if (splits.train) reader.read(*splits.train, !evaluates, data.train);
   if (splits.val) reader.read(*splits.val, false, data.val);
   if (splits.test) reader.read(*splits.test, false, data.test);

@@ -1,6 +1,6 @@
 // PNG by stb_image, which knows its filters and passes. Source: PNG Specification, third edition.
 //
-// Reading order: Header; read_chunks walks the file and checks every CRC; check_stream has zlib
+// Reading order: PngHeader; read_chunks walks the file and checks every CRC; check_stream has zlib
 // check the Adler-32 of the pixels; plain_file leaves out what is none of the picture, colours that
 // count as transparent among it; decode_png.
 #include <zlib.h>
@@ -24,7 +24,7 @@ using Bytes = std::span<const uint8_t>;
 
 enum Colour : uint8_t { grey = 0, rgb = 2, palette = 3, grey_alpha = 4, rgb_alpha = 6 };
 
-struct Header {
+struct PngHeader {
   int64_t width = 0, height = 0;
   int depth = 0;  // bits per sample
   uint8_t colour = grey;
@@ -39,7 +39,7 @@ struct Header {
 };
 
 struct Chunks {
-  Header header;
+  PngHeader header;
   std::array<uint8_t, 256 * 3> palette{};  // beyond its last entry: black
   bool has_palette = false;
   std::vector<Bytes> data;
@@ -47,9 +47,9 @@ struct Chunks {
 };
 
 /// stb_image takes some of these combinations that PNG does not have.
-Header read_header(Bytes data) {
+PngHeader read_png_header(Bytes data) {
   check(data.size() == 13, "broken PNG (a header of ", data.size(), " bytes)");
-  const Header header{big_endian(&data[0], 4), big_endian(&data[4], 4), data[8], data[9], data};
+  const PngHeader header{big_endian(&data[0], 4), big_endian(&data[4], 4), data[8], data[9], data};
   check_picture_size(header.width, header.height);
   const int depth = header.depth;
   const bool power_of_two = depth == 1 || depth == 2 || depth == 4 || depth == 8 || depth == 16;
@@ -82,7 +82,7 @@ Chunks read_chunks(Bytes rest) {
 
     if (name == "IHDR") {
       check(first, "broken PNG (two headers)");
-      chunks.header = read_header(data);
+      chunks.header = read_png_header(data);
     } else if (name == "PLTE") {
       check(length % 3 == 0 && length <= chunks.palette.size(), "broken PNG (a palette of ", length,
             " bytes)");
@@ -157,7 +157,7 @@ Image decode_png(Bytes file) {
   constexpr size_t max_bytes = (size_t{1} << 31) - 1;
   check(file.size() <= max_bytes, "PNG of ", file.size(), " bytes, over the limit of ", max_bytes);
   const Chunks chunks = read_chunks(file.subspan(signature_bytes));
-  const Header& header = chunks.header;
+  const PngHeader& header = chunks.header;
   check(header.colour != palette || chunks.has_palette, "broken PNG (no palette)");
 
   // Deflate makes at most 1,032 bytes of one, so that much must be there before memory is taken.

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view usual_keys[] = {
     "state_dict", "model_state_dict", "model_state", "model",   "net",     "network",
     "module",     "weights",          "params",      "teacher", "student", "ema"};
-constexpr int max_depth = 8;
+constexpr int max_nested_dicts = 8;
 
 const PickleDict* dict_of(const PickleValue* value) {
   return value ? std::get_if<PickleDict>(value) : nullptr;
@@ -82,7 +82,7 @@ PickleDict find_state_dict(const PickleValue& root, const PytorchObjects& object
   const PickleDict* dict = dict_of(&root);
   check(dict != nullptr, "holds no tensors with names; expected a state_dict");
   Search search(objects, heap);
-  for (int depth = 0; depth < max_depth; ++depth) {
+  for (int depth = 0; depth < max_nested_dicts; ++depth) {
     const PickleDict* inner = search.under_usual_key(*dict);
     if (!inner) break;
     dict = inner;

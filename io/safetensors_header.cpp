@@ -13,7 +13,6 @@ namespace tl {
 namespace {
 
 constexpr size_t max_entries = 200'000;
-constexpr size_t max_rank = 16;
 constexpr std::string_view metadata_name = "__metadata__";
 
 struct TypeName {

@@ -15,7 +15,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "elements are written as they are");
 
-constexpr size_t alignment = 8;
+constexpr size_t header_alignment = 8;
 
 std::string_view stored_name(DType dtype) {
   switch (dtype) {
@@ -33,7 +33,7 @@ std::string_view stored_name(DType dtype) {
   throw Error("no such dtype");
 }
 
-void check_names(const WeightsFile& file) {
+void check_safetensors_names(const WeightsFile& file) {
   std::set<std::string> seen;
   for (const auto& [name, array] : file.arrays) {
     check_array_name(name);
@@ -81,7 +81,7 @@ std::string header_of(const WeightsFile& file, const Plan& plan) {
   } catch (const nlohmann::json::exception&) {
     throw Error("a name or attribute is not UTF-8, which safetensors needs");
   }
-  header.resize((header.size() + alignment - 1) / alignment * alignment, ' ');
+  header.resize((header.size() + header_alignment - 1) / header_alignment * header_alignment, ' ');
   std::string size(8, '\0');
   for (size_t i = 0; i < size.size(); ++i) size[i] = static_cast<char>(header.size() >> 8 * i);
   return size + header;
@@ -93,7 +93,7 @@ void write_safetensors(const std::filesystem::path& path, const WeightsFile& fil
   std::string header;
   Plan places;
   try {
-    check_names(file);
+    check_safetensors_names(file);
     places = plan(file);
     header = header_of(file, places);
   } catch (const Error& error) {

@@ -8,8 +8,6 @@
 namespace tl {
 namespace {
 
-constexpr uint64_t alignment = 64;
-
 uint64_t bytes_of_machine() {
   return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
          static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -32,7 +30,7 @@ SharedBytes read_shared_bytes(const RegularFile& file, uint64_t aligned_at) {
   check(file.bytes > 0, "empty file");
   check(file.bytes <= bytes_of_machine(), "has ", file.bytes, " bytes, this machine's memory ",
         bytes_of_machine());
-  const uint64_t before = (alignment - aligned_at % alignment) % alignment;
+  const uint64_t before = (array_alignment - aligned_at % array_alignment) % array_alignment;
   const std::shared_ptr<std::byte> memory = mapped_memory(before + file.bytes);
   const std::span bytes(memory.get() + before, file.bytes);
   check(read_at(file, 0, bytes) == bytes.size(), "was cut short while it was read");

@@ -10,7 +10,6 @@
 namespace tl {
 namespace {
 
-constexpr size_t max_rank = 16;
 constexpr int64_t max_elements = int64_t{1} << 36;
 
 template <class File, class Memory>

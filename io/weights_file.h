@@ -66,10 +66,13 @@ struct WeightsFile {
   }
 };
 
-/// Throws Error (cause alone) for a name that a file may not give an array: over 4,096 bytes, or
+/// Limits of what a file may hold.
+inline constexpr size_t max_name_bytes = 4096;
+inline constexpr size_t max_rank = 16;
+
+/// Throws Error (cause alone) for a name that a file may not give an array: over max_name_bytes, or
 /// with a control character.
 inline void check_array_name(std::string_view name) {
-  constexpr size_t max_name_bytes = 4096;
   check(name.size() <= max_name_bytes, shown(name), ": a name over ", max_name_bytes, " bytes");
   check(std::none_of(name.begin(), name.end(), is_control), shown(name),
         ": a name with a control character, which is refused");

@@ -13,9 +13,9 @@ std::string block_name(std::size_t stage, int block) {
 }
 
 /// A file as recognise_resnet asks it.
-class Shapes {
+class FileShapes {
  public:
-  explicit Shapes(const std::map<std::string, Shape>& file) : shapes_(with_usual_names(file)) {}
+  explicit FileShapes(const std::map<std::string, Shape>& file) : shapes_(with_usual_names(file)) {}
 
   bool has(const std::string& name) const { return shapes_.contains(name); }
   bool has_folder(const std::string& prefix) const {
@@ -43,7 +43,7 @@ class Shapes {
 };
 
 /// "conv1.0", 3 and 6; the width is that of the first block.
-void read_deep_stem(const Shapes& file, ResNetConfig& config) {
+void read_deep_stem(const FileShapes& file, ResNetConfig& config) {
   config.stem = ResNetStem::deep_pool;
   std::int64_t c_in = 0;  // of the first convolution: any
   for (std::size_t i = 0; i < 3; ++i) {
@@ -67,7 +67,7 @@ void read_deep_stem(const Shapes& file, ResNetConfig& config) {
   config.width = shape[0] / times;
 }
 
-void read_stem(const Shapes& file, ResNetConfig& config) {
+void read_stem(const FileShapes& file, ResNetConfig& config) {
   if (file.has("conv1.0.weight")) return read_deep_stem(file, config);
   const Shape stem = file.at("conv1.weight");
   const bool is_filter = stem.rank() == 4 && stem.size() > 0 && stem[2] == stem[3] &&
@@ -79,7 +79,7 @@ void read_stem(const Shapes& file, ResNetConfig& config) {
   config.stem = stem[2] == 7 ? ResNetStem::conv7_pool : ResNetStem::conv3;
 }
 
-void read_depths(const Shapes& file, ResNetConfig& config) {
+void read_depths(const FileShapes& file, ResNetConfig& config) {
   std::size_t stages = 4;
   if (config.stem == ResNetStem::conv3) {
     stages = 1;
@@ -92,7 +92,7 @@ void read_depths(const Shapes& file, ResNetConfig& config) {
   }
 }
 
-void read_shortcut(const Shapes& file, ResNetConfig& config) {
+void read_shortcut(const FileShapes& file, ResNetConfig& config) {
   bool projects = false;
   for (const auto& [name, shape] : file.all()) {
     projects = projects || name.find(".downsample.") != std::string::npos;
@@ -102,7 +102,7 @@ void read_shortcut(const Shapes& file, ResNetConfig& config) {
 }
 
 /// groups and width_per_group, from the last stage: its widths round the least.
-void read_groups(const Shapes& file, ResNetConfig& config) {
+void read_groups(const FileShapes& file, ResNetConfig& config) {
   const std::size_t last = config.depths.size() - 1;
   const std::string name = block_name(last, 0) + "conv2.weight";
   const Shape shape = file.at(name);
@@ -116,7 +116,7 @@ void read_groups(const Shapes& file, ResNetConfig& config) {
 
 /// The filters of every block are those of the configuration. They are nearly all of the network:
 /// it is not much larger than the file.
-void check_blocks(const Shapes& file, const ResNetConfig& config) {
+void check_blocks(const FileShapes& file, const ResNetConfig& config) {
   const auto expect = [&](const std::string& name, const Shape& expected) {
     check(file.at(name) == expected, "no ResNet of width ", config.width, ": ", name, " has shape ",
           file.at(name), ", not ", expected);
@@ -170,7 +170,7 @@ std::set<std::string> names_below_head(const ResNetConfig& config) {
 }
 
 /// What stands in the stem or in a block takes part in what the network computes.
-void check_nothing_else(const Shapes& file, const ResNetConfig& config) {
+void check_nothing_else(const FileShapes& file, const ResNetConfig& config) {
   const std::set<std::string> own = names_below_head(config);
   for (const auto& [name, shape] : file.all()) {
     const bool is_below_head = name.starts_with("conv1.") || name.starts_with("bn1.") ||
@@ -183,7 +183,7 @@ void check_nothing_else(const Shapes& file, const ResNetConfig& config) {
 }  // namespace
 
 ResNetConfig recognise_resnet(const std::map<std::string, Shape>& tensors) {
-  const Shapes file(tensors);
+  const FileShapes file(tensors);
   refuse_unsupported(file.all());
   ResNetConfig config;
   config.block = file.has("layer1.0.conv3.weight") ? ResNetBlock::bottleneck : ResNetBlock::basic;

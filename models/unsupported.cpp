@@ -13,7 +13,7 @@ struct Mark {
 };
 
 /// In the network itself.
-constexpr Mark kParts[] = {
+constexpr Mark kNetworkMarks[] = {
     {"se.conv", "a ResNet with efficient channel attention (ECA)"},
     {"eca", "a ResNet with efficient channel attention (ECA)"},
     {"se", "a ResNet with squeeze and excitation (SE)"},
@@ -63,7 +63,7 @@ void refuse_unsupported(const std::map<std::string, Shape>& usual) {
   const auto has = [&](const char* name) { return usual.contains(name); };
   const bool is_network = has("conv1.weight") || has("conv1.0.weight");
   if (!is_network) refuse_pre_activation(usual);
-  for (const Mark& mark : is_network ? std::span<const Mark>(kParts) : kOtherForms) {
+  for (const Mark& mark : is_network ? std::span<const Mark>(kNetworkMarks) : kOtherForms) {
     for (const auto& [name, shape] : usual) {
       // Beside a network a file may hold anything, a head with such parts too.
       const bool counts = !is_network || name.starts_with("layer") ||

@@ -24,7 +24,7 @@ struct Channels {
   }
 };
 
-struct Operands {
+struct BatchNormBuffers {
   // Those that a pass has.
   std::shared_ptr<Buffers> x = {}, y = {}, dx = {}, dy = {}, residual = {};
   std::shared_ptr<Channels> channels = {};
@@ -34,7 +34,7 @@ struct Operands {
 struct Wide {
   Doubles x, y, dy, residual, gamma, beta, mean, inv_std, running_mean, running_var;
 
-  Wide(const Backend& b, const Operands& o) {
+  Wide(const Backend& b, const BatchNormBuffers& o) {
     const auto wide = [&b](const std::shared_ptr<Buffers>& from) {
       return from ? widen(to_host(b, (*from)[0])) : Doubles();
     };
@@ -55,11 +55,12 @@ ConstView optional_view(const std::shared_ptr<Buffers>& buffers, int copy) {
   return buffers ? ConstView((*buffers)[copy]) : ConstView();
 }
 
-Operands forward_operands(const CaseOptions& o, const BenchCase& c, const BatchNormProblem& p) {
+BatchNormBuffers forward_operands(const CaseOptions& o, const BenchCase& c,
+                                  const BatchNormProblem& p) {
   const std::int64_t size = p.rows * p.channels;
-  Operands x{.x = operand(o, c, p.x_dtype, size),
-             .y = operand(o, c, p.x_dtype, size),
-             .channels = std::make_shared<Channels>(o.b, p.stat_dtype, p.channels)};
+  BatchNormBuffers x{.x = operand(o, c, p.x_dtype, size),
+                     .y = operand(o, c, p.x_dtype, size),
+                     .channels = std::make_shared<Channels>(o.b, p.stat_dtype, p.channels)};
   if (p.residual) x.residual = operand(o, c, p.x_dtype, size);
   return x;
 }
@@ -67,7 +68,7 @@ Operands forward_operands(const CaseOptions& o, const BenchCase& c, const BatchN
 void visit_train(const CaseOptions& o, const BatchNormProblem& p, int layers, const Visit& visit) {
   const auto& slot = o.b.batch_norm.train;
   BenchCase c = case_of(o, slot.name(), p, layers);
-  const Operands x = forward_operands(o, c, p);
+  const BatchNormBuffers x = forward_operands(o, c, p);
   add_variants(c, o, slot, p, nullptr, [x](int copy, View workspace, ConstView) {
     const Channels& s = *x.channels;
     return BatchNormTrainArgs{
@@ -97,7 +98,7 @@ void visit_train(const CaseOptions& o, const BatchNormProblem& p, int layers, co
 void visit_eval(const CaseOptions& o, const BatchNormProblem& p, int layers, const Visit& visit) {
   const auto& slot = o.b.batch_norm.eval;
   BenchCase c = case_of(o, slot.name(), p, layers);
-  const Operands x = forward_operands(o, c, p);
+  const BatchNormBuffers x = forward_operands(o, c, p);
   add_variants(c, o, slot, p, nullptr, [x](int copy, View, ConstView) {
     const Channels& s = *x.channels;
     return BatchNormEvalArgs{(*x.x)[copy],
@@ -126,10 +127,10 @@ void visit_backward(const CaseOptions& o, const BatchNormProblem& p, int layers,
   const auto& slot = o.b.batch_norm.train_backward;
   BenchCase c = case_of(o, slot.name(), p, layers);
   const std::int64_t size = p.rows * p.channels;
-  Operands x{.x = operand(o, c, p.x_dtype, size),
-             .dx = operand(o, c, p.x_dtype, size),
-             .dy = operand(o, c, p.x_dtype, size),
-             .channels = std::make_shared<Channels>(o.b, p.stat_dtype, p.channels)};
+  BatchNormBuffers x{.x = operand(o, c, p.x_dtype, size),
+                     .dx = operand(o, c, p.x_dtype, size),
+                     .dy = operand(o, c, p.x_dtype, size),
+                     .channels = std::make_shared<Channels>(o.b, p.stat_dtype, p.channels)};
   if (p.relu && p.residual) x.y = operand(o, c, p.x_dtype, size);
   // dresidual goes where the residual would be.
   if (p.residual) x.residual = operand(o, c, p.x_dtype, size);

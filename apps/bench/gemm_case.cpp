@@ -5,7 +5,7 @@
 namespace tl {
 namespace {
 
-struct Operands {
+struct GemmBuffers {
   std::shared_ptr<Buffers> a, b, y;
   std::shared_ptr<Buffer> bias;
 };
@@ -13,7 +13,7 @@ struct Operands {
 /// Rows of op(a[t]), each a product of its own with b[t].
 class Reference {
  public:
-  Reference(const Backend& b, const GemmProblem& p, const Operands& o)
+  Reference(const Backend& b, const GemmProblem& p, const GemmBuffers& o)
       : p_(p), matrices_(some_of(p.batch)), rows_(some_of(p.m)) {
     const std::vector<float> a = to_host(b, (*o.a)[0]), weights = to_host(b, (*o.b)[0]);
     const Doubles bias = p.bias ? widen(to_host(b, *o.bias)) : Doubles();
@@ -57,7 +57,8 @@ class Reference {
   Doubles y_;
 };
 
-void add_yardsticks(BenchCase& c, const CaseOptions& o, const GemmProblem& p, const Operands& x) {
+void add_yardsticks(BenchCase& c, const CaseOptions& o, const GemmProblem& p,
+                    const GemmBuffers& x) {
   for (Yardstick* yardstick : o.yardsticks) {
     const GemmOperands operands{x.a->host_f32(), x.b->host_f32(),
                                 p.bias ? ConstView(*x.bias).as<float>() : nullptr};
@@ -72,10 +73,10 @@ void visit_cases(const CaseOptions& o, GemmProblem p, int layers, const Visit& v
   if (!o.wants_slot(slot.name())) return;
   p.dtype = o.dtype;
   BenchCase c = case_of(o, slot.name(), p, layers);
-  const Operands x{operand(o, c, p.dtype, p.batch * p.m * p.k),
-                   operand(o, c, p.dtype, p.batch * p.k * p.n),
-                   operand(o, c, p.dtype, p.batch * p.m * p.n),
-                   std::make_shared<Buffer>(o.b, parameter_dtype(p.dtype), p.n)};
+  const GemmBuffers x{operand(o, c, p.dtype, p.batch * p.m * p.k),
+                      operand(o, c, p.dtype, p.batch * p.k * p.n),
+                      operand(o, c, p.dtype, p.batch * p.m * p.n),
+                      std::make_shared<Buffer>(o.b, parameter_dtype(p.dtype), p.n)};
   add_variants(c, o, slot, p, x.b, [x, p](int copy, View workspace, ConstView weights) {
     return GemmArgs{(*x.a)[copy], weights, p.bias ? ConstView(*x.bias) : ConstView(), (*x.y)[copy],
                     workspace};

@@ -11,7 +11,7 @@
 namespace tl {
 namespace {
 
-constexpr std::int64_t kBatch = 64;
+constexpr std::int64_t kPretrainBatch = 64;
 constexpr int kEpochs = 40;  // between which the loss is printed; no picture comes twice
 
 /// Pictures `begin` to `end` of the endless series in which the classes take turns.
@@ -19,7 +19,7 @@ BatchSource series(const SceneTask& task, std::int64_t begin, std::int64_t end) 
   return [&task, begin, end](Batch& batch) mutable {
     batch = {};
     std::vector<std::int64_t> indices;
-    for (; begin < end && batch.size() < kBatch; ++begin) {
+    for (; begin < end && batch.size() < kPretrainBatch; ++begin) {
       batch.labels.push_back(static_cast<std::int32_t>(begin % std::ssize(task.classes)));
       batch.indices.push_back(begin);
       indices.push_back(begin / std::ssize(task.classes));
@@ -34,7 +34,8 @@ void print_test(const NetworkTrainer& trainer, const SceneTask& task) {
   const PictureSet test = draw_part(task, Part::test, 0);
   std::vector<std::int64_t> order(test.labels.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-  const Predictions answers = trainer.evaluate(batches_of(test.pixels, test.labels, order, kBatch));
+  const Predictions answers =
+      trainer.evaluate(batches_of(test.pixels, test.labels, order, kPretrainBatch));
   std::printf("new pictures: %.1f %% of %lld right\n", 100 * answers.score()->accuracy,
               static_cast<long long>(answers.rows()));
 }
@@ -47,8 +48,9 @@ void pretrain(const PretrainOptions& options) {
   Generator random(0);
   const auto network = fresh_network(classes, random, {DType::f32, options.device});
 
-  const std::int64_t epoch_pictures = std::max<std::int64_t>(1, options.steps / kEpochs) * kBatch;
-  const Recipe recipe{.batch_size = kBatch,
+  const std::int64_t epoch_pictures =
+      std::max<std::int64_t>(1, options.steps / kEpochs) * kPretrainBatch;
+  const Recipe recipe{.batch_size = kPretrainBatch,
                       .learning_rate = 3e-3,
                       .epochs = kEpochs,
                       .schedule = "cosine",

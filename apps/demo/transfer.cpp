@@ -13,7 +13,7 @@
 namespace tl {
 namespace {
 
-constexpr std::int64_t kBatch = 16;
+constexpr std::int64_t kTransferBatch = 16;
 
 std::vector<std::int64_t> in_order(std::int64_t size) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(size));
@@ -61,7 +61,7 @@ void train_head(ResNet& network, const PictureSet& training, std::uint64_t seed,
 /// Trains what requires gradients, on random views.
 void train_network(ResNet& network, const PictureSet& training, double learning_rate, int epochs,
                    std::uint64_t seed, const TransferOptions& options) {
-  const Recipe recipe{.batch_size = kBatch,
+  const Recipe recipe{.batch_size = kTransferBatch,
                       .learning_rate = learning_rate,
                       .epochs = epochs,
                       .schedule = "cosine",
@@ -70,9 +70,10 @@ void train_network(ResNet& network, const PictureSet& training, double learning_
                          count_classes(training.labels, network.config.classes), options.device);
   Generator random(seed);
   for (int epoch = 0; epoch < epochs; ++epoch) {
-    trainer.run_epoch(with_random_views(
-        batches_of(training.pixels, training.labels, random.permutation(training.size()), kBatch),
-        kSceneSize, 3, random));
+    trainer.run_epoch(
+        with_random_views(batches_of(training.pixels, training.labels,
+                                     random.permutation(training.size()), kTransferBatch),
+                          kSceneSize, 3, random));
   }
 }
 

@@ -11,8 +11,8 @@
 namespace tl {
 namespace {
 
-BatchNormProblem problem(const char* op, const Tensor& x, const BatchNormTensors& t,
-                         const BatchNormOptions& o) {
+BatchNormProblem add_relu_problem(const char* op, const Tensor& x, const BatchNormTensors& t,
+                                  const BatchNormOptions& o) {
   BatchNormProblem p = batch_norm_problem(op, x, t, o);
   p.relu = p.residual = true;
   return p;
@@ -23,7 +23,7 @@ BatchNormProblem problem(const char* op, const Tensor& x, const BatchNormTensors
 Tensor batch_norm_add_relu_train(const Tensor& x, const Tensor& residual, const BatchNormTensors& t,
                                  const BatchNormOptions& o) {
   const char* op = "batch_norm_add_relu_train";
-  const BatchNormProblem p = problem(op, x, t, o);
+  const BatchNormProblem p = add_relu_problem(op, x, t, o);
   const TrainedBatchNorm trained = train_batch_norm(op, p, x, t, residual);
   return record(op, trained.y, {x, t.gamma, t.beta, residual},
                 [saved = SavedBatchNorm(op, p, x, t, trained)](
@@ -33,7 +33,7 @@ Tensor batch_norm_add_relu_train(const Tensor& x, const Tensor& residual, const 
 Tensor batch_norm_add_relu_eval(const Tensor& x, const Tensor& residual, const BatchNormTensors& t,
                                 const BatchNormOptions& o) {
   const char* op = "batch_norm_add_relu_eval";
-  return evaluate_batch_norm(op, problem(op, x, t, o), x, t, residual);
+  return evaluate_batch_norm(op, add_relu_problem(op, x, t, o), x, t, residual);
 }
 
 }  // namespace tl

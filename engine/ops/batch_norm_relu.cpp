@@ -10,8 +10,8 @@
 namespace tl {
 namespace {
 
-BatchNormProblem problem(const char* op, const Tensor& x, const BatchNormTensors& t,
-                         const BatchNormOptions& o) {
+BatchNormProblem relu_problem(const char* op, const Tensor& x, const BatchNormTensors& t,
+                              const BatchNormOptions& o) {
   BatchNormProblem p = batch_norm_problem(op, x, t, o);
   p.relu = true;
   return p;
@@ -22,7 +22,7 @@ BatchNormProblem problem(const char* op, const Tensor& x, const BatchNormTensors
 Tensor batch_norm_relu_train(const Tensor& x, const BatchNormTensors& t,
                              const BatchNormOptions& o) {
   const char* op = "batch_norm_relu_train";
-  const BatchNormProblem p = problem(op, x, t, o);
+  const BatchNormProblem p = relu_problem(op, x, t, o);
   const TrainedBatchNorm trained = train_batch_norm(op, p, x, t);
 
   const SavedBatchNorm saved(op, p, x, t, trained);
@@ -47,7 +47,7 @@ Tensor batch_norm_relu_train(const Tensor& x, const BatchNormTensors& t,
 
 Tensor batch_norm_relu_eval(const Tensor& x, const BatchNormTensors& t, const BatchNormOptions& o) {
   const char* op = "batch_norm_relu_eval";
-  return evaluate_batch_norm(op, problem(op, x, t, o), x, t);
+  return evaluate_batch_norm(op, relu_problem(op, x, t, o), x, t);
 }
 
 }  // namespace tl

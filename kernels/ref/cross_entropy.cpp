@@ -42,8 +42,8 @@ struct Coefficients {
   }
 };
 
-void forward(Stream, const CrossEntropyProblem& p, const CrossEntropyTargets& targets,
-             ConstView log_p_view, View loss_view, View total_view) {
+void cross_entropy_forward(Stream, const CrossEntropyProblem& p, const CrossEntropyTargets& targets,
+                           ConstView log_p_view, View loss_view, View total_view) {
   with_float_or_bf16("cross_entropy.forward", log_p_view.dtype, [&]<class T>(T) {
     using A = Arithmetic<T>;
     const Coefficients<T> c(p, targets);
@@ -60,8 +60,9 @@ void forward(Stream, const CrossEntropyProblem& p, const CrossEntropyTargets& ta
   });
 }
 
-void backward(Stream, const CrossEntropyProblem& p, const CrossEntropyTargets& targets,
-              ConstView total_view, ConstView dloss_view, View dlog_p_view) {
+void cross_entropy_backward(Stream, const CrossEntropyProblem& p,
+                            const CrossEntropyTargets& targets, ConstView total_view,
+                            ConstView dloss_view, View dlog_p_view) {
   if (dlog_p_view.size == 0) return;
   with_float_or_bf16("cross_entropy.backward", dlog_p_view.dtype, [&]<class T>(T) {
     using A = Arithmetic<T>;
@@ -81,8 +82,8 @@ void backward(Stream, const CrossEntropyProblem& p, const CrossEntropyTargets& t
 }  // namespace
 
 void install_cross_entropy(Backend& b) {
-  b.cross_entropy.forward = forward;
-  b.cross_entropy.backward = backward;
+  b.cross_entropy.forward = cross_entropy_forward;
+  b.cross_entropy.backward = cross_entropy_backward;
 }
 
 }  // namespace tl::ref

@@ -4,7 +4,8 @@
 namespace tl::ref {
 namespace {
 
-void forward(Stream, const GlobalAveragePoolProblem& p, ConstView x_view, View y_view) {
+void global_average_pool_forward(Stream, const GlobalAveragePoolProblem& p, ConstView x_view,
+                                 View y_view) {
   with_float_or_bf16("global_average_pool.forward", y_view.dtype, [&]<class T>(T) {
     using A = Arithmetic<T>;
     const T* x = x_view.as<T>();
@@ -23,7 +24,8 @@ void forward(Stream, const GlobalAveragePoolProblem& p, ConstView x_view, View y
   });
 }
 
-void backward(Stream, const GlobalAveragePoolProblem& p, ConstView dy_view, View dx_view) {
+void global_average_pool_backward(Stream, const GlobalAveragePoolProblem& p, ConstView dy_view,
+                                  View dx_view) {
   with_float_or_bf16("global_average_pool.backward", dx_view.dtype, [&]<class T>(T) {
     const T* dy = dy_view.as<T>();
     T* dx = dx_view.as<T>();
@@ -41,8 +43,8 @@ void backward(Stream, const GlobalAveragePoolProblem& p, ConstView dy_view, View
 }  // namespace
 
 void install_global_average_pool(Backend& b) {
-  b.global_average_pool.forward = forward;
-  b.global_average_pool.backward = backward;
+  b.global_average_pool.forward = global_average_pool_forward;
+  b.global_average_pool.backward = global_average_pool_backward;
 }
 
 }  // namespace tl::ref

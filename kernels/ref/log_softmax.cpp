@@ -9,7 +9,7 @@
 namespace tl::ref {
 namespace {
 
-void forward(Stream, std::int64_t columns, ConstView x_view, View y_view) {
+void log_softmax_forward(Stream, std::int64_t columns, ConstView x_view, View y_view) {
   for_each_row("log_softmax.forward", columns, y_view, [&]<class T, class A>(std::int64_t i) {
     const T* x = x_view.as<T>() + i;
     T* y = y_view.as<T>() + i;
@@ -20,7 +20,8 @@ void forward(Stream, std::int64_t columns, ConstView x_view, View y_view) {
   });
 }
 
-void backward(Stream, std::int64_t columns, ConstView y_view, ConstView dy_view, View dx_view) {
+void log_softmax_backward(Stream, std::int64_t columns, ConstView y_view, ConstView dy_view,
+                          View dx_view) {
   for_each_row("log_softmax.backward", columns, dx_view, [&]<class T, class A>(std::int64_t i) {
     const T* y = y_view.as<T>() + i;
     const T* dy = dy_view.as<T>() + i;
@@ -36,8 +37,8 @@ void backward(Stream, std::int64_t columns, ConstView y_view, ConstView dy_view,
 }  // namespace
 
 void install_log_softmax(Backend& b) {
-  b.log_softmax.forward = forward;
-  b.log_softmax.backward = backward;
+  b.log_softmax.forward = log_softmax_forward;
+  b.log_softmax.backward = log_softmax_backward;
 }
 
 }  // namespace tl::ref

@@ -53,8 +53,8 @@ Bytes resized_part(const PreprocessPicture& p) {
   return kept;
 }
 
-void run(Stream, const PreprocessProblem& p, std::span<const PreprocessPicture> pictures,
-         View workspace, View y_view) {
+void preprocess(Stream, const PreprocessProblem& p, std::span<const PreprocessPicture> pictures,
+                View workspace, View y_view) {
   check_preprocess(p, pictures, workspace, y_view);
   with_float_or_bf16("preprocess.run", y_view.dtype, [&]<class T>(T) {
     T* y = y_view.as<T>();
@@ -79,6 +79,6 @@ void run(Stream, const PreprocessProblem& p, std::span<const PreprocessPicture> 
 
 }  // namespace
 
-void install_preprocess(Backend& b) { b.preprocess.run = run; }
+void install_preprocess(Backend& b) { b.preprocess.run = preprocess; }
 
 }  // namespace tl::ref

@@ -25,7 +25,8 @@ void step_tensor(const SgdProblem& p, const SgdTensor& tensor, const StepState& 
   }
 }
 
-void step(Stream, const SgdProblem& p, std::span<const SgdTensor> tensors, const StepState* state) {
+void sgd_step(Stream, const SgdProblem& p, std::span<const SgdTensor> tensors,
+              const StepState* state) {
   for (const SgdTensor& tensor : tensors) {
     with_float("sgd.step", tensor.w.dtype, [&]<class T>(T) { step_tensor<T>(p, tensor, *state); });
   }
@@ -33,6 +34,6 @@ void step(Stream, const SgdProblem& p, std::span<const SgdTensor> tensors, const
 
 }  // namespace
 
-void install_sgd(Backend& b) { b.sgd.step = step; }
+void install_sgd(Backend& b) { b.sgd.step = sgd_step; }
 
 }  // namespace tl::ref

@@ -9,7 +9,7 @@
 namespace tl::ref {
 namespace {
 
-void forward(Stream, std::int64_t columns, ConstView x_view, View y_view) {
+void softmax_forward(Stream, std::int64_t columns, ConstView x_view, View y_view) {
   for_each_row("softmax.forward", columns, y_view, [&]<class T, class A>(std::int64_t i) {
     const T* x = x_view.as<T>() + i;
     T* y = y_view.as<T>() + i;
@@ -20,7 +20,8 @@ void forward(Stream, std::int64_t columns, ConstView x_view, View y_view) {
   });
 }
 
-void backward(Stream, std::int64_t columns, ConstView y_view, ConstView dy_view, View dx_view) {
+void softmax_backward(Stream, std::int64_t columns, ConstView y_view, ConstView dy_view,
+                      View dx_view) {
   for_each_row("softmax.backward", columns, dx_view, [&]<class T, class A>(std::int64_t i) {
     const T* y = y_view.as<T>() + i;
     const T* dy = dy_view.as<T>() + i;
@@ -34,8 +35,8 @@ void backward(Stream, std::int64_t columns, ConstView y_view, ConstView dy_view,
 }  // namespace
 
 void install_softmax(Backend& b) {
-  b.softmax.forward = forward;
-  b.softmax.backward = backward;
+  b.softmax.forward = softmax_forward;
+  b.softmax.backward = softmax_backward;
 }
 
 }  // namespace tl::ref

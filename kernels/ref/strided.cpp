@@ -15,7 +15,7 @@ void copy_box(const StridedCopyProblem& p, std::size_t k, const T* x, T* y) {
   }
 }
 
-void copy(Stream, const StridedCopyProblem& p, ConstView x, View y) {
+void strided_copy(Stream, const StridedCopyProblem& p, ConstView x, View y) {
   if (p.elements() == 0) return;
   with_type(y.dtype,
             [&]<class T>(T) { copy_box(p, 0, x.as<T>() + p.x_offset, y.as<T>() + p.y_offset); });
@@ -23,6 +23,6 @@ void copy(Stream, const StridedCopyProblem& p, ConstView x, View y) {
 
 }  // namespace
 
-void install_strided(Backend& b) { b.strided.copy = copy; }
+void install_strided(Backend& b) { b.strided.copy = strided_copy; }
 
 }  // namespace tl::ref

@@ -3,8 +3,15 @@
 
 #include <cstddef>
 #include <map>
+#include <new>
 
 namespace tl::simt {
+
+/// What cudaMalloc aligns a block to.
+inline constexpr std::align_val_t kBlockAlignment{256};
+
+/// Fills memory that nobody has written: read as a float or a double it is NaN.
+inline constexpr int kNanByte = 0xff;
 
 class BlockTable {
  public:

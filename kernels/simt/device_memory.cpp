@@ -11,27 +11,24 @@
 namespace tl::simt {
 namespace {
 
-constexpr std::align_val_t kAlignment{256};
-constexpr int kNanByte = 0xff;
-
-struct Blocks {
+struct DeviceBlocks {
   std::mutex mutex;
   BlockTable table;
   int accesses = 0;  // DeviceMemoryAccess objects alive
 };
 
-Blocks& blocks() {
-  static Blocks instance;
+DeviceBlocks& device_blocks() {
+  static DeviceBlocks instance;
   return instance;
 }
 
 }  // namespace
 
 void* allocate_device_memory(std::size_t bytes) {
-  Blocks& all = blocks();
+  DeviceBlocks& all = device_blocks();
   const std::lock_guard lock(all.mutex);  // another thread may be about to close all blocks
   void* data = kRaceChecker ? race::allocate(bytes)
-                            : ::operator new(bytes ? bytes : 1, kAlignment, std::nothrow);
+                            : ::operator new(bytes ? bytes : 1, kBlockAlignment, std::nothrow);
   if (!data) return nullptr;
   std::memset(data, kNanByte, bytes);
   all.table.add(data, bytes);
@@ -44,7 +41,7 @@ void* allocate_device_memory(std::size_t bytes) {
 
 bool release_device_memory(void* data) {
   if (!data) return true;
-  Blocks& all = blocks();
+  DeviceBlocks& all = device_blocks();
   const std::lock_guard lock(all.mutex);
   std::size_t bytes = 0;
   if (!all.table.remove(data, &bytes)) return false;
@@ -53,20 +50,20 @@ bool release_device_memory(void* data) {
     race::release(data);
   } else {
     std::memset(data, kNanByte, bytes);
-    ::operator delete(data, kAlignment);
+    ::operator delete(data, kBlockAlignment);
   }
   return true;
 }
 
 bool is_device_memory(const void* data, std::size_t bytes) {
-  Blocks& all = blocks();
+  DeviceBlocks& all = device_blocks();
   const std::lock_guard lock(all.mutex);
   return all.table.holds(data, bytes);
 }
 
 DeviceMemoryAccess::DeviceMemoryAccess() {
   if constexpr (!kAddressSanitizer && !kRaceChecker) return;
-  Blocks& all = blocks();
+  DeviceBlocks& all = device_blocks();
   const std::lock_guard lock(all.mutex);
   if (all.accesses++ > 0) return;
   for (const auto& [data, bytes] : all.table) asan::unpoison(data, bytes);
@@ -75,7 +72,7 @@ DeviceMemoryAccess::DeviceMemoryAccess() {
 
 DeviceMemoryAccess::~DeviceMemoryAccess() {
   if constexpr (!kAddressSanitizer && !kRaceChecker) return;
-  Blocks& all = blocks();
+  DeviceBlocks& all = device_blocks();
   const std::lock_guard lock(all.mutex);
   if (--all.accesses > 0) return;
   for (const auto& [data, bytes] : all.table) asan::poison(data, bytes);

@@ -9,26 +9,23 @@
 namespace tl::simt {
 namespace {
 
-constexpr std::align_val_t kAlignment{256};
-constexpr int kNanByte = 0xff;
-
-struct Blocks {
+struct PinnedBlocks {
   std::mutex mutex;
   BlockTable table;
 };
 
-Blocks& blocks() {
-  static Blocks instance;
+PinnedBlocks& pinned_blocks() {
+  static PinnedBlocks instance;
   return instance;
 }
 
 }  // namespace
 
 void* allocate_pinned_memory(std::size_t bytes) {
-  void* data = ::operator new(bytes ? bytes : 1, kAlignment, std::nothrow);
+  void* data = ::operator new(bytes ? bytes : 1, kBlockAlignment, std::nothrow);
   if (!data) return nullptr;
   std::memset(data, kNanByte, bytes);
-  Blocks& all = blocks();
+  PinnedBlocks& all = pinned_blocks();
   const std::lock_guard lock(all.mutex);
   all.table.add(data, bytes);
   return data;
@@ -36,17 +33,17 @@ void* allocate_pinned_memory(std::size_t bytes) {
 
 bool release_pinned_memory(void* data) {
   if (!data) return true;
-  Blocks& all = blocks();
+  PinnedBlocks& all = pinned_blocks();
   const std::lock_guard lock(all.mutex);
   std::size_t bytes = 0;
   if (!all.table.remove(data, &bytes)) return false;
   std::memset(data, kNanByte, bytes);
-  ::operator delete(data, kAlignment);
+  ::operator delete(data, kBlockAlignment);
   return true;
 }
 
 bool is_pinned_memory(const void* data, std::size_t bytes) {
-  Blocks& all = blocks();
+  PinnedBlocks& all = pinned_blocks();
   const std::lock_guard lock(all.mutex);
   return all.table.holds(data, bytes);
 }

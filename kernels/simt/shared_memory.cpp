@@ -4,6 +4,7 @@
 #include <new>
 
 #include "kernels/simt/asan.h"
+#include "kernels/simt/block_table.h"
 #include "kernels/simt/race.h"
 
 // The linker gives a section's bounds these names. Weak: a program may have no __shared__ variable.
@@ -20,8 +21,7 @@ void* running_dynamic_shared_memory = nullptr;
 
 namespace {
 
-constexpr std::align_val_t kAlignment{128};
-constexpr int kNanByte = 0xff;
+constexpr std::align_val_t kSharedAlignment{128};
 
 }  // namespace
 
@@ -29,12 +29,12 @@ DynamicSharedMemory::DynamicSharedMemory(std::size_t bytes) : bytes_(bytes) {
   if constexpr (kRaceChecker) {
     data_ = race::dynamic_shared_memory(bytes);
   } else if (bytes > 0) {
-    data_ = ::operator new(bytes, kAlignment);
+    data_ = ::operator new(bytes, kSharedAlignment);
   }
 }
 
 DynamicSharedMemory::~DynamicSharedMemory() {
-  if constexpr (!kRaceChecker) ::operator delete(data_, kAlignment);
+  if constexpr (!kRaceChecker) ::operator delete(data_, kSharedAlignment);
 }
 
 void DynamicSharedMemory::poison() const {

@@ -10,7 +10,7 @@
 namespace tl {
 namespace {
 
-ResNetConfig small_network() {
+ResNetConfig small_config() {
   ResNetConfig config;
   config.depths = {1, 1, 1, 1};
   config.width = 16;
@@ -29,7 +29,7 @@ TEST_CASE("autotune: every convolution of the work gets a variant, and the table
   for (const bool frozen : {false, true}) {
     CAPTURE(frozen);
     const test::TemporaryFolder folder;
-    const TunedWork work = {small_network(), 2, 64, frozen};
+    const TunedWork work = {small_config(), 2, 64, frozen};
     const auto before = backend(Device::cpu).conv2d.forward.preferred();
     std::map<std::string, std::string> tuned;
     {
@@ -54,12 +54,12 @@ TEST_CASE("autotune: every convolution of the work gets a variant, and the table
 TEST_CASE("autotune: a file that is not a table is replaced") {
   const test::TemporaryFolder folder;
   std::ofstream(folder.path() / "variants.json") << "[1, 2";
-  autotune(Device::cpu, {small_network(), 1, 32, true}, folder.path());
+  autotune(Device::cpu, {small_config(), 1, 32, true}, folder.path());
   CHECK(read_json(folder.path() / "variants.json").is_object());
 }
 
 TEST_CASE("autotune: other devices are refused") {
-  CHECK_THROWS_WITH_AS(autotune(Device::ref, {small_network(), 1, 32, true}, ""),
+  CHECK_THROWS_WITH_AS(autotune(Device::ref, {small_config(), 1, 32, true}, ""),
                        "--autotune: measures on cpu, not on ref", Error);
 }
 

@@ -10,26 +10,26 @@ namespace tl::test {
 namespace {
 
 template <class P>
-P parsed(const std::string& line) {
+P parsed_problem(const std::string& line) {
   return std::get<P>(parse_problem(line, "here").sizes);
 }
 
 TEST_CASE("bench problem: a line is the contract's problem") {
-  const auto conv = parsed<Conv2dProblem>(
+  const auto conv = parsed_problem<Conv2dProblem>(
       "conv2d n=2 h=9 w=8 c_in=6 c_out=4 k=3 stride=2 pad=1 dilation=2 groups=2 bias relu");
   CHECK(concat(conv) ==
         "x [2, 9, 8, 6] f32, filter [4, 3, 3, 3] f32, stride 2x2, pad 1x1, dilation 2x2, groups 2, "
         "bias, relu");
-  CHECK(concat(parsed<GemmProblem>("gemm k=3 m=1 n=2 batch=4 trans_b bias trans_a=0")) ==
+  CHECK(concat(parsed_problem<GemmProblem>("gemm k=3 m=1 n=2 batch=4 trans_b bias trans_a=0")) ==
         "4 times [1, 3] x [3, 2]^T f32 + bias");
-  CHECK(concat(parsed<BatchNormProblem>("batch_norm rows=7 channels=3 residual relu")) ==
+  CHECK(concat(parsed_problem<BatchNormProblem>("batch_norm rows=7 channels=3 residual relu")) ==
         "x [7, 3] f32, statistics f32, residual, relu");
-  const auto pool = parsed<MaxPool2dProblem>("max_pool2d n=1 h=9 w=9 c=4 k=3");
+  const auto pool = parsed_problem<MaxPool2dProblem>("max_pool2d n=1 h=9 w=9 c=4 k=3");
   CHECK(pool.stride_h == 3);  // as large as the window, unless it is given
   CHECK_FALSE(pool.positions);
-  CHECK(parsed<AveragePool2dProblem>("average_pool2d n=1 h=9 w=8 c=4 k=3 stride=2 pad=1")
+  CHECK(parsed_problem<AveragePool2dProblem>("average_pool2d n=1 h=9 w=8 c=4 k=3 stride=2 pad=1")
             .columns.outputs == 4);
-  CHECK(concat(parsed<PlainProblem>("softmax n=2 h=3 w=5 c=7")) == "[30, 7]");
+  CHECK(concat(parsed_problem<PlainProblem>("softmax n=2 h=3 w=5 c=7")) == "[30, 7]");
 }
 
 TEST_CASE("bench problem: what is wrong with a line is said") {

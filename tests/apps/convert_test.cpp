@@ -11,6 +11,7 @@
 #include "io/hdf5_weights.h"
 #include "io/read_weights.h"
 #include "io/safetensors.h"
+#include "tests/apps/info_of_three.h"
 #include "tests/io/golden_weights.h"
 #include "tests/support/random_state.h"
 #include "tests/support/temporary_folder.h"
@@ -27,13 +28,7 @@ std::unique_ptr<ResNet> narrow_network() {
   return network;
 }
 
-ModelInfo info_of_three() {
-  ModelInfo info{{"ant", "bee", "naïve \"quoted\""}, {}};
-  info.preprocessing.crop = 96;
-  return info;
-}
-
-std::string error_of(const std::function<void()>& f) {
+std::string convert_error(const std::function<void()>& f) {
   try {
     f();
   } catch (const Error& error) {
@@ -42,7 +37,7 @@ std::string error_of(const std::function<void()>& f) {
   return "";
 }
 
-void convert(const std::filesystem::path& in, const std::filesystem::path& out) {
+void convert_file(const std::filesystem::path& in, const std::filesystem::path& out) {
   tl::convert({.in = in, .out = out});
 }
 
@@ -50,8 +45,8 @@ void convert(const std::filesystem::path& in, const std::filesystem::path& out) 
 
 TEST_CASE("convert: every number of PyTorch's file, bit for bit, through HDF5 to safetensors") {
   const TemporaryFolder folder;
-  convert(golden_weights("checkpoint.pth"), folder / "a.h5");
-  convert(folder / "a.h5", folder / "b.safetensors");
+  convert_file(golden_weights("checkpoint.pth"), folder / "a.h5");
+  convert_file(folder / "a.h5", folder / "b.safetensors");
   const WeightsFile expected = read_hdf5(golden_weights("expected.h5"));
   for (const char* name : {"a.h5", "b.safetensors"}) {
     const WeightsFile file = read_weights(folder / name);
@@ -72,11 +67,11 @@ TEST_CASE("convert: every number of PyTorch's file, bit for bit, through HDF5 to
 TEST_CASE("convert: class names and preprocessing travel, and the last file is the first") {
   const TemporaryFolder folder;
   write_model_file(folder / "a.h5", *narrow_network(), info_of_three());
-  convert(folder / "a.h5", folder / "b.safetensors");
+  convert_file(folder / "a.h5", folder / "b.safetensors");
   const LoadedModel model = load_model(folder / "b.safetensors", {});
   CHECK(model.info.classes == info_of_three().classes);
   CHECK(model.info.preprocessing == info_of_three().preprocessing);
-  convert(folder / "b.safetensors", folder / "c.h5");
+  convert_file(folder / "b.safetensors", folder / "c.h5");
   CHECK(read_file_bytes(folder / "a.h5") == read_file_bytes(folder / "c.h5"));
 }
 
@@ -86,7 +81,7 @@ TEST_CASE("convert: a network that its tensors do not show stays what it is") {
   config.unseen.epsilon = 0.25;
   Generator random(1);
   write_model_file(folder / "a.h5", ResNet(config, random), info_of_three());
-  convert(folder / "a.h5", folder / "b.safetensors");
+  convert_file(folder / "a.h5", folder / "b.safetensors");
   const auto path = folder / "b.safetensors";
   CHECK(whole_network_of(path, read_weights(path)).network->config == config);
 }
@@ -97,8 +92,8 @@ TEST_CASE("convert: preprocessing travels without class names too") {
   WeightsFile file = read_hdf5(folder / "a.h5");
   file.attributes.erase("classes");
   write_hdf5(folder / "a.h5", file);
-  convert(folder / "a.h5", folder / "b.safetensors");
-  convert(folder / "b.safetensors", folder / "c.h5");
+  convert_file(folder / "a.h5", folder / "b.safetensors");
+  convert_file(folder / "b.safetensors", folder / "c.h5");
   const ModelFile model = read_model_file(folder / "c.h5");
   CHECK(!model.info.has_value());
   CHECK(model.preprocessing == info_of_three().preprocessing);
@@ -114,15 +109,15 @@ TEST_CASE("convert: a head is joined with its backbone, which is not overwritten
       Tensor::full(network->fc.weight.shape(), 0.5, DType::f32, Device::cpu));
   write_head_file(folder / "head.h5", *network, info,
                   {.weights = folder / "backbone.h5", .checksum = checksum_of_backbone(*network)});
-  convert(folder / "head.h5", folder / "whole.safetensors");
+  convert_file(folder / "head.h5", folder / "whole.safetensors");
   const WeightsFile whole = read_weights(folder / "whole.safetensors");
   for (const auto& [name, tensor] : export_weights(*network)) {
     CAPTURE(name);
     REQUIRE(whole.find(name) != nullptr);
     CHECK(to_tensor(*whole.find(name)).to_vector<float>() == tensor.to_vector<float>());
   }
-  CHECK(error_of([&] {
-          convert(folder / "head.h5", folder / "backbone.h5");
+  CHECK(convert_error([&] {
+          convert_file(folder / "head.h5", folder / "backbone.h5");
         }).ends_with("is a head on this file; name another"));
   CHECK(read_file_bytes(folder / "backbone.h5") == before);
 }
@@ -135,7 +130,7 @@ TEST_CASE("convert: a backbone without a head stays one; other dtypes become f32
       file.arrays.emplace_back(name, to_array(tensor.to(Device::ref, DType::bf16)));
   }
   write_safetensors(folder / "a.safetensors", file);
-  convert(folder / "a.safetensors", folder / "b.h5");
+  convert_file(folder / "a.safetensors", folder / "b.h5");
   const WeightsFile found = read_weights(folder / "b.h5");
   CHECK(found.arrays.size() == file.arrays.size());
   for (const auto& [name, array] : file.arrays) {
@@ -148,8 +143,8 @@ TEST_CASE("convert: a backbone without a head stays one; other dtypes become f32
 
 TEST_CASE("convert: what is no ResNet is copied as it is") {
   const TemporaryFolder folder;
-  convert(golden_weights("odd.pt"), folder / "a.safetensors");
-  convert(golden_weights("odd.pt"), folder / "a.h5");
+  convert_file(golden_weights("odd.pt"), folder / "a.safetensors");
+  convert_file(golden_weights("odd.pt"), folder / "a.h5");
   const WeightsFile original = read_weights(golden_weights("odd.pt"));
   for (const char* name : {"a.safetensors", "a.h5"}) {
     const WeightsFile copy = read_weights(folder / name);
@@ -178,7 +173,7 @@ TEST_CASE("convert: the file that is read is never written, by no name") {
   std::filesystem::create_symlink("a.h5", folder / "link.h5");
   std::filesystem::create_hard_link(folder / "a.h5", folder / "same.h5");
   for (const char* name : {"a.h5", "link.h5", "same.h5"}) {
-    CHECK(error_of([&] { convert(folder / "a.h5", folder / name); }) ==
+    CHECK(convert_error([&] { convert_file(folder / "a.h5", folder / name); }) ==
           (folder / name).string() + ": is the file that is read; name another");
   }
   CHECK(read_file_bytes(folder / "a.h5") == before);
@@ -193,7 +188,7 @@ TEST_CASE("convert: a network that is incomplete or misshapen is refused in word
     WeightsFile file = whole;
     std::erase_if(file.arrays, [&](const auto& entry) { return entry.first == name; });
     write_hdf5(folder / "b.h5", file);
-    return error_of([&] { convert(folder / "b.h5", folder / "c.safetensors"); });
+    return convert_error([&] { convert_file(folder / "b.h5", folder / "c.safetensors"); });
   };
   CHECK(error_without("bn1.running_mean")
             .ends_with("b.h5: does not fit resnet basic [1, 1, 1, 1] width 2: bn1.running_mean is "

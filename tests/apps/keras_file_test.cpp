@@ -44,14 +44,14 @@ std::vector<double> expected_logits(const std::string& name) {
   return {values.begin(), values.end()};
 }
 
-constexpr double kBound = 1e-4;  // Keras computed in f32
+constexpr double kKerasBound = 1e-4;  // Keras computed in f32
 
 TEST_CASE("keras file: logits are Keras's own") {
   for (const char* name : {"keras3_trained.h5", "keras3_own_head.keras", "keras3_rescaling.h5",
                            "keras3_rescaling.keras", "keras2_old_names.h5", "keras2.weights.h5"}) {
     CAPTURE(std::string(name));
     const UnpackedGolden file(concat("keras/", name));
-    CHECK(relative_distance(logits_of(file.path()), expected_logits(name)) <= kBound);
+    CHECK(relative_distance(logits_of(file.path()), expected_logits(name)) <= kKerasBound);
   }
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("keras file: a model of ours that was made of it needs no other file")
   write_model_file(folder / "ours.h5", network, {{"a", "b", "c"}, *keras.preprocessing});
   CHECK(load_model(folder / "ours.h5", {}).info.preprocessing == caffe_preprocessing());
   CHECK(relative_distance(logits_of(folder / "ours.h5"), expected_logits("keras3_trained.h5")) <=
-        kBound);
+        kKerasBound);
 }
 
 TEST_CASE("keras file: the layers of a whole model that stand before the network") {

@@ -9,6 +9,7 @@
 
 #include "apps/array_tensor.h"
 #include "io/hdf5_weights.h"
+#include "tests/apps/info_of_three.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tl::test {
@@ -16,18 +17,12 @@ namespace {
 
 const ResNetConfig kSmall{.depths = {1, 1, 1, 1}, .width = 4, .classes = 3};
 
-ModelInfo info_of_three() {
-  ModelInfo info{{"ant", "bee", "naïve \"quoted\""}, {}};
-  info.preprocessing.crop = 96;
-  return info;
-}
-
 void write_small(const std::filesystem::path& path) {
   Generator random(1);
   write_model_file(path, ResNet(kSmall, random, {DType::f32, Device::cpu}), info_of_three());
 }
 
-std::string error_of(const std::filesystem::path& path) {
+std::string load_error(const std::filesystem::path& path) {
   try {
     load_model(path, {DType::f32, Device::cpu});
   } catch (const Error& error) {
@@ -66,34 +61,34 @@ TEST_CASE("what a model file lacks is named") {
   WeightsFile file = whole;
   file.attributes.erase("classes");
   write_hdf5(path, file);
-  CHECK(error_of(path).find("no class names") != std::string::npos);
+  CHECK(load_error(path).find("no class names") != std::string::npos);
 
   file = whole;
   file.attributes["classes"] = R"(["ant", "bee"])";
   write_hdf5(path, file);
-  CHECK(error_of(path).find("3 outputs, but it names 2 classes") != std::string::npos);
+  CHECK(load_error(path).find("3 outputs, but it names 2 classes") != std::string::npos);
 
   file = whole;
   file.attributes["classes"] = "ant, bee";
   write_hdf5(path, file);
-  CHECK(error_of(path).find("'classes' is not a list of names") != std::string::npos);
+  CHECK(load_error(path).find("'classes' is not a list of names") != std::string::npos);
 
   file = whole;
   std::erase_if(file.arrays, [](const auto& a) { return a.first == "layer2.0.bn1.running_var"; });
   write_hdf5(path, file);
-  CHECK(error_of(path).find("layer2.0.bn1.running_var is missing") != std::string::npos);
+  CHECK(load_error(path).find("layer2.0.bn1.running_var is missing") != std::string::npos);
 
   file = whole;
   for (auto& [name, array] : file.arrays) {
     if (name == "bn1.weight") array = to_array(Tensor::zeros({5}, DType::f32, Device::ref));
   }
   write_hdf5(path, file);
-  CHECK(error_of(path).find("bn1.weight: file [5], network [4]") != std::string::npos);
+  CHECK(load_error(path).find("bn1.weight: file [5], network [4]") != std::string::npos);
 
   file = whole;
   std::erase_if(file.arrays, [](const auto& a) { return a.first == "conv1.weight"; });
   write_hdf5(path, file);
-  CHECK(error_of(path).find("no ResNet") != std::string::npos);
+  CHECK(load_error(path).find("no ResNet") != std::string::npos);
 }
 
 TEST_CASE("a plain weights file has no info") {
@@ -126,14 +121,14 @@ TEST_CASE("a head file brings back the network with the backbone that it names")
   for (std::size_t i = 0; i < expected.size(); ++i)
     CHECK(found[i].tensor.to_vector<float>() == expected[i].tensor.to_vector<float>());
 
-  CHECK(error_of(folder / "head.h5") == "");
+  CHECK(load_error(folder / "head.h5") == "");
   CHECK_THROWS_AS(read_model_file(folder / "head.h5"), Error);  // it is no whole model
   Generator other(2);  // the backbone is replaced by another of the same form
   write_model_file(folder / "backbone.h5", ResNet(kSmall, other, where), info_of_three());
-  CHECK(error_of(folder / "head.h5").find("is not the one that this head was trained on") !=
+  CHECK(load_error(folder / "head.h5").find("is not the one that this head was trained on") !=
         std::string::npos);
   std::filesystem::remove(folder / "backbone.h5");
-  CHECK(error_of(folder / "head.h5").find("backbone.h5: ") != std::string::npos);
+  CHECK(load_error(folder / "head.h5").find("backbone.h5: ") != std::string::npos);
 }
 
 TEST_CASE("a head on a random backbone draws it again") {
@@ -150,7 +145,7 @@ TEST_CASE("a head on a random backbone draws it again") {
   CHECK(back.network->fc.weight.to_vector<float>() == network.fc.weight.to_vector<float>());
   source.seed = 8;
   write_head_file(folder / "head.h5", network, info_of_three(), source);
-  CHECK(error_of(folder / "head.h5").find("random weights, is not the one") != std::string::npos);
+  CHECK(load_error(folder / "head.h5").find("random weights, is not the one") != std::string::npos);
 }
 
 /// The stride and the epsilon of Keras.
@@ -183,13 +178,13 @@ TEST_CASE("what the tensors of a model do not show comes back from its file") {
   file.attributes.erase("unseen");
   write_hdf5(folder / "m.h5", file);
   CHECK(read_model_file(folder / "m.h5").config().unseen == UnseenConfig{});
-  CHECK(error_of(folder / "head.h5").find("is not the one that this head was trained on") !=
+  CHECK(load_error(folder / "head.h5").find("is not the one that this head was trained on") !=
         std::string::npos);
 
   const auto error_with = [&](const std::string& text) {
     file.attributes["unseen"] = text;
     write_hdf5(folder / "m.h5", file);
-    const std::string error = error_of(folder / "m.h5");
+    const std::string error = load_error(folder / "m.h5");
     return error.substr(std::min(error.size(), (folder / "m.h5").string().size()));
   };
   CHECK(error_with("{}") == "");
@@ -214,7 +209,7 @@ TEST_CASE("the version of a model file: a newer one is refused in words") {
     WeightsFile file = whole;
     file.attributes["format"] = format;
     write_hdf5(path, file);
-    const std::string error = error_of(path);
+    const std::string error = load_error(path);
     std::string plain;
     try {
       read_model_file(path);
@@ -291,7 +286,7 @@ TEST_CASE("any tensor of a wrong shape or type, or without numbers, is named in 
       auto& [name, array] = file.arrays[i];
       array = damaged(array, how);
       write_hdf5(path, file);
-      const std::string error = error_of(path);
+      const std::string error = load_error(path);
       CAPTURE(how);
       CAPTURE(name);
       CAPTURE(error);

@@ -15,21 +15,21 @@
 namespace tl::test {
 namespace {
 
-constexpr std::int64_t kSide = 16;
-const Shape kPicture{kSide, kSide, 3};
+constexpr std::int64_t kTrainerSide = 16;
+const Shape kPicture{kTrainerSide, kTrainerSide, 3};
 
 /// Noise: class 0 brighter in the left half, class 1 in the right one.
-struct Pictures {
+struct HalfBrightPictures {
   std::vector<float> pixels;
   std::vector<std::int32_t> labels;
 
-  Pictures(std::int64_t n, std::uint64_t seed) {
+  HalfBrightPictures(std::int64_t n, std::uint64_t seed) {
     Random random(seed);
     for (std::int64_t i = 0; i < n; ++i) {
       const auto label = static_cast<std::int32_t>(i % 2);
       labels.push_back(label);
-      for (std::int64_t p = 0; p < kSide * kSide; ++p) {
-        const bool is_left = p % kSide < kSide / 2;
+      for (std::int64_t p = 0; p < kTrainerSide * kTrainerSide; ++p) {
+        const bool is_left = p % kTrainerSide < kTrainerSide / 2;
         for (int c = 0; c < 3; ++c)
           pixels.push_back(
               static_cast<float>(0.5 * random.uniform() + (is_left == (label == 0) ? 1 : 0)));
@@ -69,7 +69,7 @@ std::vector<float> numbers_of(const ResNet& network) {
 }  // namespace
 
 TEST_CASE("a network learns from scratch what its pictures show") {
-  const Pictures train(48, 1), val(20, 2);
+  const HalfBrightPictures train(48, 1), val(20, 2);
   const auto network = small_network();
   NetworkTrainer trainer(*network, kPicture, recipe(), {24, 24}, Device::cpu);
   const auto first = trainer.run_epoch(train.batches());
@@ -83,7 +83,7 @@ TEST_CASE("a network learns from scratch what its pictures show") {
 }
 
 TEST_CASE("an epoch's score is the mean over pictures of what the steps saw") {
-  const Pictures train(12, 1);
+  const HalfBrightPictures train(12, 1);
   Recipe still = recipe();
   still.learning_rate = 1e-30;  // nothing moves
   const auto network = small_network();
@@ -98,7 +98,7 @@ TEST_CASE("an epoch's score is the mean over pictures of what the steps saw") {
 }
 
 TEST_CASE("what is frozen keeps its numbers, running statistics included") {
-  const Pictures train(16, 1);
+  const HalfBrightPictures train(16, 1);
   const auto network = small_network();
   network->set_requires_grad(false);
   network->set_requires_grad_matching("layer2,fc", true);
@@ -116,7 +116,7 @@ TEST_CASE("what is frozen keeps its numbers, running statistics included") {
 }
 
 TEST_CASE("the same bits for any number of threads") {
-  const Pictures train(16, 1);
+  const HalfBrightPictures train(16, 1);
   check_same_for_all_thread_counts([&] {
     const auto network = small_network();
     NetworkTrainer trainer(*network, kPicture, recipe(), {8, 8}, Device::cpu);
@@ -126,7 +126,7 @@ TEST_CASE("the same bits for any number of threads") {
 }
 
 TEST_CASE("an epoch can be cut short, and an empty one has no score") {
-  const Pictures train(16, 1);
+  const HalfBrightPictures train(16, 1);
   const auto network = small_network();
   NetworkTrainer trainer(*network, kPicture, recipe(), {8, 8}, Device::cpu);
   int asked = 0;
@@ -136,7 +136,7 @@ TEST_CASE("an epoch can be cut short, and an empty one has no score") {
 }
 
 TEST_CASE("a loss that is not finite ends the epoch") {
-  Pictures train(16, 1);
+  HalfBrightPictures train(16, 1);
   train.pixels[0] = std::numeric_limits<float>::quiet_NaN();
   const auto network = small_network();
   NetworkTrainer trainer(*network, kPicture, recipe(), {8, 8}, Device::cpu);

@@ -13,15 +13,14 @@
 #include "tests/support/compare.h"
 #include "tests/support/random.h"
 #include "tests/support/random_state.h"
+#include "tests/support/ref_placement.h"
 #include "tests/support/resnet_forms.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tl::test {
 namespace {
 
-constexpr Placement kRef{DType::f64, Device::ref};
-
-onnx::ModelProto parsed(const std::filesystem::path& path) {
+onnx::ModelProto parsed_model(const std::filesystem::path& path) {
   const std::vector<std::uint8_t> bytes = read_file_bytes(path);
   onnx::ModelProto model;
   REQUIRE(model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
@@ -44,7 +43,7 @@ Tensor pictures(const Shape& shape) {
 onnx::ModelProto exported(const ResNet& network, int crop = 64) {
   const TemporaryFolder folder;
   write_onnx(folder / "x.onnx", network, {.crop = crop}, std::nullopt);
-  return parsed(folder / "x.onnx");
+  return parsed_model(folder / "x.onnx");
 }
 
 }  // namespace
@@ -177,7 +176,7 @@ TEST_CASE("onnx: the metadata is what our model files say; equal networks give e
   write_onnx(folder / "b.onnx", *network, how, classes);
   CHECK(read_file_bytes(folder / "a.onnx") == read_file_bytes(folder / "b.onnx"));
   CHECK(summary.bytes == std::filesystem::file_size(folder / "a.onnx"));
-  const onnx::ModelProto model = parsed(folder / "a.onnx");
+  const onnx::ModelProto model = parsed_model(folder / "a.onnx");
   CHECK(summary.nodes == static_cast<std::size_t>(model.graph().node_size()));
   std::map<std::string, std::string> metadata;
   for (const auto& entry : model.metadata_props()) metadata[entry.key()] = entry.value();
@@ -186,7 +185,7 @@ TEST_CASE("onnx: the metadata is what our model files say; equal networks give e
   CHECK(metadata["architecture"] == name_of(network->config));
 
   write_onnx(folder / "plain.onnx", *network, how, std::nullopt);
-  const onnx::ModelProto plain = parsed(folder / "plain.onnx");
+  const onnx::ModelProto plain = parsed_model(folder / "plain.onnx");
   for (const auto& entry : plain.metadata_props()) CHECK(entry.key() != "classes");
 }
 

@@ -7,12 +7,12 @@
 #include "io/hdf5_weights.h"
 #include "nn/frozen.h"
 #include "tests/support/compare.h"
+#include "tests/support/ref_placement.h"
 
 namespace tl::test {
 namespace {
 
-constexpr Placement kRef{DType::f64, Device::ref};
-constexpr double kBound = 1e-9;
+constexpr double kPublishedBound = 1e-9;
 
 std::string published(const std::string& name) {
   return TL_SOURCE_DIR "/tests/golden/published/" + name;
@@ -48,9 +48,9 @@ TEST_CASE("published networks: logits are their libraries'") {
     CHECK(report.unexpected.empty());
     network.eval();
     const auto logits = to_tensor(*expected.find(known.name)).to_vector<double>();
-    check_close(network(images).to_vector<double>(), logits, kBound, "logits");
+    check_close(network(images).to_vector<double>(), logits, kPublishedBound, "logits");
     FrozenNetwork frozen(network);
-    check_close(frozen(images).to_vector<double>(), logits, kBound, "frozen logits");
+    check_close(frozen(images).to_vector<double>(), logits, kPublishedBound, "frozen logits");
     if (config.unseen == UnseenConfig{}) continue;
     // Without what is unseen, these are other numbers: the file alone would not do.
     config.unseen = {};

@@ -29,7 +29,7 @@ void write_weights(const std::filesystem::path& path,
   write_hdf5(path, file);
 }
 
-std::string error_of(const TrainOptions& options) {
+std::string start_error(const TrainOptions& options) {
   try {
     make_starting_network(options, 2, Device::cpu);
   } catch (const Error& error) {
@@ -45,7 +45,7 @@ TEST_CASE("starting network: weights for grey pictures, on request") {
   TrainOptions options;
   options.weights = (folder / "grey.h5").string();
   CHECK(
-      error_of(options) ==
+      start_error(options) ==
       options.weights +
           ": its first layer takes 1 channel, pictures have 3; --adapt-first-layer sums it up and "
           "spreads it over them");

@@ -16,7 +16,7 @@
 namespace tl::test {
 namespace {
 
-constexpr std::int64_t kSide = 8, kPictures = 26, kBatch = 4;  // the last batch has 2
+constexpr std::int64_t kStepSide = 8, kStepPictures = 26, kStepBatch = 4;  // the last batch has 2
 
 /// While it lives, steps run as they stand.
 class Eager {
@@ -30,34 +30,34 @@ class Eager {
   bool before_;
 };
 
-struct Pictures {
+struct StepPictures {
   std::vector<float> pixels;
   std::vector<std::int32_t> labels;
 
-  Pictures() {
+  StepPictures() {
     Random random(5);
-    for (std::int64_t i = 0; i < kPictures; ++i) {
+    for (std::int64_t i = 0; i < kStepPictures; ++i) {
       labels.push_back(static_cast<std::int32_t>(i % 3));
-      for (std::int64_t k = 0; k < kSide * kSide * 3; ++k)
+      for (std::int64_t k = 0; k < kStepSide * kStepSide * 3; ++k)
         pixels.push_back(static_cast<float>(random.uniform() + (k % 3 == i % 3 ? 0.5 : 0)));
     }
   }
   BatchSource batches() const {
     std::vector<std::int64_t> order(labels.size());
     std::iota(order.begin(), order.end(), 0);
-    return batches_of(pixels, labels, order, kBatch);
+    return batches_of(pixels, labels, order, kStepBatch);
   }
 };
 
 /// Every parameter and running statistic, and the scores, after three epochs.
 std::vector<double> trained(Device device, const Recipe& recipe, DType activations, bool eager) {
   const Eager scope(eager);
-  const Pictures pictures;
+  const StepPictures pictures;
   Generator random(1);
   ResNet network({.depths = {1, 1}, .width = 4, .classes = 3, .stem = ResNetStem::conv3}, random,
                  {DType::f32, device});
   network.activation_dtype = activations;
-  NetworkTrainer trainer(network, {kSide, kSide, 3}, recipe, {9, 9, 8}, device);
+  NetworkTrainer trainer(network, {kStepSide, kStepSide, 3}, recipe, {9, 9, 8}, device);
   std::vector<double> all;
   for (int epoch = 0; epoch < 3; ++epoch) {
     const auto score = trainer.run_epoch(pictures.batches());
@@ -75,7 +75,7 @@ std::vector<double> trained(Device device, const Recipe& recipe, DType activatio
 
 Recipe recipe_with(const char* optimizer) {
   Recipe r;
-  r.batch_size = kBatch;
+  r.batch_size = kStepBatch;
   r.optimizer = optimizer;
   r.learning_rate = 0.02;
   r.schedule = "cosine";
@@ -153,10 +153,10 @@ TEST_CASE("a step is captured for whole batches alone, and draws dropout anew") 
 }
 
 TEST_CASE("batches: all are sent, in order, and finished before the one after the next") {
-  const Pictures pictures;
+  const StepPictures pictures;
   for (const Device device : devices()) {
     INFO(concat(device));
-    BatchUpload upload({kSide, kSide, 3}, device);
+    BatchUpload upload({kStepSide, kStepSide, 3}, device);
     std::string course;
     std::vector<float> pixels;
     std::vector<std::int32_t> labels;
@@ -170,7 +170,7 @@ TEST_CASE("batches: all are sent, in order, and finished before the one after th
         upload,
         [&](const DeviceBatch& batch) {
           course += 's';
-          CHECK(batch.pixels.shape() == Shape{batch.labels.size(), kSide, kSide, 3});
+          CHECK(batch.pixels.shape() == Shape{batch.labels.size(), kStepSide, kStepSide, 3});
           copies = {batch.pixels.clone(), batch.labels.clone()};  // what the device computes
         },
         [&](const Batch& batch) {
@@ -188,10 +188,10 @@ TEST_CASE("batches: all are sent, in order, and finished before the one after th
 }
 
 TEST_CASE("batches: finish() can end the pass, and none at all is no pass") {
-  const Pictures pictures;
+  const StepPictures pictures;
   for (const Device device : devices()) {
     INFO(concat(device));
-    BatchUpload upload({kSide, kSide, 3}, device);
+    BatchUpload upload({kStepSide, kStepSide, 3}, device);
     int started = 0, finished = 0;
     const auto start = [&](const DeviceBatch&) { ++started; };
     for_each_batch(pictures.batches(), upload, start, [&](const Batch&) { return ++finished < 3; });

@@ -3,6 +3,7 @@
 
 #include "engine/allocator.h"
 #include "engine/ops.h"
+#include "tests/engine/leaf.h"
 #include "tests/support/gradcheck.h"
 #include "tests/support/op_errors.h"
 
@@ -11,11 +12,6 @@ namespace {
 
 using Values = std::vector<double>;
 
-Tensor leaf(const Values& values) {
-  return Tensor::from(values, {static_cast<std::int64_t>(values.size())}, DType::f64, Device::ref)
-      .set_requires_grad();
-}
-Tensor constant(const Values& values) { return leaf(values).detached(); }
 Values grad_of(const Tensor& x) {
   REQUIRE(x.grad());
   return x.grad().to_vector<double>();

@@ -1,5 +1,6 @@
 // Hooks on tensors: when they are called, with what, and what they may change.
 #include "engine/ops.h"
+#include "tests/engine/leaf.h"
 #include "tests/support/gradcheck.h"
 #include "tests/support/op_errors.h"
 
@@ -7,11 +8,6 @@ namespace tl::test {
 namespace {
 
 using Values = std::vector<double>;
-
-Tensor constant(const Values& values) {
-  return Tensor::from(values, {static_cast<std::int64_t>(values.size())}, DType::f64, Device::ref);
-}
-Tensor leaf(const Values& values) { return constant(values).set_requires_grad(); }
 
 /// A hook that writes down what it is given.
 GradientHook keep(std::vector<Values>& seen) {

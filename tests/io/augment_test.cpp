@@ -11,6 +11,7 @@
 #include "io/png_write.h"
 #include "kernels/error.h"
 #include "tests/io/pictures.h"
+#include "tests/io/small_preprocessing.h"
 #include "tests/support/thread_counts.h"
 
 namespace tl::test {
@@ -20,13 +21,6 @@ bool same(const RandomView& a, const RandomView& b) {
   return a.window.top == b.window.top && a.window.left == b.window.left &&
          a.window.height == b.window.height && a.window.width == b.window.width &&
          a.mirrored == b.mirrored;
-}
-
-Preprocessing small() {
-  Preprocessing p;
-  p.resize = 12;
-  p.crop = 8;
-  return p;
 }
 
 }  // namespace
@@ -86,7 +80,7 @@ TEST_CASE("a strip, into which no view fits, shows its middle") {
 
 TEST_CASE("augment resizes and mirrors the view") {
   const Image x = noise(20, 30);
-  const Preprocessing p = small();
+  const Preprocessing p = small_preprocessing();
   bool saw_mirrored = false, saw_straight = false;
   for (int64_t index = 0; index < 8; ++index) {
     const RandomView v = random_view(20, 30, {2, 1}, index);
@@ -124,14 +118,14 @@ TEST_CASE(
   const RestoreThreadCount restore;
   const auto views = [&](int threads, std::vector<int64_t> order, uint32_t epoch) {
     set_thread_count(threads);
-    BatchLoader loader(samples, std::move(order), small(),
+    BatchLoader loader(samples, std::move(order), small_preprocessing(),
                        {.batch_size = 4, .augmentation = {{9, epoch}}});
     std::vector<std::vector<float>> by_index(samples.size());
     for (Batch batch; loader.next(batch);) {
       for (size_t i = 0; i < batch.indices.size(); ++i)
         by_index[static_cast<size_t>(batch.indices[i])].assign(
-            batch.pixels.begin() + static_cast<int64_t>(i) * small().size(),
-            batch.pixels.begin() + static_cast<int64_t>(i + 1) * small().size());
+            batch.pixels.begin() + static_cast<int64_t>(i) * small_preprocessing().size(),
+            batch.pixels.begin() + static_cast<int64_t>(i + 1) * small_preprocessing().size());
     }
     return by_index;
   };

@@ -8,19 +8,13 @@
 #include "io/sandbox.h"
 #include "kernels/error.h"
 #include "tests/io/pictures.h"
+#include "tests/io/small_preprocessing.h"
 #include "tests/support/thread_counts.h"
 
 namespace tl {
 namespace {
 
 using namespace test;
-
-Preprocessing small() {
-  Preprocessing preprocessing;
-  preprocessing.resize = 12;
-  preprocessing.crop = 8;
-  return preprocessing;
-}
 
 /// Pictures 0 ... n - 1 of different content, those in `broken` cut in half; label = i % 3.
 std::vector<Sample> make_samples(const TemporaryFolder& folder, int n,
@@ -45,7 +39,7 @@ struct Epoch {
 
 Epoch load_all(const std::vector<Sample>& samples, const std::vector<int64_t>& order,
                const LoaderOptions& options) {
-  BatchLoader loader(samples, order, small(), options);
+  BatchLoader loader(samples, order, small_preprocessing(), options);
   Epoch epoch;
   for (Batch batch; loader.next(batch);) epoch.batches.push_back(batch);
   epoch.failures = loader.failures();
@@ -75,14 +69,16 @@ TEST_CASE("BatchLoader: any number of threads gives what loading one by one give
     size_t position = 0;
     for (const Batch& batch : epoch.batches) {
       CHECK(batch.size() == (position < 20 ? 4 : 3));
-      REQUIRE(batch.pixels.size() == static_cast<size_t>(batch.size() * small().size()));
+      REQUIRE(batch.pixels.size() ==
+              static_cast<size_t>(batch.size() * small_preprocessing().size()));
       for (int64_t row = 0; row < batch.size(); ++row, ++position) {
         const int64_t index = batch.indices[static_cast<size_t>(row)];
         CHECK(index == order[position]);
         CHECK(batch.labels[static_cast<size_t>(row)] == index % 3);
-        std::vector<float> expected(static_cast<size_t>(small().size()));
-        preprocess(read_image(samples[static_cast<size_t>(index)].path), small(), expected.data());
-        const auto* pixels = batch.pixels.data() + row * small().size();
+        std::vector<float> expected(static_cast<size_t>(small_preprocessing().size()));
+        preprocess(read_image(samples[static_cast<size_t>(index)].path), small_preprocessing(),
+                   expected.data());
+        const auto* pixels = batch.pixels.data() + row * small_preprocessing().size();
         CHECK(std::equal(expected.begin(), expected.end(), pixels));
       }
     }
@@ -105,10 +101,10 @@ TEST_CASE("BatchLoader: broken pictures shrink their own batch and are reported 
     CHECK(epoch.batches[0].indices == std::vector<int64_t>{0, 1, 2, 3});
     CHECK(epoch.batches[1].indices == std::vector<int64_t>{5, 6});
     CHECK(epoch.batches[2].indices == std::vector<int64_t>{12, 13});
-    std::vector<float> expected(static_cast<size_t>(small().size()));
-    preprocess(read_image(samples[6].path), small(), expected.data());
+    std::vector<float> expected(static_cast<size_t>(small_preprocessing().size()));
+    preprocess(read_image(samples[6].path), small_preprocessing(), expected.data());
     CHECK(std::equal(expected.begin(), expected.end(),
-                     epoch.batches[1].pixels.data() + small().size()));
+                     epoch.batches[1].pixels.data() + small_preprocessing().size()));
     REQUIRE(epoch.failures.size() == 6);
     CHECK(epoch.failures[0].index == 4);
     CHECK(epoch.failures[0].path == samples[4].path);
@@ -126,21 +122,22 @@ TEST_CASE("BatchLoader: running out of memory is no fault of a picture") {
   ChildLimits limits;
   limits.memory_bytes = 32 << 20;  // the picture takes 144 MB, more than a heap keeps in reserve
   std::string outcome;
-  CHECK(error_of([&] {
-          outcome = run_in_child(limits, [&]() -> std::string {
-            BatchLoader loader({{folder / "large.jpg", 0}}, small(), {.batch_size = 1});
-            Batch batch;
-            if (loader.next(batch)) return "loaded";
-            return loader.failures().front().cause;
-          });
-        }) == "needs more memory than is allowed");
+  CHECK(
+      error_of([&] {
+        outcome = run_in_child(limits, [&]() -> std::string {
+          BatchLoader loader({{folder / "large.jpg", 0}}, small_preprocessing(), {.batch_size = 1});
+          Batch batch;
+          if (loader.next(batch)) return "loaded";
+          return loader.failures().front().cause;
+        });
+      }) == "needs more memory than is allowed");
   CHECK(outcome == "");
 }
 #endif
 
 TEST_CASE("BatchLoader: memory of a batch is reused") {
   const TemporaryFolder folder;
-  BatchLoader loader(make_samples(folder, 12, {3}), small(), {.batch_size = 3});
+  BatchLoader loader(make_samples(folder, 12, {3}), small_preprocessing(), {.batch_size = 3});
   Batch batch;
   REQUIRE(loader.next(batch));
   const float* const pixels = batch.pixels.data();
@@ -150,7 +147,8 @@ TEST_CASE("BatchLoader: memory of a batch is reused") {
 TEST_CASE("BatchLoader: no samples, and options that make no sense") {
   CHECK(load_all({}, {}, {}).batches.empty());
   const auto refusal = [](int64_t batch_size, std::vector<int64_t> order) {
-    return error_of([&] { BatchLoader loader({}, order, small(), {.batch_size = batch_size}); });
+    return error_of(
+        [&] { BatchLoader loader({}, order, small_preprocessing(), {.batch_size = batch_size}); });
   };
   CHECK(refusal(0, {}) == "batch loader: batch size 0 must be positive");
   CHECK(refusal(1, {0}) == "batch loader: index 0 of 0 samples");

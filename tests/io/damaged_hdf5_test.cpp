@@ -14,9 +14,8 @@ namespace tl {
 namespace {
 
 using namespace test;
-using Bytes = std::vector<uint8_t>;
 
-std::vector<float> counted(size_t n) {
+std::vector<float> counted_floats(size_t n) {
   std::vector<float> values(n);
   for (size_t i = 0; i < n; ++i) values[i] = static_cast<float>(i % 37) - 9.5f;
   return values;
@@ -26,7 +25,7 @@ void put_floats(hid_t file, const char* name, const std::vector<hsize_t>& dims,
                 hid_t properties = H5P_DEFAULT) {
   size_t n = 1;
   for (const hsize_t dim : dims) n *= dim;
-  put(file, name, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, dims, counted(n).data(), properties);
+  put(file, name, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, dims, counted_floats(n).data(), properties);
 }
 
 /// Names with dots in the root, in the old form of groups.
@@ -295,7 +294,7 @@ std::vector<Strange> strange_datasets() {
   list.push_back({"rank 5", [](hid_t file) { put_floats(file, "x", {1, 2, 1, 2, 3}); }, nullptr});
   list.push_back({"integers",
                   [](hid_t file) {
-                    const std::vector<float> values = counted(6);
+                    const std::vector<float> values = counted_floats(6);
                     put(file, "x", H5T_STD_I16BE, H5T_NATIVE_FLOAT, {6}, values.data());
                   },
                   nullptr});

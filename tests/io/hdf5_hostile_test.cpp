@@ -16,7 +16,7 @@ namespace {
 using namespace test;
 
 /// What read_hdf5 says of a file made by `body`, without the path; "" if it reads it.
-std::string refusal(const std::function<void(hid_t)>& body) {
+std::string hdf5_refusal(const std::function<void(hid_t)>& body) {
   const TemporaryFolder folder;
   const auto path = folder / "x.h5";
   make_hdf5(path, body);
@@ -117,10 +117,10 @@ TEST_CASE("hostile hdf5: attributes on other groups and datasets do not matter")
 }
 
 TEST_CASE("hostile hdf5: attributes in absurd numbers and of absurd length") {
-  CHECK(refusal([](hid_t file) {
+  CHECK(hdf5_refusal([](hid_t file) {
           for (int i = 0; i < 4097; ++i) annotate(file, concat("a", i), H5T_STD_U8LE, {}, "\0");
         }) == "over 4096 attributes");
-  CHECK(refusal([](hid_t file) {
+  CHECK(hdf5_refusal([](hid_t file) {
           annotate(file, std::string(4097, 'n'), string_type(1).get(), {}, "x");
         }) == "an attribute's name over 4096 bytes");
 
@@ -160,15 +160,16 @@ void nest(hid_t file, int groups) {
 }
 
 TEST_CASE("hostile hdf5: groups in groups end somewhere") {
-  CHECK(refusal([](hid_t file) { nest(file, 32); }) == "");
-  CHECK(refusal([](hid_t file) { nest(file, 33); }).ends_with("g/: groups nested over 32 deep"));
-  CHECK(refusal([](hid_t file) { nest(file, 1000); }).find("groups nested over 32 deep") !=
+  CHECK(hdf5_refusal([](hid_t file) { nest(file, 32); }) == "");
+  CHECK(
+      hdf5_refusal([](hid_t file) { nest(file, 33); }).ends_with("g/: groups nested over 32 deep"));
+  CHECK(hdf5_refusal([](hid_t file) { nest(file, 1000); }).find("groups nested over 32 deep") !=
         std::string::npos);
 }
 
 TEST_CASE("hostile hdf5: links in circles, to nothing and to elsewhere are refused, each by name") {
   const auto linked = [](const std::function<void(hid_t)>& link) {
-    return refusal([&](hid_t file) {
+    return hdf5_refusal([&](hid_t file) {
       nest(file, 2);
       link(file);
     });

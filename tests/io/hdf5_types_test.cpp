@@ -14,7 +14,7 @@ namespace {
 using namespace test;
 
 template <class T>
-std::vector<T> values_of(const WeightsFile& file, const std::string& name) {
+std::vector<T> values_in(const WeightsFile& file, const std::string& name) {
   const Array* array = file.find(name);
   REQUIRE(array != nullptr);
   const auto span = array->as<T>();
@@ -22,7 +22,7 @@ std::vector<T> values_of(const WeightsFile& file, const std::string& name) {
 }
 
 /// Equal, NaN to NaN, and zeros by their sign.
-void check_same(const std::vector<float>& a, const std::vector<float>& b) {
+void check_same_floats(const std::vector<float>& a, const std::vector<float>& b) {
   REQUIRE(a.size() == b.size());
   for (size_t i = 0; i < a.size(); ++i) {
     CAPTURE(i);
@@ -42,7 +42,7 @@ std::vector<float> read_words(hid_t type, const std::vector<Word>& words) {
             [&](hid_t file) { put(file, "x", type, type, {words.size()}, words.data()); });
   const WeightsFile file = read_hdf5(folder / "a.h5");
   CHECK(file.find("x")->dtype == DType::f32);
-  return values_of<float>(file, "x");
+  return values_in<float>(file, "x");
 }
 
 TEST_CASE("hdf5: half precision, bit by bit") {
@@ -50,10 +50,10 @@ TEST_CASE("hdf5: half precision, bit by bit") {
                                     0x0000, 0x8000, 0x7c00, 0xfc00, 0x7e00, 0x3555};
   const std::vector<float> values{1, -2,    65504,     0x1p-14f,   0x1p-24f, -0x1.ff8p-15f,
                                   0, -0.0f, kInfinity, -kInfinity, kNan,     0x1.554p-2f};
-  check_same(read_words(float_type(5, 10).get(), words), values);
+  check_same_floats(read_words(float_type(5, 10).get(), words), values);
   std::vector<uint16_t> swapped;
   for (const uint16_t word : words) swapped.push_back(static_cast<uint16_t>(word << 8 | word >> 8));
-  check_same(read_words(float_type(5, 10, H5T_ORDER_BE).get(), swapped), values);
+  check_same_floats(read_words(float_type(5, 10, H5T_ORDER_BE).get(), swapped), values);
 }
 
 TEST_CASE("hdf5: bf16, bit by bit") {
@@ -67,14 +67,15 @@ TEST_CASE("hdf5: bf16, bit by bit") {
     values.push_back(value);
   }
   CHECK(values[4] == 0x1p-133f);
-  check_same(read_words(float_type(8, 7).get(), words), values);
+  check_same_floats(read_words(float_type(8, 7).get(), words), values);
   std::vector<uint16_t> swapped;
   for (const uint16_t word : words) swapped.push_back(static_cast<uint16_t>(word << 8 | word >> 8));
-  check_same(read_words(float_type(8, 7, H5T_ORDER_BE).get(), swapped), values);
+  check_same_floats(read_words(float_type(8, 7, H5T_ORDER_BE).get(), swapped), values);
 }
 
 TEST_CASE("hdf5: floats of 8 and 24 bits, and of 10 bytes") {
-  check_same(read_words<uint8_t>(float_type(5, 2).get(), {0x3c, 0xc1, 0x7b}), {1, -2.5f, 57344});
+  check_same_floats(read_words<uint8_t>(float_type(5, 2).get(), {0x3c, 0xc1, 0x7b}),
+                    {1, -2.5f, 57344});
   const TemporaryFolder folder;
   const std::vector<double> values{1.5, -0x1.fffffffffffffp1023, 0x1p-1074};
   make_hdf5(folder / "a.h5", [&](hid_t file) {
@@ -83,9 +84,9 @@ TEST_CASE("hdf5: floats of 8 and 24 bits, and of 10 bytes") {
     put(file, "f64be", H5T_IEEE_F64BE, H5T_NATIVE_DOUBLE, {3}, values.data());
   });
   const WeightsFile file = read_hdf5(folder / "a.h5");
-  CHECK(values_of<float>(file, "f24") == std::vector<float>{1.5f});
-  CHECK(values_of<double>(file, "f80") == values);
-  CHECK(values_of<double>(file, "f64be") == values);
+  CHECK(values_in<float>(file, "f24") == std::vector<float>{1.5f});
+  CHECK(values_in<double>(file, "f80") == values);
+  CHECK(values_in<double>(file, "f64be") == values);
 }
 
 TEST_CASE("hdf5: scalars of every kind, flat and in groups") {
@@ -110,11 +111,11 @@ TEST_CASE("hdf5: scalars of every kind, flat and in groups") {
   const WeightsFile file = read_hdf5(folder / "a.h5");
   CHECK(file.arrays.size() == 5);
   for (const auto& [name, array] : file.arrays) CHECK(array.shape.empty());
-  CHECK(values_of<int32_t>(file, "bn1.num_batches_tracked") == std::vector<int32_t>{1234});
-  CHECK(values_of<int32_t>(file, "layer1/0/bn1/num_batches_tracked") == std::vector<int32_t>{5});
-  CHECK(values_of<float>(file, "half") == std::vector<float>{0.5f});
-  CHECK(values_of<double>(file, "double") == std::vector<double>{0.1});
-  CHECK(values_of<uint8_t>(file, "byte") == std::vector<uint8_t>{200});
+  CHECK(values_in<int32_t>(file, "bn1.num_batches_tracked") == std::vector<int32_t>{1234});
+  CHECK(values_in<int32_t>(file, "layer1/0/bn1/num_batches_tracked") == std::vector<int32_t>{5});
+  CHECK(values_in<float>(file, "half") == std::vector<float>{0.5f});
+  CHECK(values_in<double>(file, "double") == std::vector<double>{0.1});
+  CHECK(values_in<uint8_t>(file, "byte") == std::vector<uint8_t>{200});
 }
 
 TEST_CASE("hdf5: chunks that do not divide the shape, gzip, shuffle, checksums, of every float") {
@@ -143,9 +144,9 @@ TEST_CASE("hdf5: chunks that do not divide the shape, gzip, shuffle, checksums, 
     CAPTURE(name);
     CHECK(array.shape == std::vector<int64_t>{7, 5, 3, 3});
     if (name == "f64") {
-      CHECK(values_of<double>(file, name) == std::vector<double>(values.begin(), values.end()));
+      CHECK(values_in<double>(file, name) == std::vector<double>(values.begin(), values.end()));
     } else {
-      CHECK(values_of<float>(file, name) == values);
+      CHECK(values_in<float>(file, name) == values);
     }
   }
 }
@@ -164,13 +165,13 @@ TEST_CASE("hdf5: integers become i32, and f64 where one does not fit") {
     put(file, "behind", H5T_IEEE_F32LE, H5T_NATIVE_INT64, {3}, small.data());
   });
   const WeightsFile file = read_hdf5(folder / "a.h5");
-  CHECK(values_of<int32_t>(file, "small") == std::vector<int32_t>{-2147483647 - 1, 2147483647, 5});
+  CHECK(values_in<int32_t>(file, "small") == std::vector<int32_t>{-2147483647 - 1, 2147483647, 5});
   const std::vector<double> nearest{1, -2147483649.0, 0x1p62};
-  CHECK(values_of<double>(file, "large") == nearest);
-  CHECK(values_of<double>(file, "the same") == nearest);
-  CHECK(values_of<int32_t>(file, "unsigned") == std::vector<int32_t>{1});
-  CHECK(values_of<double>(file, "most") == std::vector<double>{0x1p64});
-  CHECK(values_of<float>(file, "behind") == std::vector<float>{-0x1p31f, 0x1p31f, 5});
+  CHECK(values_in<double>(file, "large") == nearest);
+  CHECK(values_in<double>(file, "the same") == nearest);
+  CHECK(values_in<int32_t>(file, "unsigned") == std::vector<int32_t>{1});
+  CHECK(values_in<double>(file, "most") == std::vector<double>{0x1p64});
+  CHECK(values_in<float>(file, "behind") == std::vector<float>{-0x1p31f, 0x1p31f, 5});
 }
 
 /// Whether an array lies among the bytes of its file.
@@ -204,11 +205,11 @@ TEST_CASE(
     const WeightsFile read = read_hdf5(file);
     for (const char* name : {"f32", "odd", "other order", "f16", "chunks"}) {
       CAPTURE(name);
-      CHECK(values_of<float>(read, name) == values);
+      CHECK(values_in<float>(read, name) == values);
     }
-    CHECK(values_of<double>(read, "f64") == std::vector<double>{1, -2, 3.5});
-    CHECK(values_of<uint8_t>(read, "u8") == bytes);
-    CHECK(values_of<int32_t>(read, "i32") == std::vector<int32_t>{1, -2});
+    CHECK(values_in<double>(read, "f64") == std::vector<double>{1, -2, 3.5});
+    CHECK(values_in<uint8_t>(read, "u8") == bytes);
+    CHECK(values_in<int32_t>(read, "i32") == std::vector<int32_t>{1, -2});
     for (const char* name : {"f32", "f64", "u8"}) CHECK(is_in_place(file, read, name));
     for (const char* name : {"other order", "f16", "chunks"}) CHECK(!is_in_place(file, read, name));
     for (const auto& [name, array] : read.arrays)

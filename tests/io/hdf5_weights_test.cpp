@@ -62,7 +62,7 @@ TEST_CASE("Hdf5Handle: a close that fails is an error, and is not tried again") 
   CHECK(closed == 1);
 }
 
-WeightsFile sample() {
+WeightsFile hdf5_sample() {
   WeightsFile file;
   file.arrays = {{"layer1.0.conv1.weight", array_of<float>({2, 3}, {1, -2, 3.5f, 0, 1e-30f, 7})},
                  {"a/b/c", array_of<double>({2}, {0.1, -1e300})},
@@ -89,7 +89,7 @@ void check_equal(const WeightsFile& read, const WeightsFile& written) {
 }
 
 /// What read_hdf5 says of a file, without the path that it must start with.
-std::string refusal(const std::filesystem::path& path) {
+std::string read_refusal(const std::filesystem::path& path) {
   const std::string text = error_of([&] { read_hdf5(path); }), prefix = path.string() + ": ";
   if (text.empty()) return "";
   CHECK(text.starts_with(prefix));
@@ -99,25 +99,25 @@ std::string refusal(const std::filesystem::path& path) {
 
 TEST_CASE("hdf5: what was written is read, in order") {
   const TemporaryFolder folder;
-  write_hdf5(folder / "a.h5", sample());
-  check_equal(read_hdf5(folder / "a.h5"), sample());
+  write_hdf5(folder / "a.h5", hdf5_sample());
+  check_equal(read_hdf5(folder / "a.h5"), hdf5_sample());
   const WeightsFile read = read_hdf5(folder / "a.h5");
   CHECK(read.find("a/b/c") != nullptr);
   CHECK(read.find("a/b") == nullptr);
   CHECK_THROWS_AS(read.arrays[0].second.as<double>(), Error);
   write_hdf5(folder / "a.h5", read);  // arrays may lie in the file's own shared memory
-  check_equal(read_hdf5(folder / "a.h5"), sample());
-  write_hdf5(folder / "b.h5", sample());
+  check_equal(read_hdf5(folder / "a.h5"), hdf5_sample());
+  write_hdf5(folder / "b.h5", hdf5_sample());
   CHECK(read_bytes(folder / "a.h5") == read_bytes(folder / "b.h5"));
   CHECK(folder.entries() == 2);
 }
 
 TEST_CASE("hdf5: a file in memory is read like one on disk, its errors name no file") {
   const TemporaryFolder folder;
-  write_hdf5(folder / "w.h5", sample());
+  write_hdf5(folder / "w.h5", hdf5_sample());
   const std::vector<uint8_t> bytes = read_bytes(folder / "w.h5");
   const auto file = std::as_bytes(std::span(bytes));
-  check_equal(read_hdf5(file), sample());
+  check_equal(read_hdf5(file), hdf5_sample());
   CHECK(error_of([&] { read_hdf5(file.first(100)); }) == "truncated HDF5 file");
   CHECK(error_of([&] { read_hdf5(file.subspan(1)); }) == "not an HDF5 file");
   CHECK(error_of([&] { read_hdf5(file.first(0)); }) == "empty file");
@@ -125,7 +125,7 @@ TEST_CASE("hdf5: a file in memory is read like one on disk, its errors name no f
 
 TEST_CASE("hdf5: arrays outlive the file and its WeightsFile") {
   const TemporaryFolder folder;
-  write_hdf5(folder / "a.h5", sample());
+  write_hdf5(folder / "a.h5", hdf5_sample());
   Array kept = read_hdf5(folder / "a.h5").arrays[1].second;
   std::filesystem::remove(folder / "a.h5");
   CHECK(values_of<double>(kept) == std::vector<double>{0.1, -1e300});
@@ -230,15 +230,15 @@ TEST_CASE("hdf5: attributes that are one string, of both kinds") {
 
 TEST_CASE("hdf5: refusals name the file and the cause") {
   const TemporaryFolder folder;
-  CHECK(refusal(folder / "missing.h5") == "No such file or directory");
-  CHECK(refusal(folder.path()) == "is a folder, expected a file");
+  CHECK(read_refusal(folder / "missing.h5") == "No such file or directory");
+  CHECK(read_refusal(folder.path()) == "is a folder, expected a file");
   write_bytes(folder / "empty.h5", {});
-  CHECK(refusal(folder / "empty.h5") == "empty file");
+  CHECK(read_refusal(folder / "empty.h5") == "empty file");
   write_bytes(folder / "text.h5", std::vector<uint8_t>(5000, 'x'));
-  CHECK(refusal(folder / "text.h5") == "not an HDF5 file");
+  CHECK(read_refusal(folder / "text.h5") == "not an HDF5 file");
   const auto refused = [&](const std::function<void(hid_t)>& body) {
     make_hdf5(folder / "x.h5", body);
-    return refusal(folder / "x.h5");
+    return read_refusal(folder / "x.h5");
   };
   CHECK(refused([](hid_t file) {
           H5Lcreate_external("/etc/other.h5", "/x", file, "away", H5P_DEFAULT, H5P_DEFAULT);
@@ -290,13 +290,13 @@ TEST_CASE("hdf5: refusals name the file and the cause") {
 
 TEST_CASE("hdf5: a disk that is full is one line, and leaves the old file") {
   const TemporaryFolder folder;
-  write_hdf5(folder / "w.h5", sample());
+  write_hdf5(folder / "w.h5", hdf5_sample());
   WeightsFile large;
   large.arrays = {{"x", array_of<float>({100000}, std::vector<float>(100000, 1))}};
   const FileSizeLimit limit(200000);
   CHECK(error_of([&] { write_hdf5(folder / "w.h5", large); }) ==
         (folder / "w.h5").string() + ": File too large");
-  check_equal(read_hdf5(folder / "w.h5"), sample());
+  check_equal(read_hdf5(folder / "w.h5"), hdf5_sample());
   CHECK(folder.entries() == 1);
 }
 
@@ -322,25 +322,25 @@ TEST_CASE("hdf5: names and strings that would not come back are not written") {
   twice.arrays = {{"a", array_of<float>({1}, {1})}, {"a/b", array_of<float>({1}, {1})}};
   CHECK(is_one_line(error_of([&] { write_hdf5(folder / "b.h5", twice); })));
   CHECK(folder.entries() == 1);
-  CHECK(is_one_line(error_of([&] { write_hdf5(folder / "no/such/a.h5", sample()); })));
+  CHECK(is_one_line(error_of([&] { write_hdf5(folder / "no/such/a.h5", hdf5_sample()); })));
 }
 
 TEST_CASE("hdf5: truncation anywhere is one line") {
   const TemporaryFolder folder;
-  write_hdf5(folder / "a.h5", sample());
+  write_hdf5(folder / "a.h5", hdf5_sample());
   const auto whole = read_bytes(folder / "a.h5");
   for (size_t part = 0; part < 20; ++part) {
     CAPTURE(part);
     write_bytes(
         folder / "cut.h5",
         {whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(whole.size() * part / 20)});
-    CHECK(refusal(folder / "cut.h5") == (part == 0 ? "empty file" : "truncated HDF5 file"));
+    CHECK(read_refusal(folder / "cut.h5") == (part == 0 ? "empty file" : "truncated HDF5 file"));
   }
 }
 
 TEST_CASE("hdf5: flipped bytes give arrays or one line") {
   const TemporaryFolder folder;
-  write_hdf5(folder / "new.h5", sample());
+  write_hdf5(folder / "new.h5", hdf5_sample());
   make_hdf5(folder / "old.h5", [](hid_t file) {
     const std::vector<float> values(500, 1.5f);
     const Hdf5Handle chunked(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, "chunked");
@@ -370,7 +370,7 @@ TEST_CASE("hdf5: flipped bytes give arrays or one line") {
         damaged[std::min(near, damaged.size() - 1)] = static_cast<uint8_t>(random());
       }
       write_bytes(folder / "damaged.h5", damaged);
-      refused += !refusal(folder / "damaged.h5").empty();
+      refused += !read_refusal(folder / "damaged.h5").empty();
     }
   }
   CHECK(refused > 30);

@@ -17,7 +17,7 @@ namespace {
 using namespace test;
 using Names = std::vector<std::string>;
 
-void touch(const TemporaryFolder& folder, const Names& names) {
+void touch_files(const TemporaryFolder& folder, const Names& names) {
   for (const std::string& name : names) write_bytes(folder / name, {1});
 }
 
@@ -25,7 +25,7 @@ void link(const TemporaryFolder& folder, const std::string& to, const std::strin
   std::filesystem::create_directory_symlink(to, folder / name);
 }
 
-Names names_of(const TemporaryFolder& folder, const std::vector<Sample>& samples) {
+Names names_in(const TemporaryFolder& folder, const std::vector<Sample>& samples) {
   Names names;
   for (const Sample& sample : samples) {
     names.push_back(sample.path.lexically_relative(folder.path()).string() + " " +
@@ -56,18 +56,19 @@ TEST_CASE("scan_image_folder: train and val folders, torchvision's order") {
   const TemporaryFolder folder;
   // Sub-folders come in order of their whole path: "sub", "sub b", "sub/deep"; names bytewise,
   // capitals first.
-  touch(folder, {"train/cat/b.jpg", "train/cat/B.JPG", "train/cat/a.PnG", "train/cat/sub/0.jpeg",
-                 "train/cat/sub b/8.jpg", "train/cat/sub/deep/7.jpg", "train/cat/.hidden.jpg",
-                 "train/cat/note.txt", "train/ant/x.jpg", "train/.git/x.jpg", "train/cat/s b/9.jpg",
-                 "train/loose.jpg", "val/cat/1.jpg", "val/ant/2.jpg", "README"});
+  touch_files(folder,
+              {"train/cat/b.jpg", "train/cat/B.JPG", "train/cat/a.PnG", "train/cat/sub/0.jpeg",
+               "train/cat/sub b/8.jpg", "train/cat/sub/deep/7.jpg", "train/cat/.hidden.jpg",
+               "train/cat/note.txt", "train/ant/x.jpg", "train/.git/x.jpg", "train/cat/s b/9.jpg",
+               "train/loose.jpg", "val/cat/1.jpg", "val/ant/2.jpg", "README"});
   const Dataset scanned = scan(folder, 0.5);
   CHECK(scanned.layout == "folders of pictures");
   CHECK(scanned.classes == Names{"ant", "cat"});
-  CHECK(names_of(folder, scanned.train) ==
+  CHECK(names_in(folder, scanned.train) ==
         Names{"train/ant/x.jpg 0", "train/cat/B.JPG 1", "train/cat/a.PnG 1", "train/cat/b.jpg 1",
               "train/cat/s b/9.jpg 1", "train/cat/sub/0.jpeg 1", "train/cat/sub b/8.jpg 1",
               "train/cat/sub/deep/7.jpg 1"});
-  CHECK(names_of(folder, scanned.val) == Names{"val/ant/2.jpg 0", "val/cat/1.jpg 1"});
+  CHECK(names_in(folder, scanned.val) == Names{"val/ant/2.jpg 0", "val/cat/1.jpg 1"});
   CHECK(scanned.test.empty());
   CHECK(scanned.skipped == 2);  // note.txt and the loose picture
   CHECK(notes_of(folder, scanned) ==
@@ -76,39 +77,40 @@ TEST_CASE("scan_image_folder: train and val folders, torchvision's order") {
 
 TEST_CASE("scan_image_folder: every ending, in any case") {
   const TemporaryFolder folder;
-  touch(folder, {"a/1.jpg", "b/1.JPEG", "b/2.Bmp", "b/3.gif", "b/4.webp", "b/5.PNG", "b/6.tif",
-                 "b/jpg", "b/7.jpg.txt"});
+  touch_files(folder, {"a/1.jpg", "b/1.JPEG", "b/2.Bmp", "b/3.gif", "b/4.webp", "b/5.PNG",
+                       "b/6.tif", "b/jpg", "b/7.jpg.txt"});
   const Dataset scanned = scan(folder);
-  CHECK(names_of(folder, scanned.train) ==
+  CHECK(names_in(folder, scanned.train) ==
         Names{"a/1.jpg 0", "b/1.JPEG 1", "b/2.Bmp 1", "b/3.gif 1", "b/4.webp 1", "b/5.PNG 1"});
   CHECK(scanned.skipped == 3);
 }
 
 TEST_CASE("scan_image_folder: test/ stands in for val/, and a class may be missing there") {
   const TemporaryFolder folder;
-  touch(folder, {"Train/a/1.jpg", "Train/b/1.jpg", "TEST/b/2.jpg"});
+  touch_files(folder, {"Train/a/1.jpg", "Train/b/1.jpg", "TEST/b/2.jpg"});
   const Dataset scanned = scan(folder, 0.5);
-  CHECK(names_of(folder, scanned.train) == Names{"Train/a/1.jpg 0", "Train/b/1.jpg 1"});
-  CHECK(names_of(folder, scanned.val) == Names{"TEST/b/2.jpg 1"});
+  CHECK(names_in(folder, scanned.train) == Names{"Train/a/1.jpg 0", "Train/b/1.jpg 1"});
+  CHECK(names_in(folder, scanned.val) == Names{"TEST/b/2.jpg 1"});
   CHECK(scanned.test.empty());
 }
 
 TEST_CASE("scan_image_folder: beside a val/ of any name, test/ is a list of its own") {
   for (const std::string val : {"val", "valid", "Validation"}) {
     const TemporaryFolder folder;
-    touch(folder,
-          {"train/a/1.jpg", "train/b/1.jpg", val + "/b/2.jpg", "test/a/3.jpg", "extra/z/1.jpg"});
+    touch_files(folder, {"train/a/1.jpg", "train/b/1.jpg", val + "/b/2.jpg", "test/a/3.jpg",
+                         "extra/z/1.jpg"});
     const Dataset scanned = scan(folder, 0.5);
-    CHECK(names_of(folder, scanned.train) == Names{"train/a/1.jpg 0", "train/b/1.jpg 1"});
-    CHECK(names_of(folder, scanned.val) == Names{val + "/b/2.jpg 1"});
-    CHECK(names_of(folder, scanned.test) == Names{"test/a/3.jpg 0"});
+    CHECK(names_in(folder, scanned.train) == Names{"train/a/1.jpg 0", "train/b/1.jpg 1"});
+    CHECK(names_in(folder, scanned.val) == Names{val + "/b/2.jpg 1"});
+    CHECK(names_in(folder, scanned.test) == Names{"test/a/3.jpg 0"});
     CHECK(notes_of(folder, scanned) == Names{"DIR/extra: stands beside train/, passed over"});
   }
 }
 
 TEST_CASE("scan_image_folder: pictures of a competition's test/ have no class") {
   const TemporaryFolder folder;
-  touch(folder, {"train/a/1.jpg", "train/a/2.jpg", "train/b/1.jpg", "train/b/2.jpg", "test/1.jpg"});
+  touch_files(folder,
+              {"train/a/1.jpg", "train/a/2.jpg", "train/b/1.jpg", "train/b/2.jpg", "test/1.jpg"});
   const Dataset scanned = scan(folder, 0.5);
   CHECK(scanned.train.size() == 2);
   CHECK(scanned.val.size() == 2);
@@ -118,10 +120,10 @@ TEST_CASE("scan_image_folder: pictures of a competition's test/ have no class") 
 
 TEST_CASE("scan_image_folder: classes may be called train and test") {
   const TemporaryFolder folder;
-  touch(folder, {"bus/1.jpg", "train/1.jpg", "test/2.jpg", "1.jpg"});
+  touch_files(folder, {"bus/1.jpg", "train/1.jpg", "test/2.jpg", "1.jpg"});
   const Dataset scanned = scan(folder);
   CHECK(scanned.classes == Names{"bus", "test", "train"});
-  CHECK(names_of(folder, scanned.train) == Names{"bus/1.jpg 0", "test/2.jpg 1", "train/1.jpg 2"});
+  CHECK(names_in(folder, scanned.train) == Names{"bus/1.jpg 0", "test/2.jpg 1", "train/1.jpg 2"});
   CHECK(notes_of(folder, scanned) ==
         Names{"DIR/train: taken for a class, for there is no train/ with class folders",
               "DIR/test: taken for a class, for there is no train/ with class folders",
@@ -130,14 +132,14 @@ TEST_CASE("scan_image_folder: classes may be called train and test") {
 
 TEST_CASE("scan_image_folder: names with spaces and UTF-8, hidden ones, links to pictures") {
   const TemporaryFolder folder;
-  touch(folder,
-        {"big dog/a b.jpg", "caf\xc3\xa9/\xe5\xad\xa6.jpg", ".cache/1.jpg", "big dog/.x/1.jpg"});
+  touch_files(folder, {"big dog/a b.jpg", "caf\xc3\xa9/\xe5\xad\xa6.jpg", ".cache/1.jpg",
+                       "big dog/.x/1.jpg"});
   std::filesystem::create_symlink("a b.jpg", folder / "big dog/link.jpg");
   std::filesystem::create_symlink("nowhere", folder / "big dog/to nowhere.jpg");
   link(folder, "nowhere", "dead");
   const Dataset scanned = scan(folder);
   CHECK(scanned.classes == Names{"big dog", "caf\xc3\xa9"});
-  CHECK(names_of(folder, scanned.train) == Names{"big dog/a b.jpg 0", "big dog/link.jpg 0",
+  CHECK(names_in(folder, scanned.train) == Names{"big dog/a b.jpg 0", "big dog/link.jpg 0",
                                                  "big dog/to nowhere.jpg 0",
                                                  "caf\xc3\xa9/\xe5\xad\xa6.jpg 1"});
   CHECK(scanned.skipped == 1);  // the dead link
@@ -145,7 +147,7 @@ TEST_CASE("scan_image_folder: names with spaces and UTF-8, hidden ones, links to
 
 TEST_CASE("scan_image_folder: links to folders are followed, no folder is read twice") {
   const TemporaryFolder folder;
-  touch(folder, {"imgs/a/1.jpg", "imgs/b/1.jpg", "elsewhere/2.jpg", "elsewhere/deep/3.jpg"});
+  touch_files(folder, {"imgs/a/1.jpg", "imgs/b/1.jpg", "elsewhere/2.jpg", "elsewhere/deep/3.jpg"});
   link(folder, "../../elsewhere", "imgs/a/more");
   link(folder, "../../elsewhere/deep", "imgs/a/again");
   link(folder, "..", "imgs/a/up");
@@ -165,7 +167,7 @@ TEST_CASE("scan_image_folder: links to folders are followed, no folder is read t
 
 TEST_CASE("scan_image_folder: links that branch at each of 40 levels end") {
   const TemporaryFolder folder;
-  touch(folder, {"imgs/a/1.jpg", "imgs/b/1.jpg"});
+  touch_files(folder, {"imgs/a/1.jpg", "imgs/b/1.jpg"});
   for (int i = 0; i < 40; ++i) {
     const std::string level = concat("level", i);
     std::filesystem::create_directory(folder / level);
@@ -184,23 +186,23 @@ TEST_CASE("scan_image_folder: with a network's classes, for evaluation") {
   const Names classes{"a", "b", "c"};
   {
     const TemporaryFolder folder;
-    touch(folder, {"c/1.jpg"});
+    touch_files(folder, {"c/1.jpg"});
     std::filesystem::create_directory(folder / "b");
     const Dataset scanned = scan(folder, 0, classes);
     CHECK(scanned.classes == classes);
-    CHECK(names_of(folder, scanned.train) == Names{"c/1.jpg 2"});
+    CHECK(names_in(folder, scanned.train) == Names{"c/1.jpg 2"});
     CHECK(scanned.val.empty());
   }
   {
     const TemporaryFolder folder;
-    touch(folder, {"val/b/1.jpg", "test/c/1.jpg"});
+    touch_files(folder, {"val/b/1.jpg", "test/c/1.jpg"});
     const Dataset scanned = scan(folder, 0.5, classes);
     CHECK(scanned.train.empty());
-    CHECK(names_of(folder, scanned.val) == Names{"val/b/1.jpg 1"});
-    CHECK(names_of(folder, scanned.test) == Names{"test/c/1.jpg 2"});
+    CHECK(names_in(folder, scanned.val) == Names{"val/b/1.jpg 1"});
+    CHECK(names_in(folder, scanned.test) == Names{"test/c/1.jpg 2"});
   }
   const TemporaryFolder folder;
-  touch(folder, {"c/1.jpg", "d/1.jpg"});
+  touch_files(folder, {"c/1.jpg", "d/1.jpg"});
   CHECK(shortened(folder, error_of([&] { scan(folder, 0, classes); })) ==
         "DIR/d: a class that the model does not have; rename the folder or move it away");
 }
@@ -208,7 +210,7 @@ TEST_CASE("scan_image_folder: with a network's classes, for evaluation") {
 TEST_CASE("scan_image_folder: what cannot be learnt from is refused in words") {
   const auto refusal = [](const Names& names, const Names& folders = {}, double fraction = 0.2) {
     const TemporaryFolder folder;
-    touch(folder, names);
+    touch_files(folder, names);
     for (const std::string& name : folders) std::filesystem::create_directories(folder / name);
     return shortened(folder, error_of([&] { scan(folder, fraction); }));
   };
@@ -252,7 +254,7 @@ TEST_CASE("scan_image_folder: what cannot be learnt from is refused in words") {
   CHECK(error_of([] { scan_image_folder("/no/such/folder", DatasetOptions{}); }) ==
         "/no/such/folder: no such folder");
   const TemporaryFolder folder;
-  touch(folder, {"file"});
+  touch_files(folder, {"file"});
   CHECK(error_of([&] {
           scan_image_folder(folder / "file", DatasetOptions{});
         }).ends_with(": not a folder"));
@@ -261,7 +263,7 @@ TEST_CASE("scan_image_folder: what cannot be learnt from is refused in words") {
 TEST_CASE("scan_image_folder: one folder for two classes, or for training and validation") {
   const auto refusal = [](const std::string& to, const std::string& name) {
     const TemporaryFolder folder;
-    touch(folder, {"train/a/1.jpg", "train/b/1.jpg", "val/b/1.jpg"});
+    touch_files(folder, {"train/a/1.jpg", "train/b/1.jpg", "val/b/1.jpg"});
     std::filesystem::remove_all(folder / name);
     link(folder, to, name);
     return shortened(folder, error_of([&] { scan(folder); }));
@@ -277,7 +279,7 @@ TEST_CASE("scan_image_folder: one folder for two classes, or for training and va
 
 TEST_CASE("scan_image_folder: a folder that may not be read is refused") {
   const TemporaryFolder folder;
-  touch(folder, {"a/1.jpg", "b/1.jpg", "b/locked/2.jpg"});
+  touch_files(folder, {"a/1.jpg", "b/1.jpg", "b/locked/2.jpg"});
   ::chmod(folder.path().c_str(), 0755);
   ::chmod((folder / "b/locked").c_str(), 0);
   const std::string text = error_of([&] {

@@ -191,15 +191,16 @@ TEST_CASE("pickle: few bytes cannot ask for much memory or a deep stack") {
     CHECK(run(repeated(instruction, 1'100'000)) == limit);
   }
   std::string memo = "N";
-  for (uint32_t i = 0; i < 400'000; ++i) memo += "r" + little(i * 2654435761u, 4);
+  for (uint32_t i = 0; i < 400'000; ++i) memo += "r" + little_text(i * 2654435761u, 4);
   CHECK(run(memo) == limit);
   CHECK(run("]" + repeated("(NNNNNNNNe", 150'000)) == limit);
   CHECK(run("N" + repeated("\x85", 300'000)).starts_with("[[[[[["));  // a tuple in a tuple, ...
   // Lists of two references to the list before: 2^64 values for who walks through them all.
   std::string doubled = "]q\0"s;
   for (int i = 1; i < 65; ++i)
-    doubled += "](h" + little(static_cast<uint64_t>(i - 1), 1) + "h" +
-               little(static_cast<uint64_t>(i - 1), 1) + "eq" + little(static_cast<uint64_t>(i), 1);
+    doubled += "](h" + little_text(static_cast<uint64_t>(i - 1), 1) + "h" +
+               little_text(static_cast<uint64_t>(i - 1), 1) + "eq" +
+               little_text(static_cast<uint64_t>(i), 1);
   CHECK(run("(" + doubled + "t").starts_with("[[] [[] [] ]"));
 }
 

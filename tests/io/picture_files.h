@@ -16,8 +16,6 @@
 
 namespace tl::test {
 
-using Bytes = std::vector<uint8_t>;
-
 inline void append(Bytes& bytes, const Bytes& more) {
   for (const uint8_t byte : more) bytes.push_back(byte);
 }

@@ -19,6 +19,8 @@
 
 namespace tl::test {
 
+using Bytes = std::vector<uint8_t>;
+
 inline void write_bytes(const std::filesystem::path& path, const std::vector<uint8_t>& bytes) {
   std::filesystem::create_directories(path.parent_path());
   std::ofstream file(path, std::ios::binary);

@@ -15,13 +15,13 @@ using test::error_of;
 using test::hash_of;
 using test::noise;
 
-struct Golden {
+struct CropGolden {
   int64_t height, width;
   int resize, crop;
   uint64_t hash;
 };
 
-const Golden goldens[] = {
+const CropGolden crop_goldens[] = {
     {375, 500, 256, 224, 0x4924e15c83f763ddu}, {500, 333, 256, 224, 0xe4425ccdf04b0a12u},
     {41, 29, 32, 27, 0x9d3818eb80c22518u},     {29, 41, 32, 27, 0x3a231da79692be88u},
     {20, 31, 16, 24, 0xb791810636bb0af5u},     {31, 20, 16, 23, 0xad24e408a7155ecau},
@@ -30,7 +30,7 @@ const Golden goldens[] = {
 };
 
 TEST_CASE("resize_and_crop: the same bytes as torchvision on Pillow") {
-  for (const Golden& golden : goldens) {
+  for (const CropGolden& golden : crop_goldens) {
     CAPTURE(golden.height);
     CAPTURE(golden.width);
     Preprocessing preprocessing;

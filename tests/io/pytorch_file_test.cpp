@@ -36,7 +36,7 @@ std::vector<float> floats(const WeightsFile& file, const std::string& name) {
 const std::string plain_tensor = tensor(storage("Float", "0", 4), 0, {4}, {1});
 
 /// What is said of a pickle with this content and a storage of four floats; both formats agree.
-std::string refusal(const std::string& body) {
+std::string pickle_refusal(const std::string& body) {
   const std::string zip = error_of([&] {
     read_pytorch_zip(shared(pytorch_zip(body, {{"0", four_floats}})));
   });
@@ -126,13 +126,14 @@ TEST_CASE("pytorch: sizes, strides and places that lie") {
   std::vector<std::pair<std::string, std::string>> many;
   for (int i = 0; i < 1000; ++i)
     many.emplace_back(concat("t", i), tensor(storage("Float", "0", 4), 0, {512, 512}, {0, 0}));
-  CHECK(refusal(dict(many)).ends_with(": needs 1048576 bytes, more than a file of this size may"));
+  CHECK(pickle_refusal(dict(many))
+            .ends_with(": needs 1048576 bytes, more than a file of this size may"));
 }
 
 TEST_CASE("pytorch: checkpoints") {
   const std::string inner = dict({{"x", plain_tensor}}), scalar = integer(3);
   const auto reads_x = [&](const std::string& body) {
-    CHECK(refusal(body) == "");
+    CHECK(pickle_refusal(body) == "");
     const WeightsFile file = read_pytorch_zip(shared(pytorch_zip(body, {{"0", four_floats}})));
     return file.arrays.size() == 1 && file.find("x") != nullptr;
   };
@@ -145,20 +146,21 @@ TEST_CASE("pytorch: checkpoints") {
   CHECK(reads_x(dict({{"epoch", scalar}, {"of_mine", inner}})));
   CHECK(reads_x("}q\1(" + text("model") + "h\1" + text("x") + plain_tensor + "u"));  // in itself
 
-  CHECK(refusal(dict({{"a", inner}, {"b", inner}})) ==
+  CHECK(pickle_refusal(dict({{"a", inner}, {"b", inner}})) ==
         "holds several dicts of tensors, none of them called state_dict: a, b");
   const std::string none = "holds no tensors with names; expected a state_dict";
-  CHECK(refusal(dict({{"epoch", scalar}, {"s", storage("Float", "0", 4)}})) == none);
-  CHECK(refusal("](" + plain_tensor + "e") == none);
-  CHECK(refusal(plain_tensor) == none);
-  CHECK(refusal(dict({{"x", plain_tensor}, {"x", plain_tensor}})) == "x: two tensors of that name");
-  CHECK(refusal(dict({{"a\nb", plain_tensor}})) ==
+  CHECK(pickle_refusal(dict({{"epoch", scalar}, {"s", storage("Float", "0", 4)}})) == none);
+  CHECK(pickle_refusal("](" + plain_tensor + "e") == none);
+  CHECK(pickle_refusal(plain_tensor) == none);
+  CHECK(pickle_refusal(dict({{"x", plain_tensor}, {"x", plain_tensor}})) ==
+        "x: two tensors of that name");
+  CHECK(pickle_refusal(dict({{"a\nb", plain_tensor}})) ==
         "a?b: a name with a control character, which is refused");
 }
 
 TEST_CASE("pytorch: two hundred thousand keys that name one dict of as many") {
   constexpr uint64_t count = 200'000;
-  const auto key = [](uint64_t i) { return "J" + little(i, 4); };
+  const auto key = [](uint64_t i) { return "J" + little_text(i, 4); };
   std::string inner, others;
   for (uint64_t i = 0; i < count; ++i) {
     inner += key(i) + "N";
@@ -174,8 +176,8 @@ TEST_CASE("pytorch: two hundred thousand keys that name one dict of as many") {
 TEST_CASE("pytorch: the dicts of Python 2") {
   const std::string list = "](](" + text("x") + plain_tensor + "ee";
   const std::string body = global("collections", "OrderedDict") + "(" + list + "tR";
-  CHECK(refusal(body) == "");
-  CHECK(refusal(global("collections", "OrderedDict") + "(](](Neet" + "R") ==
+  CHECK(pickle_refusal(body) == "");
+  CHECK(pickle_refusal(global("collections", "OrderedDict") + "(](](Neet" + "R") ==
         "damaged PyTorch file (an OrderedDict's key without a value)");
 }
 
@@ -186,17 +188,17 @@ TEST_CASE("pytorch: classes and functions that tensors do not need are refused b
   };
   CHECK(error_of([] { read_weights(golden_weights("module.pth")); }) ==
         golden_weights("module.pth") + ": " + told("torch.nn.modules.linear.Linear"));
-  CHECK(refusal(global("os", "system") + "(" + text("id") + "tR") == told("os.system"));
-  CHECK(refusal(global("builtins", "eval") + "(tR") == told("builtins.eval"));
-  CHECK(refusal(global("argparse", "Namespace") + ")R") == told("argparse.Namespace"));
-  CHECK(refusal(global("torch", "QInt8Storage")) == told("torch.QInt8Storage"));
-  CHECK(refusal(text("a\x1b[2J") + text("b") + "\x93") == told("a?[2J.b"));
-  CHECK(refusal(global("torch", "FloatStorage") + ")R") ==
+  CHECK(pickle_refusal(global("os", "system") + "(" + text("id") + "tR") == told("os.system"));
+  CHECK(pickle_refusal(global("builtins", "eval") + "(tR") == told("builtins.eval"));
+  CHECK(pickle_refusal(global("argparse", "Namespace") + ")R") == told("argparse.Namespace"));
+  CHECK(pickle_refusal(global("torch", "QInt8Storage")) == told("torch.QInt8Storage"));
+  CHECK(pickle_refusal(text("a\x1b[2J") + text("b") + "\x93") == told("a?[2J.b"));
+  CHECK(pickle_refusal(global("torch", "FloatStorage") + ")R") ==
         "damaged PyTorch file (FloatStorage is called)");
 }
 
 TEST_CASE("pytorch: tensors and storages that are none") {
-  const auto x = [](const std::string& value) { return refusal(dict({{"x", value}})); };
+  const auto x = [](const std::string& value) { return pickle_refusal(dict({{"x", value}})); };
   const std::string rebuild = global("torch._utils", "_rebuild_tensor_v2"), four = integer(4);
   const std::string no = "damaged PyTorch file (", first = "a tensor without its argument ";
   CHECK(x(rebuild + ")R") == no + first + "0)");

@@ -21,7 +21,7 @@ namespace tl::test {
 namespace {
 
 /// What read_weights says of a file with these bytes, without its path.
-std::string refusal(const std::string& bytes) {
+std::string weights_refusal(const std::string& bytes) {
   const TemporaryFolder folder;
   const std::string path = folder / "file";
   write_bytes(path, {bytes.begin(), bytes.end()});
@@ -48,12 +48,13 @@ TEST_CASE("read_weights: the content chooses, never the name") {
 }
 
 TEST_CASE("read_weights: damaged files of each format") {
-  CHECK(refusal("") == "empty file");
-  CHECK(refusal("PK\3\4") == "truncated zip file (no directory at its end)");
-  CHECK(refusal("\x80\2") == "truncated PyTorch file");
-  CHECK(refusal(little(2, 8) + "{") == "truncated safetensors file");
-  CHECK(refusal("\x89HDF\r\n\x1a\n").find("HDF5") != std::string::npos);
-  CHECK(refusal(std::string(1024, '\0') + "\x89HDF\r\n\x1a\n").find("HDF5") != std::string::npos);
+  CHECK(weights_refusal("") == "empty file");
+  CHECK(weights_refusal("PK\3\4") == "truncated zip file (no directory at its end)");
+  CHECK(weights_refusal("\x80\2") == "truncated PyTorch file");
+  CHECK(weights_refusal(little_text(2, 8) + "{") == "truncated safetensors file");
+  CHECK(weights_refusal("\x89HDF\r\n\x1a\n").find("HDF5") != std::string::npos);
+  CHECK(weights_refusal(std::string(1024, '\0') + "\x89HDF\r\n\x1a\n").find("HDF5") !=
+        std::string::npos);
 }
 
 TEST_CASE("read_weights: what is no file") {
@@ -82,21 +83,22 @@ TEST_CASE("read_weights: what is no file") {
 TEST_CASE("read_weights: files that hold no weights, or in another form, are named") {
   const auto begins = [](const std::string& bytes, const std::string& with) {
     CAPTURE(with);
-    const std::string what = refusal(bytes);
+    const std::string what = weights_refusal(bytes);
     CAPTURE(what);
     return what.starts_with(with);
   };
-  CHECK(refusal("\1\2\3") ==
+  CHECK(weights_refusal("\1\2\3") ==
         "holds no weights in a format that is read: HDF5, safetensors, PyTorch's .pth");
-  CHECK(refusal("hello") == "is text, not weights");
-  CHECK(refusal("aaaaaaaa{\"a\": 1}") == "is text, not weights");
-  CHECK(refusal("\n{\"a\": 1}") == "is JSON text, not weights");
+  CHECK(weights_refusal("hello") == "is text, not weights");
+  CHECK(weights_refusal("aaaaaaaa{\"a\": 1}") == "is text, not weights");
+  CHECK(weights_refusal("\n{\"a\": 1}") == "is JSON text, not weights");
   CHECK(
       begins("{\"metadata\": {}, \"weight_map\": {}}", "is the index of weights in several files"));
   CHECK(begins("<!DOCTYPE html>\n<html>", "is a web page, not weights; open it in a browser"));
   CHECK(begins("\r\n<HTML><body>", "is a web page, not weights"));
   CHECK(begins("<?xml version=\"1.0\"?><Error><Code>AccessDenied", "is XML, perhaps a server's"));
-  CHECK(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 46830571\n") ==
+  CHECK(weights_refusal(
+            "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 46830571\n") ==
         "is a Git LFS pointer to a file of 46830571 bytes, not the file; fetch it: git lfs pull");
   CHECK(begins("\x1f\x8b\x08\0\0"s, "is packed by gzip; unpack it first: gunzip"));
   CHECK(begins("\xfd\x37zXZ\0\0"s, "is packed by xz"));
@@ -109,10 +111,10 @@ TEST_CASE("read_weights: files that hold no weights, or in another form, are nam
     name.resize(257, '\0');
     return name + "ustar\0"s + std::string(249, '\0');
   };
-  CHECK(refusal(tar("net/resnet18.pth")) ==
+  CHECK(weights_refusal(tar("net/resnet18.pth")) ==
         "is a tar archive; unpack it (tar -xf) and take the weights in it; it begins with "
         "net/resnet18.pth");
-  CHECK(refusal(tar("././@PaxHeader")) ==
+  CHECK(weights_refusal(tar("././@PaxHeader")) ==
         "is a tar archive; unpack it (tar -xf) and take the weights in it");
   CHECK(begins(tar("storages"), "is a tar archive of PyTorch's first versions; load it with"));
   CHECK(begins("\x93NUMPY\1\0"s, "is one array of NumPy (.npy)"));
@@ -133,14 +135,14 @@ TEST_CASE("read_weights: files that hold no weights, or in another form, are nam
       begins("\x7f"
              "ELF\2\1\1",
              "is a program"));
-  CHECK(refusal(pickle("N")) == "is a Python pickle, but not one that torch.save wrote");
+  CHECK(weights_refusal(pickle("N")) == "is a Python pickle, but not one that torch.save wrote");
 }
 
 TEST_CASE("read_weights: zip files that torch.save did not write are named") {
   const auto zip = [](const std::vector<std::string>& names, uint16_t method = 0) {
     std::vector<ZipEntry> entries;
     for (const std::string& name : names) entries.push_back({name, "x", method});
-    return refusal(zip_of(entries));
+    return weights_refusal(zip_of(entries));
   };
   const std::string script =
       "is a TorchScript program; load it with torch.jit.load and save its state_dict() with "
@@ -242,8 +244,8 @@ TEST_CASE("read_weights: tensors that share their elements a thousand times") {
     many.emplace_back(concat("t", i), tensor(storage("Float", "0", 1 << 16), 0, {1 << 16}, {1}));
   const std::string states =
       "its tensors state 262144000 bytes, of which it has 262144: too many share their elements";
-  CHECK(refusal(pytorch_zip(dict(many), {{"0", floats}})) == states);
-  CHECK(refusal(pytorch_legacy(dict(many), {{"0", floats, 1 << 16}})) == states);
+  CHECK(weights_refusal(pytorch_zip(dict(many), {{"0", floats}})) == states);
+  CHECK(weights_refusal(pytorch_legacy(dict(many), {{"0", floats, 1 << 16}})) == states);
   many.resize(3);
   const TemporaryFolder folder;
   const std::string file = pytorch_zip(dict(many), {{"0", floats}});

@@ -21,12 +21,12 @@ namespace {
 using test::hash_of;
 using test::noise;
 
-struct Golden {
+struct ResizeGolden {
   int64_t height, width, out_height, out_width;
   uint64_t hash;
 };
 
-const Golden goldens[] = {
+const ResizeGolden resize_goldens[] = {
     {1, 1, 1, 1, 0xd7aabf186aab8161u},         {1, 1, 5, 3, 0x675badb763b7c0e9u},
     {7, 5, 7, 5, 0xf80b4e8e634ea9ccu},         {7, 5, 3, 5, 0x499f24a215a4448eu},
     {7, 5, 7, 2, 0x66f80e89ee40baa3u},         {13, 17, 5, 4, 0xfec49c1f6f049c69u},
@@ -36,7 +36,7 @@ const Golden goldens[] = {
 };
 
 TEST_CASE("resize_bilinear: the same bytes as Pillow") {
-  for (const Golden& golden : goldens) {
+  for (const ResizeGolden& golden : resize_goldens) {
     CAPTURE(golden.height);
     CAPTURE(golden.width);
     const Image y =

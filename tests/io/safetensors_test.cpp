@@ -15,7 +15,7 @@
 namespace tl::test {
 namespace {
 
-std::string refusal(const std::string& header, const std::string& data = "") {
+std::string header_refusal(const std::string& header, const std::string& data = "") {
   return error_of([&] { read_safetensors(shared(safetensors_of(header, data))); });
 }
 
@@ -30,7 +30,7 @@ std::string file_text(const std::filesystem::path& path) {
   return {bytes.begin(), bytes.end()};
 }
 
-WeightsFile sample() {
+WeightsFile safetensors_sample() {
   WeightsFile file;
   const std::vector<uint8_t> bytes{1, 2, 3};
   const std::vector<float> floats{0.5f, -1.25f, 3e38f, -0.0f, 1e-45f, 7};
@@ -76,13 +76,13 @@ TEST_CASE("safetensors: every f16 is the f32 of the same value") {
 
 TEST_CASE("safetensors: what is written is read back, and equal content is equal bytes") {
   const TemporaryFolder folder;
-  write_safetensors(folder / "a.safetensors", sample());
+  write_safetensors(folder / "a.safetensors", safetensors_sample());
   const WeightsFile read = read_weights(folder / "a.safetensors");
-  CHECK(read.attributes == sample().attributes);
-  REQUIRE(read.arrays.size() == sample().arrays.size());
+  CHECK(read.attributes == safetensors_sample().attributes);
+  REQUIRE(read.arrays.size() == safetensors_sample().arrays.size());
   for (size_t i = 0; i < read.arrays.size(); ++i) {
     const auto& [name, array] = read.arrays[i];
-    const WeightsFile whole = sample();
+    const WeightsFile whole = safetensors_sample();
     CAPTURE(name);
     CHECK(name == whole.arrays[i].first);
     CHECK(array.dtype == whole.arrays[i].second.dtype);
@@ -121,83 +121,86 @@ TEST_CASE("safetensors: arrays lie in the file, or are copied where they are not
 
 TEST_CASE("safetensors: refusals") {
   const std::string f32 = tensor_json("F32", "2", "0,8"), data(8, 'x');
-  CHECK(refusal("{}") == "");
-  CHECK(refusal("{\"a\":" + f32 + "}  ", data) == "");
-  CHECK(refusal("{\"__metadata__\":{\"x\":\"y\"},\"a\":" + f32 + "}", data) == "");
+  CHECK(header_refusal("{}") == "");
+  CHECK(header_refusal("{\"a\":" + f32 + "}  ", data) == "");
+  CHECK(header_refusal("{\"__metadata__\":{\"x\":\"y\"},\"a\":" + f32 + "}", data) == "");
 
   const std::string broken = "damaged safetensors header";
-  CHECK(refusal("") == broken + " (no JSON at byte 1)");
-  CHECK(refusal("{\"a\":" + f32, data).starts_with(broken + " (no JSON at byte "));
-  CHECK(refusal("{\"a\":" + f32 + "} x", data).starts_with(broken + " (no JSON at byte "));
-  CHECK(refusal("{\"\xff\":" + f32 + "}", data).starts_with(broken + " (no JSON at byte "));
-  CHECK(refusal("[]") == broken + ": a list");
-  CHECK(refusal("7") == broken + ": a number");
-  CHECK(refusal("{\"a\":7}") == broken + ": a number");
-  CHECK(refusal("{\"a\":[]}") == broken + ": a list");
-  CHECK(refusal("{\"__metadata__\":{\"x\":7}}") == broken + ": a number");
-  CHECK(refusal("{\"__metadata__\":{\"x\":{}}}") == broken + ": an object");
-  CHECK(refusal(std::string(100'000, '[')) == broken + ": a list");
-  CHECK(refusal("{\"a\":{\"shape\":" + std::string(100'000, '[')) == "a: its shape holds a list");
+  CHECK(header_refusal("") == broken + " (no JSON at byte 1)");
+  CHECK(header_refusal("{\"a\":" + f32, data).starts_with(broken + " (no JSON at byte "));
+  CHECK(header_refusal("{\"a\":" + f32 + "} x", data).starts_with(broken + " (no JSON at byte "));
+  CHECK(header_refusal("{\"\xff\":" + f32 + "}", data).starts_with(broken + " (no JSON at byte "));
+  CHECK(header_refusal("[]") == broken + ": a list");
+  CHECK(header_refusal("7") == broken + ": a number");
+  CHECK(header_refusal("{\"a\":7}") == broken + ": a number");
+  CHECK(header_refusal("{\"a\":[]}") == broken + ": a list");
+  CHECK(header_refusal("{\"__metadata__\":{\"x\":7}}") == broken + ": a number");
+  CHECK(header_refusal("{\"__metadata__\":{\"x\":{}}}") == broken + ": an object");
+  CHECK(header_refusal(std::string(100'000, '[')) == broken + ": a list");
+  CHECK(header_refusal("{\"a\":{\"shape\":" + std::string(100'000, '[')) ==
+        "a: its shape holds a list");
 
-  CHECK(refusal("{\"a\":" + f32 + ",\"a\":" + f32 + "}", data) == "a: two tensors of that name");
-  CHECK(refusal("{\"__metadata__\":{\"x\":\"\",\"x\":\"\"}}") == "attribute x: twice");
-  CHECK(refusal("{\"__metadata__\":{},\"__metadata__\":{}}") ==
+  CHECK(header_refusal("{\"a\":" + f32 + ",\"a\":" + f32 + "}", data) ==
+        "a: two tensors of that name");
+  CHECK(header_refusal("{\"__metadata__\":{\"x\":\"\",\"x\":\"\"}}") == "attribute x: twice");
+  CHECK(header_refusal("{\"__metadata__\":{},\"__metadata__\":{}}") ==
         "__metadata__: two tensors of that name");
-  CHECK(refusal("{\"a\\nb\":" + f32 + "}", data) ==
+  CHECK(header_refusal("{\"a\\nb\":" + f32 + "}", data) ==
         "a?b: a name with a control character, which is refused");
-  CHECK(refusal("{\"" + std::string(5000, 'n') + "\":" + f32 + "}", data)
+  CHECK(header_refusal("{\"" + std::string(5000, 'n') + "\":" + f32 + "}", data)
             .ends_with("...: a name over 4096 bytes"));
 
-  CHECK(refusal("{\"a\":" + tensor_json("F8_E4M3", "2", "0,2") + "}", "xx") ==
+  CHECK(header_refusal("{\"a\":" + tensor_json("F8_E4M3", "2", "0,2") + "}", "xx") ==
         "a: its dtype holds elements of type F8_E4M3, which is not read");
-  CHECK(refusal("{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", data) ==
+  CHECK(header_refusal("{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", data) ==
         "a: needs dtype, shape and two data_offsets");
-  CHECK(refusal("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\"}}") == "a: two of 'dtype'");
-  CHECK(refusal("{\"a\":{\"stride\":[1]}}") == "a: has a 'stride'");
-  CHECK(refusal("{\"a\":" + tensor_json("F32", "2", "0,8,8") + "}", data) ==
+  CHECK(header_refusal("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\"}}") == "a: two of 'dtype'");
+  CHECK(header_refusal("{\"a\":{\"stride\":[1]}}") == "a: has a 'stride'");
+  CHECK(header_refusal("{\"a\":" + tensor_json("F32", "2", "0,8,8") + "}", data) ==
         "a: needs dtype, shape and two data_offsets");
-  CHECK(refusal("{\"a\":" + tensor_json("F32", "-2", "0,8") + "}", data) ==
+  CHECK(header_refusal("{\"a\":" + tensor_json("F32", "-2", "0,8") + "}", data) ==
         "a: its shape holds the number -2");
-  CHECK(refusal("{\"a\":" + tensor_json("F32", "2.0", "0,8") + "}", data) ==
+  CHECK(header_refusal("{\"a\":" + tensor_json("F32", "2.0", "0,8") + "}", data) ==
         "a: its shape holds the number 2.0");
-  CHECK(refusal("{\"a\":" + tensor_json("F32", "18446744073709551615", "0,8") + "}", data) ==
+  CHECK(header_refusal("{\"a\":" + tensor_json("F32", "18446744073709551615", "0,8") + "}", data) ==
         "a: its shape holds the number 18446744073709551615, which is too large");
-  CHECK(refusal("{\"a\":" + tensor_json("F32", "99999999999999999999", "0,8") + "}", data) ==
+  CHECK(header_refusal("{\"a\":" + tensor_json("F32", "99999999999999999999", "0,8") + "}", data) ==
         "a: its shape holds the number 99999999999999999999");
-  CHECK(refusal("{\"a\":" + tensor_json("F32", "4294967296,4294967296,4", "0,8") + "}", data) ==
+  CHECK(header_refusal("{\"a\":" + tensor_json("F32", "4294967296,4294967296,4", "0,8") + "}",
+                       data) == "a: its shape is over the limit of 68719476736 elements");
+  CHECK(header_refusal("{\"a\":" + tensor_json("F32", "0,4294967296,4294967296", "0,0") + "}") ==
         "a: its shape is over the limit of 68719476736 elements");
-  CHECK(refusal("{\"a\":" + tensor_json("F32", "0,4294967296,4294967296", "0,0") + "}") ==
-        "a: its shape is over the limit of 68719476736 elements");
-  CHECK(refusal("{\"a\":" + tensor_json("F32", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", "0,4") + "}") ==
-        "a: its shape holds over 16 numbers");
-  CHECK(refusal("{\"a\":" + tensor_json("F32", "2", "8,0") + "}", data) ==
+  CHECK(header_refusal("{\"a\":" + tensor_json("F32", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", "0,4") +
+                       "}") == "a: its shape holds over 16 numbers");
+  CHECK(header_refusal("{\"a\":" + tensor_json("F32", "2", "8,0") + "}", data) ==
         "a: data_offsets 8 and 0, but its shape takes 8 bytes");
-  CHECK(refusal("{\"a\":" + tensor_json("F32", "3", "0,8") + "}", data) ==
+  CHECK(header_refusal("{\"a\":" + tensor_json("F32", "3", "0,8") + "}", data) ==
         "a: data_offsets 0 and 8, but its shape takes 12 bytes");
 
   const std::string late = "{\"a\":" + f32 + ",\"b\":" + tensor_json("F32", "2", "12,20") + "}";
-  CHECK(refusal(late, std::string(20, 'x')) ==
+  CHECK(header_refusal(late, std::string(20, 'x')) ==
         "b: begins at byte 12, expected 8: tensors overlap or leave a gap");
   const std::string over = "{\"a\":" + f32 + ",\"b\":" + tensor_json("F32", "2", "4,12") + "}";
-  CHECK(refusal(over, std::string(12, 'x')) ==
+  CHECK(header_refusal(over, std::string(12, 'x')) ==
         "b: begins at byte 4, expected 8: tensors overlap or leave a gap");
-  CHECK(refusal("{\"a\":" + f32 + "}", data.substr(1)) ==
+  CHECK(header_refusal("{\"a\":" + f32 + "}", data.substr(1)) ==
         "truncated safetensors file (7 of 8 bytes of tensors)");
-  CHECK(refusal("{\"a\":" + f32 + "}", data + "x") ==
+  CHECK(header_refusal("{\"a\":" + f32 + "}", data + "x") ==
         "damaged safetensors file (1 bytes after the last tensor)");
-  CHECK(error_of([&] { read_safetensors(shared(little(1 << 20, 8) + "{}")); }) ==
+  CHECK(error_of([&] { read_safetensors(shared(little_text(1 << 20, 8) + "{}")); }) ==
         "truncated safetensors file");
   CHECK(error_of([&] {
-          read_safetensors(shared(little(17 << 20, 8) + std::string(17 << 20, ' ')));
+          read_safetensors(shared(little_text(17 << 20, 8) + std::string(17 << 20, ' ')));
         }) == "a safetensors header of 17825792 bytes, over the limit of 16777216");
-  CHECK(refusal("{\"a\":" + tensor_json("I64", "1", "0,8") + "}", little(uint64_t{1} << 31, 8)) ==
+  CHECK(header_refusal("{\"a\":" + tensor_json("I64", "1", "0,8") + "}",
+                       little_text(uint64_t{1} << 31, 8)) ==
         "a: holds 2147483648, which is no i32");
 }
 
 TEST_CASE("safetensors: what cannot be written is refused, and nothing is left behind") {
   const TemporaryFolder folder;
   const auto refused = [&](const std::function<void(WeightsFile&)>& change) {
-    WeightsFile file = sample();
+    WeightsFile file = safetensors_sample();
     change(file);
     const std::string path = folder / "x.safetensors";
     const std::string what = error_of([&] { write_safetensors(path, file); });

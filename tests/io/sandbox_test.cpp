@@ -13,7 +13,8 @@ namespace {
 
 using test::error_of;
 
-std::string refusal(const std::function<std::string()>& task, const ChildLimits& limits = {}) {
+std::string child_refusal(const std::function<std::string()>& task,
+                          const ChildLimits& limits = {}) {
   return error_of([&] { run_in_child(limits, task); });
 }
 
@@ -35,24 +36,25 @@ TEST_CASE("run_in_child: the child's memory is its own") {
 }
 
 TEST_CASE("run_in_child: errors, crashes and silence are one line") {
-  CHECK(refusal([]() -> std::string { throw std::runtime_error("of\nits own"); }) == "of?its own");
-  CHECK(refusal([]() -> std::string { throw 1; }) == "unknown error");
-  CHECK(refusal([]() -> std::string { ::_exit(0); }) == "gave no usable answer");
-  CHECK(refusal([]() -> std::string { ::_exit(3); }) == "ended without an answer");
-  CHECK(refusal([]() -> std::string {
+  CHECK(child_refusal([]() -> std::string { throw std::runtime_error("of\nits own"); }) ==
+        "of?its own");
+  CHECK(child_refusal([]() -> std::string { throw 1; }) == "unknown error");
+  CHECK(child_refusal([]() -> std::string { ::_exit(0); }) == "gave no usable answer");
+  CHECK(child_refusal([]() -> std::string { ::_exit(3); }) == "ended without an answer");
+  CHECK(child_refusal([]() -> std::string {
           std::raise(SIGSEGV);
           return "";
         }) == "died of signal 11 (Segmentation fault)");
-  CHECK(refusal([]() -> std::string { std::abort(); }) == "died of signal 6 (Aborted)");
+  CHECK(child_refusal([]() -> std::string { std::abort(); }) == "died of signal 6 (Aborted)");
   ChildLimits brief;
   brief.answer_bytes = 1000;
-  CHECK(!refusal([] { return std::string(5'000'000, 'x'); }, brief).empty());
+  CHECK(!child_refusal([] { return std::string(5'000'000, 'x'); }, brief).empty());
 }
 
 TEST_CASE("run_in_child: time is limited") {
   ChildLimits brief;
   brief.cpu_seconds = 1;
-  CHECK(refusal(
+  CHECK(child_refusal(
             []() -> std::string {
               volatile bool forever = true;
               while (forever) {
@@ -68,7 +70,7 @@ TEST_CASE("run_in_child: memory is limited, and may be allowed for later") {
   limits.memory_bytes = 64 << 20;
   limits.more_memory_bytes = 512 << 20;
   const auto take = [] { return std::to_string(std::string(size_t{200} << 20, 'x').size()); };
-  CHECK(refusal(take, limits) == "needs more memory than is allowed");
+  CHECK(child_refusal(take, limits) == "needs more memory than is allowed");
   CHECK(run_in_child(limits, [&] {
           allow_memory(300 << 20);
           return take();

@@ -24,7 +24,7 @@ inline SharedBytes shared(std::string_view bytes) {
 }
 
 /// The number's lowest `count` bytes.
-inline std::string little(uint64_t value, size_t count) {
+inline std::string little_text(uint64_t value, size_t count) {
   std::string bytes;
   for (size_t i = 0; i < count; ++i, value >>= 8) bytes += static_cast<char>(value);
   return bytes;
@@ -54,38 +54,44 @@ struct ZipEntry {
 inline std::string zip_of(const std::vector<ZipEntry>& entries, bool zip64 = false) {
   std::string file, directory;
   for (const ZipEntry& entry : entries) {
-    const std::string size = little(entry.bytes.size(), 4), wide = little(entry.bytes.size(), 8);
-    const std::string start = little(file.size(), 8);
-    const std::string common = little(entry.flags, 2) + little(entry.method, 2) + little(0, 8);
-    const std::string name_bytes = little(entry.name.size(), 2);
-    const std::string in_extra = little(0xffffffff, 4);
-    const std::string extra = zip64 ? little(1, 2) + little(24, 2) + wide + wide + start : "";
-    file += "PK\3\4" + little(45, 2) + common + size + size + name_bytes + little(3, 2) +
+    const std::string size = little_text(entry.bytes.size(), 4),
+                      wide = little_text(entry.bytes.size(), 8);
+    const std::string start = little_text(file.size(), 8);
+    const std::string common =
+        little_text(entry.flags, 2) + little_text(entry.method, 2) + little_text(0, 8);
+    const std::string name_bytes = little_text(entry.name.size(), 2);
+    const std::string in_extra = little_text(0xffffffff, 4);
+    const std::string extra =
+        zip64 ? little_text(1, 2) + little_text(24, 2) + wide + wide + start : "";
+    file += "PK\3\4" + little_text(45, 2) + common + size + size + name_bytes + little_text(3, 2) +
             entry.name + "pad" + entry.bytes;
-    directory += "PK\1\2" + little(45, 2) + little(45, 2) + common;
+    directory += "PK\1\2" + little_text(45, 2) + little_text(45, 2) + common;
     directory += zip64 ? in_extra + in_extra : size + size;
-    directory += name_bytes + little(extra.size(), 2) + little(0, 10);
+    directory += name_bytes + little_text(extra.size(), 2) + little_text(0, 10);
     directory += (zip64 ? in_extra : start.substr(0, 4)) + entry.name + extra;
   }
-  const std::string at = little(file.size(), 8), bytes = little(directory.size(), 8);
-  const std::string count = little(entries.size(), 8);
+  const std::string at = little_text(file.size(), 8), bytes = little_text(directory.size(), 8);
+  const std::string count = little_text(entries.size(), 8);
   std::string end;
   if (zip64) {
-    end = "PK\6\6" + little(44, 8) + little(0, 12) + count + count + bytes + at;
-    end += "PK\6\7" + little(0, 4) + little(file.size() + directory.size(), 8) + little(1, 4);
+    end = "PK\6\6" + little_text(44, 8) + little_text(0, 12) + count + count + bytes + at;
+    end += "PK\6\7" + little_text(0, 4) + little_text(file.size() + directory.size(), 8) +
+           little_text(1, 4);
   }
-  end += "PK\5\6" + little(0, 4);
+  end += "PK\5\6" + little_text(0, 4);
   end += zip64 ? std::string(12, '\xff')
                : count.substr(0, 2) + count.substr(0, 2) + bytes.substr(0, 4) + at.substr(0, 4);
-  return file + directory + end + little(0, 2);
+  return file + directory + end + little_text(0, 2);
 }
 
 // ---- pickles: instructions as text
 
 inline std::string pickle(const std::string& body) { return "\x80\2" + body + "."; }
-inline std::string text(const std::string& value) { return "X" + little(value.size(), 4) + value; }
+inline std::string text(const std::string& value) {
+  return "X" + little_text(value.size(), 4) + value;
+}
 inline std::string integer(int64_t value) {
-  return "\x8a\x8"s + little(static_cast<uint64_t>(value), 8);
+  return "\x8a\x8"s + little_text(static_cast<uint64_t>(value), 8);
 }
 inline std::string global(const std::string& module, const std::string& name) {
   return "c" + module + "\n" + name + "\n";
@@ -136,7 +142,7 @@ inline std::string pytorch_legacy(const std::string& body,
   std::string keys = "](", data;
   for (const auto& [key, bytes, count] : storages) {
     keys += text(key);
-    data += little(count, 8) + bytes;
+    data += little_text(count, 8) + bytes;
   }
   return pickle("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"s) + pickle(integer(1001)) +
          pickle(dict({{"little_endian", "\x88"}})) + pickle(body) + pickle(keys + "e") + data;
@@ -145,7 +151,7 @@ inline std::string pytorch_legacy(const std::string& body,
 // ---- safetensors
 
 inline std::string safetensors_of(const std::string& header, const std::string& data) {
-  return little(header.size(), 8) + header + data;
+  return little_text(header.size(), 8) + header + data;
 }
 
 }  // namespace tl::test

@@ -5,6 +5,7 @@
 #include <string>
 #include <tuple>
 
+#include "tests/kernels/parameter_sizes.h"
 #include "tests/support/backends.h"
 #include "tests/support/bf16.h"
 #include "tests/support/compare.h"
@@ -18,14 +19,12 @@ namespace {
 
 using Values = std::vector<double>;
 
-const std::int64_t kSizes[] = {1, 0, 17, 40001, 64, 16385};
-
 /// All parameters and moments after `steps` steps with a new gradient each.
-std::vector<Values> run(const Backend& b, DType dtype, const AdamProblem& p, int steps,
-                        std::int64_t offset = 0) {
+std::vector<Values> adam_steps(const Backend& b, DType dtype, const AdamProblem& p, int steps,
+                               std::int64_t offset = 0) {
   Random random(9);
   std::vector<DeviceBuffer> w, m, v, bf16_w;
-  for (std::int64_t size : kSizes) {
+  for (std::int64_t size : kParameterSizes) {
     const Values zeros(static_cast<std::size_t>(size), 0);
     w.emplace_back(b, dtype, random.uniform_vector(size), offset);
     m.emplace_back(b, dtype, zeros, offset);
@@ -36,7 +35,7 @@ std::vector<Values> run(const Backend& b, DType dtype, const AdamProblem& p, int
     std::vector<DeviceBuffer> dw;
     std::vector<AdamTensor> tensors;
     for (std::size_t i = 0; i < w.size(); ++i) {
-      dw.emplace_back(b, dtype, random.uniform_vector(kSizes[i]), offset);
+      dw.emplace_back(b, dtype, random.uniform_vector(kParameterSizes[i]), offset);
       tensors.push_back({w[i], dw[i], m[i], v[i]});
       if (!bf16_w.empty()) tensors.back().bf16_w = bf16_w[i];
     }
@@ -109,12 +108,12 @@ TEST_CASE("adam against ref in f64 over 5 steps") {
                                AdamProblem{.beta1 = 0.5, .beta2 = 0.9, .epsilon = 1e-3}}) {
     CAPTURE(p.beta1);
     CAPTURE(p.weight_decay);
-    const std::vector<Values> expected = run(reference(), DType::f64, p, 5);
+    const std::vector<Values> expected = adam_steps(reference(), DType::f64, p, 5);
     for (const Backend& b : tested_backends()) {
       if (!b.adam.step) continue;
       CAPTURE(std::string(b.name));
       for (std::int64_t offset : {0, 1}) {
-        const std::vector<Values> found = run(b, DType::f32, p, 5, offset);
+        const std::vector<Values> found = adam_steps(b, DType::f32, p, 5, offset);
         for (std::size_t i = 0; i < found.size(); ++i) {
           CAPTURE(i);
           // Five steps of about twelve roundings each; w changes by a fraction of its size.
@@ -151,7 +150,7 @@ TEST_CASE("adam: wrong dtypes; same bits for every thread count") {
   const StepStateBuffer state(cpu, {.learning_rate = 1, .step = 1});
   CHECK_THROWS_AS(cpu.adam.step({}, {}, tensors, state.data()), Error);
   check_same_for_all_thread_counts(
-      [] { return run(cpu_backend(), DType::f32, {.weight_decay = 0.01}, 3); });
+      [] { return adam_steps(cpu_backend(), DType::f32, {.weight_decay = 0.01}, 3); });
 }
 
 }  // namespace

@@ -20,7 +20,6 @@
 namespace tl::test {
 namespace {
 
-using Problem = AveragePool2dProblem;
 using Values = std::vector<double>;
 
 /// Calls f(backend), for `cpu` on every instruction set, where there is a kernel.
@@ -34,7 +33,8 @@ void for_each_pooling_backend(const F& f) {
 // Buffers begin one element into their blocks: aligned to that element only.
 
 template <class V>
-Values run_forward(const Backend& b, const V& variant, const Problem& p, const Values& x) {
+Values run_average_pool(const Backend& b, const V& variant, const AveragePool2dProblem& p,
+                        const Values& x) {
   const DeviceBuffer in(b, p.dtype, x, 1), y(b, p.dtype, p.y_size(), 1);
   AveragePool2dForwardArgs args;
   args.x = in;
@@ -44,7 +44,8 @@ Values run_forward(const Backend& b, const V& variant, const Problem& p, const V
 }
 
 template <class V>
-Values run_backward(const Backend& b, const V& variant, const Problem& p, const Values& dy) {
+Values run_average_pool_backward(const Backend& b, const V& variant, const AveragePool2dProblem& p,
+                                 const Values& dy) {
   const DeviceBuffer in(b, p.dtype, dy, 1), dx(b, p.dtype, p.x_size(), 1);
   AveragePool2dBackwardArgs args;
   args.dy = in;
@@ -55,29 +56,31 @@ Values run_backward(const Backend& b, const V& variant, const Problem& p, const 
 
 // By the variant that is chosen.
 
-Values run_forward(const Backend& b, DType dtype, Problem p, const Values& x) {
+Values run_average_pool(const Backend& b, DType dtype, AveragePool2dProblem p, const Values& x) {
   p.dtype = dtype;
-  return run_forward(b, b.average_pool2d.forward.choose(p), p, x);
+  return run_average_pool(b, b.average_pool2d.forward.choose(p), p, x);
 }
 
-Values run_backward(const Backend& b, DType dtype, Problem p, const Values& dy) {
+Values run_average_pool_backward(const Backend& b, DType dtype, AveragePool2dProblem p,
+                                 const Values& dy) {
   p.dtype = dtype;
-  return run_backward(b, b.average_pool2d.backward.choose(p), p, dy);
+  return run_average_pool_backward(b, b.average_pool2d.backward.choose(p), p, dy);
 }
 
 /// Compares every variant that supports the problem in `dtype`.
-void check_variants(const Backend& b, DType dtype, Problem p, const Values& x, const Values& y,
-                    double y_bound, const Values& dy, const Values& dx, double dx_bound) {
+void check_variants(const Backend& b, DType dtype, AveragePool2dProblem p, const Values& x,
+                    const Values& y, double y_bound, const Values& dy, const Values& dx,
+                    double dx_bound) {
   p.dtype = dtype;
   for (const auto& variant : b.average_pool2d.forward.all()) {
     if (!variant.supports(p)) continue;
     CAPTURE(std::string(variant.name));
-    check_close(run_forward(b, variant, p, x), y, y_bound, "y");
+    check_close(run_average_pool(b, variant, p, x), y, y_bound, "y");
   }
   for (const auto& variant : b.average_pool2d.backward.all()) {
     if (!variant.supports(p)) continue;
     CAPTURE(std::string(variant.name));
-    check_close(run_backward(b, variant, p, dy), dx, dx_bound, "dx");
+    check_close(run_average_pool_backward(b, variant, p, dy), dx, dx_bound, "dx");
   }
 }
 
@@ -95,9 +98,9 @@ AverageAxis random_adaptive(Random& random) {
   return AverageAxis::adaptive(random.integer(1, 15), random.integer(1, 17));
 }
 
-std::vector<Problem> problems() {
+std::vector<AveragePool2dProblem> average_pool2d_problems() {
   Random random(21);
-  std::vector<Problem> list;
+  std::vector<AveragePool2dProblem> list;
   for (int i = 0; i < 60; ++i) {
     const std::int64_t n = random.integer(1, 3), c = random.integer(1, 37);
     const bool adaptive = i % 2 == 0;
@@ -162,26 +165,26 @@ TEST_CASE("average_pool2d: first_over and end_over say which windows hold an ele
 TEST_CASE("average_pool2d by hand") {
   // Rows in pairs; columns 2 wide every 1 with zeros beside them.
   for (const bool include : {false, true}) {
-    const Problem p{.rows = AverageAxis::sliding(2, 2, 2, 0, false, include),
-                    .columns = AverageAxis::sliding(2, 2, 1, 1, false, include)};
+    const AveragePool2dProblem p{.rows = AverageAxis::sliding(2, 2, 2, 0, false, include),
+                                 .columns = AverageAxis::sliding(2, 2, 1, 1, false, include)};
     for_each_pooling_backend([&](const Backend& b) {
       const double edge = include ? 2 : 1;
-      CHECK(run_forward(b, DType::f32, p, {1, 3, 5, 7}) == Values{3 / edge, 4, 5 / edge});
-      CHECK(run_backward(b, DType::f32, p, {8, 16, 24}) ==
+      CHECK(run_average_pool(b, DType::f32, p, {1, 3, 5, 7}) == Values{3 / edge, 4, 5 / edge});
+      CHECK(run_average_pool_backward(b, DType::f32, p, {8, 16, 24}) ==
             Values{4 / edge + 4, 4 + 12 / edge, 4 / edge + 4, 4 + 12 / edge});
     });
   }
 }
 
 TEST_CASE("average_pool2d") {
-  for (const Problem& p : problems()) {
+  for (const AveragePool2dProblem& p : average_pool2d_problems()) {
     INFO("n ", p.n, ", c ", p.c, ", rows ", p.rows.size, " ", p.rows.outputs, " ", p.rows.kernel,
          " ", p.rows.stride, " ", p.rows.pad, ", columns ", p.columns.size, " ", p.columns.outputs,
          " ", p.columns.kernel, " ", p.columns.stride, " ", p.columns.pad);
     Random random(static_cast<std::uint64_t>(p.x_size()));
     const Values x = random.uniform_vector(p.x_size()), dy = random.uniform_vector(p.y_size());
-    const Values y = run_forward(reference(), DType::f64, p, x);
-    const Values dx = run_backward(reference(), DType::f64, p, dy);
+    const Values y = run_average_pool(reference(), DType::f64, p, x);
+    const Values dx = run_average_pool_backward(reference(), DType::f64, p, dy);
     // The longest chains: a window's height and width; the windows over an element.
     double window = 1, windows = 1;
     for (const AverageAxis* axis : {&p.rows, &p.columns}) {
@@ -200,8 +203,8 @@ TEST_CASE("average_pool2d") {
                      f32_sum_bound(windows + 1));
     });
     const Values x16 = rounded_to_bf16(x), dy16 = rounded_to_bf16(dy);
-    const Values y16 = run_forward(reference(), DType::f64, p, x16);
-    const Values dx16 = run_backward(reference(), DType::f64, p, dy16);
+    const Values y16 = run_average_pool(reference(), DType::f64, p, x16);
+    const Values dx16 = run_average_pool_backward(reference(), DType::f64, p, dy16);
     for_each_pooling_backend([&](const Backend& b) {
       if (!computes_bf16(b)) return;
       check_variants(b, DType::bf16, p, x16, y16, kBf16Rounding, dy16, dx16, kBf16Rounding);
@@ -210,7 +213,7 @@ TEST_CASE("average_pool2d") {
 }
 
 TEST_CASE("average_pool2d: a window of everything is the global mean") {
-  const Problem p{
+  const AveragePool2dProblem p{
       .n = 2, .c = 19, .rows = AverageAxis::adaptive(6, 1), .columns = AverageAxis::adaptive(9, 1)};
   const GlobalAveragePoolProblem global{.n = 2, .h = 6, .w = 9, .c = 19};
   const Values x = Random(2).uniform_vector(p.x_size());
@@ -218,7 +221,7 @@ TEST_CASE("average_pool2d: a window of everything is the global mean") {
     const DeviceBuffer in(b, DType::f32, x), y(b, DType::f32, p.y_size());
     b.global_average_pool.forward({}, global, in, y);
     // Each kernel has an order of its own; no chain is longer than a row and a column.
-    check_close(run_forward(b, DType::f32, p, x), y.read(), f32_sum_bound(6 + 9), "y");
+    check_close(run_average_pool(b, DType::f32, p, x), y.read(), f32_sum_bound(6 + 9), "y");
   });
 }
 
@@ -227,20 +230,21 @@ TEST_CASE("average_pool2d: wrong dtypes; same bits for every thread count") {
     const auto& pool = b.average_pool2d;
     if (pool.forward.all().empty()) continue;
     const DeviceBuffer i32(b, DType::i32, 1);
-    const Problem integers{.rows = {}, .columns = {}, .dtype = DType::i32};
+    const AveragePool2dProblem integers{.rows = {}, .columns = {}, .dtype = DType::i32};
     CHECK_THROWS_AS(pool.forward.choose(integers), Error);
     CHECK_THROWS_AS(pool.backward.choose(integers), Error);
     CHECK_THROWS_AS(pool.forward.choose({}).run({}, {}, {i32, i32, {}}), Error);
     CHECK_THROWS_AS(pool.backward.choose({}).run({}, {}, {i32, i32, {}}), Error);
   }
   const Backend b = cpu_backend();
-  const Problem p{.n = 3,
-                  .c = 33,
-                  .rows = AverageAxis::sliding(41, 3, 2, 1, true, true),
-                  .columns = AverageAxis::adaptive(40, 11)};
+  const AveragePool2dProblem p{.n = 3,
+                               .c = 33,
+                               .rows = AverageAxis::sliding(41, 3, 2, 1, true, true),
+                               .columns = AverageAxis::adaptive(40, 11)};
   const Values x = Random(1).uniform_vector(p.x_size()), dy = Random(2).uniform_vector(p.y_size());
   check_same_for_all_thread_counts([&] {
-    return std::pair(run_forward(b, DType::f32, p, x), run_backward(b, DType::f32, p, dy));
+    return std::pair(run_average_pool(b, DType::f32, p, x),
+                     run_average_pool_backward(b, DType::f32, p, dy));
   });
 }
 

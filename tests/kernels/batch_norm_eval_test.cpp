@@ -16,7 +16,7 @@ TEST_CASE("batch_norm.eval and eval_backward against ref in f64") {
     CAPTURE(rows);
     CAPTURE(channels);
     const BatchNormProblem p = problem(rows, channels), exact = problem(rows, channels, DType::f64);
-    const Inputs in(p, -1, 3);
+    const BatchNormInputs in(p, -1, 3);
     const Values y = eval(reference(), reference().batch_norm.eval.all().front(), exact, in);
     for_each_variant(&BatchNormKernels::eval, p, [&](const Backend& b, const auto& variant) {
       // Six roundings, of values up to 8 times the result's size: no long sum.
@@ -39,7 +39,7 @@ TEST_CASE("batch_norm.eval and eval_backward against ref in f64") {
 
 TEST_CASE("batch_norm.eval_backward computes only what is asked for") {
   const BatchNormProblem p = problem(77, 19);
-  const Inputs in(p, -1, 3);
+  const BatchNormInputs in(p, -1, 3);
   for_each_variant(&BatchNormKernels::eval_backward, p, [&](const Backend& b, const auto& v) {
     const Gradients all = eval_backward(b, v, p, in);
     for (int asked = 0; asked < 8; ++asked) {

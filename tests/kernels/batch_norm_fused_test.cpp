@@ -52,8 +52,8 @@ void for_each_problem(const F& f) {
   }
 }
 
-Inputs inputs_for(const BatchNormProblem& p) {
-  Inputs in(p, -1, 3);
+BatchNormInputs inputs_for(const BatchNormProblem& p) {
+  BatchNormInputs in(p, -1, 3);
   if (p.x_dtype == DType::bf16) {
     for (Values* values : {&in.x, &in.dy, &in.residual, &in.y}) *values = rounded_to_bf16(*values);
   }
@@ -61,7 +61,7 @@ Inputs inputs_for(const BatchNormProblem& p) {
 }
 
 /// relu?(norm + residual?), rounded as one addition in f32 is.
-Values finished(const BatchNormProblem& p, Values norm, const Inputs& in) {
+Values finished(const BatchNormProblem& p, Values norm, const BatchNormInputs& in) {
   for (std::size_t i = 0; i < norm.size(); ++i) {
     if (p.residual) norm[i] = static_cast<float>(norm[i] + static_cast<float>(in.residual[i]));
     if (p.relu) norm[i] = std::max(norm[i], 0.0);
@@ -88,7 +88,7 @@ const auto& named(const Backend& b, Slot BatchNormKernels::*slot, const std::str
 /// batch_norm_test.cpp; the norm is 8 12 8 12 in training, 12 16 12 16 in evaluation.
 struct ByHand {
   BatchNormProblem p = with({true, true}, problem(4, 1));
-  Inputs in{p, 0, 1};
+  BatchNormInputs in{p, 0, 1};
 
   ByHand() {
     p.epsilon = 3;
@@ -147,7 +147,7 @@ TEST_CASE("batch_norm fused, forward: the bits of the norm and then the steps af
   for_each_problem([](const BatchNormProblem& plain, const BatchNormProblem& p) {
     // In bf16 the norm alone would be rounded before the residual is added.
     if (p.x_dtype == DType::bf16 && p.residual) return;
-    const Inputs in = inputs_for(p);
+    const BatchNormInputs in = inputs_for(p);
     for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& variant) {
       Trained expected = train(b, variant, plain, in);
       expected.y = finished(p, expected.y, in);
@@ -162,14 +162,14 @@ TEST_CASE("batch_norm fused, forward: the bits of the norm and then the steps af
 
 TEST_CASE("batch_norm fused, backward: the bits of the plain one for dy masked") {
   for_each_problem([](const BatchNormProblem& plain, const BatchNormProblem& p) {
-    const Inputs in = inputs_for(p);
+    const BatchNormInputs in = inputs_for(p);
     const auto expect = [&](Gradients g, const Values& through) {
       if (p.residual) g.dresidual = through;
       return g;
     };
     for_each_variant(&BatchNormKernels::train_backward, p, [&](const Backend& b, const auto& v) {
       const Trained forward = train(b, named(b, &BatchNormKernels::train, v.name), plain, in);
-      Inputs through = in;
+      BatchNormInputs through = in;
       if (p.relu) through.dy = masked(in.dy, p.residual ? in.y : forward.y);
       CHECK((!p.relu || through.dy != in.dy));
       const Gradients expected =
@@ -178,7 +178,7 @@ TEST_CASE("batch_norm fused, backward: the bits of the plain one for dy masked")
         CHECK((train_backward(b, v, p, in, forward.mean, forward.inv_std, m) == expected));
     });
     for_each_variant(&BatchNormKernels::eval_backward, p, [&](const Backend& b, const auto& v) {
-      Inputs through = in;
+      BatchNormInputs through = in;
       if (p.relu) through.dy = masked(in.dy, in.y);
       const Gradients expected = expect(eval_backward(b, v, plain, through), through.dy);
       for (const Manner& m : manners_of(b, p)) CHECK((eval_backward(b, v, p, in, m) == expected));
@@ -194,7 +194,7 @@ TEST_CASE("batch_norm fused against ref in f64") {
       CAPTURE(channels);
       const BatchNormProblem p = with({true, true}, problem(rows, channels, dtype)),
                              exact = with({true, true}, problem(rows, channels, DType::f64));
-      const Inputs in = inputs_for(p);
+      const BatchNormInputs in = inputs_for(p);
       const Trained forward = train(reference(), naive(&BatchNormKernels::train), exact, in);
       const Gradients back = train_backward(reference(), naive(&BatchNormKernels::train_backward),
                                             exact, in, forward.mean, forward.inv_std);
@@ -228,7 +228,7 @@ TEST_CASE("batch_norm fused against ref in f64") {
 
 TEST_CASE("batch_norm fused, backward: each of dx and dresidual without the other") {
   const BatchNormProblem p = with({true, true}, problem(77, 20));
-  const Inputs in = inputs_for(p);
+  const BatchNormInputs in = inputs_for(p);
   const Values &mean_in = in.running_mean, &inv_std_in = in.running_var;
   for (int asked = 0; asked < 4; ++asked) {
     CAPTURE(asked);
@@ -283,7 +283,7 @@ TEST_CASE("batch_norm fused, backward: each of dx and dresidual without the othe
 
 TEST_CASE("batch_norm with relu: a NaN is neither cut off nor stops a gradient") {
   const BatchNormProblem p = with({true, true}, problem(9, 4));
-  Inputs in = inputs_for(p);
+  BatchNormInputs in = inputs_for(p);
   in.residual[5] = in.y[5] = std::numeric_limits<double>::quiet_NaN();
   for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& v) {
     CHECK(std::isnan(train(b, v, p, in).y[5]));
@@ -295,7 +295,7 @@ TEST_CASE("batch_norm with relu: a NaN is neither cut off nor stops a gradient")
 
 TEST_CASE("batch_norm fused: no rows") {
   const BatchNormProblem p = with({true, true}, problem(0, 3));
-  const Inputs in(p, 0, 1);
+  const BatchNormInputs in(p, 0, 1);
   for_each_variant(&BatchNormKernels::eval, p,
                    [&](const Backend& b, const auto& v) { CHECK(eval(b, v, p, in).empty()); });
   for_each_variant(&BatchNormKernels::eval_backward, p, [&](const Backend& b, const auto& v) {
@@ -308,7 +308,7 @@ TEST_CASE("batch_norm fused: no rows") {
 TEST_CASE("batch_norm fused: same bits for every thread count") {
   const Backend b = cpu_backend();
   const BatchNormProblem p = with({true, true}, problem(5003, 50));
-  const Inputs in = inputs_for(p);
+  const BatchNormInputs in = inputs_for(p);
   check_same_for_all_thread_counts([&] {
     const Trained t = train(b, b.batch_norm.train.choose(p), p, in);
     return std::tuple(

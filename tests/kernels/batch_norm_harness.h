@@ -18,10 +18,10 @@ using Values = std::vector<double>;
 
 /// `residual` is read by problems with one. `y` is what backward is told that forward gave, where
 /// it asks: any numbers of which half are 0, so that a mask from elsewhere shows.
-struct Inputs {
+struct BatchNormInputs {
   Values x, dy, gamma, beta, running_mean, running_var, residual, y;
 
-  Inputs(const BatchNormProblem& p, double low, double high) {
+  BatchNormInputs(const BatchNormProblem& p, double low, double high) {
     Random random(static_cast<std::uint64_t>(p.rows * 1000 + p.channels));
     x = random.uniform_vector(p.rows * p.channels, low, high);
     dy = random.uniform_vector(p.rows * p.channels);
@@ -94,8 +94,8 @@ struct BackwardBuffers {
 };
 
 template <class V>
-Trained train(const Backend& b, const V& variant, const BatchNormProblem& p, const Inputs& in,
-              Manner manner = {}) {
+Trained train(const Backend& b, const V& variant, const BatchNormProblem& p,
+              const BatchNormInputs& in, Manner manner = {}) {
   const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
   const DeviceBuffer x = buffer(in.x), gamma = channel(in.gamma), beta = channel(in.beta),
                      residual = buffer(in.residual);
@@ -119,7 +119,7 @@ Trained train(const Backend& b, const V& variant, const BatchNormProblem& p, con
 
 template <class V>
 Gradients train_backward(const Backend& b, const V& variant, const BatchNormProblem& p,
-                         const Inputs& in, const Values& mean_in, const Values& inv_std_in,
+                         const BatchNormInputs& in, const Values& mean_in, const Values& inv_std_in,
                          Manner manner = {}) {
   const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
   const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), y = buffer(in.y),
@@ -143,8 +143,8 @@ Gradients train_backward(const Backend& b, const V& variant, const BatchNormProb
 }
 
 template <class V>
-Values eval(const Backend& b, const V& variant, const BatchNormProblem& p, const Inputs& in,
-            Manner manner = {}) {
+Values eval(const Backend& b, const V& variant, const BatchNormProblem& p,
+            const BatchNormInputs& in, Manner manner = {}) {
   const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
   const DeviceBuffer x = buffer(in.x), gamma = channel(in.gamma), beta = channel(in.beta),
                      mean = channel(in.running_mean), var = channel(in.running_var),
@@ -156,7 +156,7 @@ Values eval(const Backend& b, const V& variant, const BatchNormProblem& p, const
 
 template <class V>
 Gradients eval_backward(const Backend& b, const V& variant, const BatchNormProblem& p,
-                        const Inputs& in, Manner manner = {}) {
+                        const BatchNormInputs& in, Manner manner = {}) {
   const Buffers buffer{b, p.x_dtype, manner}, channel{b, p.stat_dtype, manner};
   const DeviceBuffer x = buffer(in.x), dy = buffer(in.dy), y = buffer(in.y),
                      gamma = channel(in.gamma), mean = channel(in.running_mean),

@@ -22,7 +22,7 @@ TEST_CASE("batch_norm by hand") {
   BatchNormProblem p = problem(4, 1);
   p.epsilon = 3;
   p.momentum = 0.5;
-  Inputs in(p, 0, 1);
+  BatchNormInputs in(p, 0, 1);
   in.x = {1, 3, 1, 3};
   in.dy = {1, 0, 0, 0};
   in.gamma = {4};
@@ -62,7 +62,7 @@ TEST_CASE("batch_norm.train is exact where f32 is, across chunks") {
     CAPTURE(channels);
     BatchNormProblem p = problem(4096, channels);
     p.epsilon = 0;
-    Inputs in(p, 0, 1);
+    BatchNormInputs in(p, 0, 1);
     Values expected;
     for (std::int64_t i = 0; i < p.rows; ++i) {
       for (std::int64_t c = 0; c < channels; ++c) {
@@ -92,7 +92,7 @@ TEST_CASE("batch_norm.train against ref in f64") {
       CAPTURE(low);
       const BatchNormProblem p = problem(rows, channels),
                              exact = problem(rows, channels, DType::f64);
-      const Inputs in(p, low, high);
+      const BatchNormInputs in(p, low, high);
       const Trained expected =
           train(reference(), reference().batch_norm.train.all().front(), exact, in);
       const double sum_bound = f32_sum_bound(static_cast<double>(rows));
@@ -120,7 +120,7 @@ TEST_CASE("batch_norm.train against ref in f64") {
 
 TEST_CASE("batch_norm.train without running statistics") {
   const BatchNormProblem p = problem(50, 5);
-  const Inputs in(p, -1, 1);
+  const BatchNormInputs in(p, -1, 1);
   for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& variant) {
     const Buffers buffer{b, DType::f32, {}};
     const DeviceBuffer x = buffer(in.x), gamma = buffer(in.gamma), beta = buffer(in.beta);
@@ -136,7 +136,7 @@ TEST_CASE("batch_norm.train_backward against ref in f64") {
     CAPTURE(rows);
     CAPTURE(channels);
     const BatchNormProblem p = problem(rows, channels), exact = problem(rows, channels, DType::f64);
-    const Inputs in(p, -1, 3);
+    const BatchNormInputs in(p, -1, 3);
     // Statistics that both are given: rounded to f32 once.
     Values mean, inv_std;
     Random random(5);
@@ -187,7 +187,7 @@ TEST_CASE("batch_norm in bf16 against ref in f64") {
     CAPTURE(channels);
     const BatchNormProblem p = problem(rows, channels, DType::bf16),
                            exact = problem(rows, channels, DType::f64);
-    Inputs in(p, -1, 3);
+    BatchNormInputs in(p, -1, 3);
     in.x = rounded_to_bf16(in.x);
     in.dy = rounded_to_bf16(in.dy);
     const auto& ref = reference().batch_norm;
@@ -224,7 +224,7 @@ TEST_CASE("batch_norm in bf16 against ref in f64") {
 
 TEST_CASE("batch_norm: no rows") {
   const BatchNormProblem p = problem(0, 3);
-  const Inputs in(p, 0, 1);
+  const BatchNormInputs in(p, 0, 1);
   for_each_variant(&BatchNormKernels::eval, p,
                    [&](const Backend& b, const auto& v) { CHECK(eval(b, v, p, in).empty()); });
   for_each_variant(&BatchNormKernels::train, p, [&](const Backend& b, const auto& v) {
@@ -235,7 +235,7 @@ TEST_CASE("batch_norm: no rows") {
 TEST_CASE("batch_norm: same bits for every thread count") {
   const Backend b = cpu_backend();
   const BatchNormProblem p = problem(5003, 50);
-  const Inputs in(p, -1, 3);
+  const BatchNormInputs in(p, -1, 3);
   check_same_for_all_thread_counts([&] {
     const Trained t = train(b, b.batch_norm.train.choose(p), p, in);
     return std::tuple(

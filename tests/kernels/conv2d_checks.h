@@ -99,7 +99,7 @@ Values sums_over_rows(const Values& y, std::int64_t channels, const F& f) {
 inline void check_forward(const Backend& backend, const Conv2dProblem& p, const Trial& trial) {
   CAPTURE(p);
   INFO("backend ", std::string(backend.name), ", offset ", trial.offset);
-  const Inputs in = random_inputs(p, trial.integers);
+  const Conv2dInputs in = random_inputs(p, trial.integers);
   const Conv2dProblem exact = with_dtype(p, DType::f64);
   const ForwardResult expected =
       Harness(reference(), exact, in).forward(reference().conv2d.forward.choose(exact));
@@ -129,7 +129,7 @@ inline void check_backward_data(const Backend& backend, const Conv2dProblem& p,
                                 const Trial& trial) {
   CAPTURE(p);
   INFO("backend ", std::string(backend.name), ", offset ", trial.offset);
-  const Inputs in = random_inputs(p, trial.integers);
+  const Conv2dInputs in = random_inputs(p, trial.integers);
   const Conv2dProblem exact = with_dtype(p, DType::f64);
   const Values expected =
       Harness(reference(), exact, in).backward_data(reference().conv2d.backward_data.choose(exact));
@@ -147,7 +147,7 @@ inline void check_backward_weight(const Backend& backend, const Conv2dProblem& p
                                   const Trial& trial) {
   CAPTURE(p);
   INFO("backend ", std::string(backend.name), ", offset ", trial.offset);
-  const Inputs in = random_inputs(p, trial.integers);
+  const Conv2dInputs in = random_inputs(p, trial.integers);
   const Conv2dProblem exact = with_dtype(p, DType::f64);
   const Values expected = Harness(reference(), exact, in)
                               .backward_weight(reference().conv2d.backward_weight.choose(exact));

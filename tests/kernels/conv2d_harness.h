@@ -16,17 +16,18 @@ namespace tl::test {
 using Values = std::vector<double>;
 
 /// Inputs of one problem; w and residual of different scales, so that no term hides another.
-struct Inputs {
+struct Conv2dInputs {
   Values x, w, dy, scale, shift, bias, residual, dx_before;
 };
 
-inline Inputs random_inputs(const Conv2dProblem& p, bool integers) {
+inline Conv2dInputs random_inputs(const Conv2dProblem& p, bool integers) {
   Random random(static_cast<std::uint64_t>(p.x_size() * 31 + p.w_size() * 7 + p.y_size()));
   const auto values = [&](std::int64_t size) {
     return integers ? random.integer_vector(size) : random.uniform_vector(size);
   };
-  Inputs in = {values(p.x_size()), values(p.w_size()), values(p.y_size()), values(p.c_in),
-               values(p.c_in),     values(p.c_out),    values(p.y_size()), values(p.x_size())};
+  Conv2dInputs in = {values(p.x_size()), values(p.w_size()), values(p.y_size()),
+                     values(p.c_in),     values(p.c_in),     values(p.c_out),
+                     values(p.y_size()), values(p.x_size())};
   if (p.x_dtype == DType::bf16) {
     for (Values* stored : {&in.x, &in.w, &in.dy, &in.residual, &in.dx_before}) {
       *stored = rounded_to_bf16(*stored);
@@ -50,7 +51,8 @@ struct ForwardResult {
 /// after an aligned address.
 class Harness {
  public:
-  Harness(const Backend& backend, const Conv2dProblem& p, const Inputs& in, std::int64_t offset = 1)
+  Harness(const Backend& backend, const Conv2dProblem& p, const Conv2dInputs& in,
+          std::int64_t offset = 1)
       : backend_(backend), p_(p), in_(in), offset_(offset) {}
 
   template <class VariantT>
@@ -143,7 +145,7 @@ class Harness {
 
   const Backend& backend_;
   const Conv2dProblem p_;
-  const Inputs& in_;
+  const Conv2dInputs& in_;
   std::int64_t offset_;
 };
 

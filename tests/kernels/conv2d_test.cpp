@@ -89,7 +89,7 @@ TEST_CASE("conv2d: same bits for every thread count") {
   const int threads = thread_count();
   for (const Conv2dProblem& p : conv2d_cases()) {
     CAPTURE(p);
-    const Inputs in = random_inputs(p, false);
+    const Conv2dInputs in = random_inputs(p, false);
     for (const Backend& backend : tested_backends()) {
       if (std::string_view(backend.name) != "cpu") continue;
       const Harness harness(backend, p, in);
@@ -121,14 +121,14 @@ TEST_CASE("conv2d forward on cpu: a picture's result does not depend on its batc
   for (const Conv2dProblem& p : conv2d_cases()) {
     if (p.n < 2) continue;
     CAPTURE(p);
-    const Inputs in = random_inputs(p, false);
+    const Conv2dInputs in = random_inputs(p, false);
     Conv2dProblem single = p;
     single.n = 1;
     for (const auto& variant : backend.conv2d.forward.all()) {
       if (!variant.supports(p)) continue;
       INFO("variant ", variant.name);
       const Values all = Harness(backend, p, in).forward(variant).y;
-      Inputs last = in;
+      Conv2dInputs last = in;
       last.x.assign(in.x.end() - single.x_size(), in.x.end());
       last.residual.assign(in.residual.end() - single.y_size(), in.residual.end());
       const Values expected(all.end() - single.y_size(), all.end());
@@ -141,7 +141,7 @@ TEST_CASE("conv2d forward: the residual may be y itself") {
   Conv2dProblem p{.n = 1, .h = 6, .w = 5, .c_in = 320, .c_out = 48, .kh = 3, .kw = 3};
   p.pad_h = p.pad_w = 1;
   p.residual = p.relu = true;
-  const Inputs in = random_inputs(p, false);
+  const Conv2dInputs in = random_inputs(p, false);
   for (const Backend& backend : tested_backends()) {
     const Harness harness(backend, p, in);
     for (const auto& variant : backend.conv2d.forward.all()) {
@@ -164,7 +164,7 @@ TEST_CASE("conv2d on cpu: variants agree on large problems") {
     p.kh = p.kw = 3;
     p.pad_h = p.pad_w = 1;
     CAPTURE(p);
-    const Inputs in = random_inputs(p, false);
+    const Conv2dInputs in = random_inputs(p, false);
     const Harness harness(backend, p, in);
     const auto all_agree = [&](const auto& slot, double terms, const auto& run) {
       const Values first = run(slot.all().front());
@@ -189,7 +189,7 @@ TEST_CASE("conv2d: a sum over no channels is 0") {
   p.bias = true;
   Conv2dProblem to_nothing = p;
   std::swap(to_nothing.c_in, to_nothing.c_out);
-  const Inputs in = random_inputs(p, true), in_to_nothing = random_inputs(to_nothing, true);
+  const Conv2dInputs in = random_inputs(p, true), in_to_nothing = random_inputs(to_nothing, true);
   Values biases;
   for (int pixel = 0; pixel < 4 * 5; ++pixel) {
     biases.insert(biases.end(), in.bias.begin(), in.bias.end());

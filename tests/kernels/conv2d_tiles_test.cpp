@@ -92,7 +92,7 @@ TEST_CASE("conv2d in tiles: alignment does not change a bit") {
   for_each_cuda_backend([&](const Backend& backend) {
     for (DType dtype : {DType::f32, DType::bf16}) {
       p = with_dtype(p, dtype);
-      const Inputs in = random_inputs(p, false);
+      const Conv2dInputs in = random_inputs(p, false);
       const Harness aligned(backend, p, in, 0), displaced(backend, p, in, 1);
       for (const auto& v : backend.conv2d.forward.all()) {
         if (v.supports(p)) CHECK(aligned.forward(v) == displaced.forward(v));
@@ -142,7 +142,7 @@ TEST_CASE("conv2d in tiles: the residual may be y itself") {
   for_each_cuda_backend([&](const Backend& backend) {
     for (DType dtype : {DType::f32, DType::bf16}) {
       const Conv2dProblem p = with_dtype(case_, dtype);
-      const Inputs in = random_inputs(p, false);
+      const Conv2dInputs in = random_inputs(p, false);
       const Harness harness(backend, p, in, 0);
       for (const auto& v : backend.conv2d.forward.all()) {
         if (!v.supports(p)) continue;

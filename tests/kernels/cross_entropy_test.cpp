@@ -19,7 +19,7 @@ namespace {
 using Values = std::vector<double>;
 
 /// One call: what the targets are, and log_p.
-struct Case {
+struct EntropyCase {
   CrossEntropyProblem p;
   Values log_p;
   Values labels, probabilities;  // one of them is empty
@@ -34,7 +34,8 @@ struct Result {
 
 /// Forward, then backward from dloss. Buffers are aligned to their element only, or with `offset` 0
 /// to anything.
-Result run(const Backend& b, DType dtype, const Case& c, double dloss, std::int64_t offset = 1) {
+Result run_cross_entropy(const Backend& b, DType dtype, const EntropyCase& c, double dloss,
+                         std::int64_t offset = 1) {
   const DType wide = parameter_dtype(dtype);
   const DeviceBuffer log_p(b, dtype, c.log_p, offset), labels(b, DType::i32, c.labels, 1),
       probabilities(b, dtype, c.probabilities, offset), weights(b, wide, c.weights, 1),
@@ -63,7 +64,7 @@ const Values kLogP = {-1, -2, -3, -4, -5, -6, -7, -8, -10, -11, -12, -9};
 TEST_CASE("cross_entropy by hand: labels") {
   for_each_entropy_backend([](const Backend& b) {
     // -(-1 - 6 - 8 - 9) / 4
-    const Result all = run(b, DType::f32, {{4, 3}, kLogP, {0, 2, 1, 2}, {}}, 3);
+    const Result all = run_cross_entropy(b, DType::f32, {{4, 3}, kLogP, {0, 2, 1, 2}, {}}, 3);
     CHECK(all.loss == 6);
     CHECK(all.total == 4);
     CHECK(all.gradient == Values{-0.75, 0, 0, 0, 0, -0.75, 0, -0.75, 0, 0, 0, -0.75});
@@ -75,7 +76,7 @@ TEST_CASE("cross_entropy by hand: class weights and an ignored row") {
   p.ignore_index = 1;  // a class that counts elsewhere may be the one to ignore
   for_each_entropy_backend([&](const Backend& b) {
     // Weights of the labels 2, 5, -, 5: (2 * 1 + 5 * 6 + 5 * 9) / 12
-    const Result r = run(b, DType::f32, {p, kLogP, {0, 2, 1, 2}, {}, {2, 7, 5}}, 12);
+    const Result r = run_cross_entropy(b, DType::f32, {p, kLogP, {0, 2, 1, 2}, {}, {2, 7, 5}}, 12);
     CHECK(r.loss == static_cast<double>(77.0f / 12));
     CHECK(r.total == 12);
     CHECK(r.gradient == Values{-2, 0, 0, 0, 0, -5, 0, 0, 0, 0, 0, -5});
@@ -89,7 +90,7 @@ TEST_CASE("cross_entropy by hand: smoothing goes to all classes, with their own 
     // Row 0, label 2: k = w * (1/8, 1/8, 5/8, 1/8), weights 8, 16, 4, 2; total 4.
     // loss = (1 * 1 + 2 * 2 + 2.5 * 4 + 0.25 * 8) / 4
     p.ignore_index = 3;
-    const Result r = run(b, DType::f32, {p, log_p, {2, 3}, {}, {8, 16, 4, 2}}, 4);
+    const Result r = run_cross_entropy(b, DType::f32, {p, log_p, {2, 3}, {}, {8, 16, 4, 2}}, 4);
     CHECK(r.loss == 17.0 / 4);
     CHECK(r.total == 4);
     CHECK(r.gradient == Values{-1, -2, -2.5, -0.25, 0, 0, 0, 0});
@@ -100,7 +101,8 @@ TEST_CASE("cross_entropy by hand: probabilities, averaged over the rows whatever
   const CrossEntropyProblem p{.rows = 2, .columns = 2, .label_smoothing = 0.5};
   for_each_entropy_backend([&](const Backend& b) {
     // k = w * (q / 2 + 1 / 4) = (4 * 0.625, 8 * 0.375), (4 * 0.25, 8 * 0.75)
-    const Result r = run(b, DType::f32, {p, {-2, -4, -3, -1}, {}, {0.75, 0.25, 0, 1}, {4, 8}}, 2);
+    const Result r =
+        run_cross_entropy(b, DType::f32, {p, {-2, -4, -3, -1}, {}, {0.75, 0.25, 0, 1}, {4, 8}}, 2);
     CHECK(r.loss == (2.5 * 2 + 3 * 4 + 1 * 3 + 6 * 1) / 2);
     CHECK(r.total == 2);
     CHECK(r.gradient == Values{-2.5, -3, -1, -6});
@@ -111,7 +113,7 @@ TEST_CASE("cross_entropy: all rows ignored is NaN without a gradient") {
   for (const double smoothing : {0.0, 0.25}) {
     const CrossEntropyProblem p{.rows = 2, .columns = 2, .label_smoothing = smoothing};
     for_each_entropy_backend([&](const Backend& b) {
-      const Result r = run(b, DType::f32, {p, {-1, -2, -3, -4}, {-100, -100}, {}}, 1);
+      const Result r = run_cross_entropy(b, DType::f32, {p, {-1, -2, -3, -4}, {-100, -100}, {}}, 1);
       CHECK(std::isnan(r.loss));
       CHECK(r.total == 0);
       CHECK(r.gradient == Values{0, 0, 0, 0});
@@ -127,7 +129,7 @@ TEST_CASE(
     for_each_entropy_backend([&](const Backend& b) {
       for (const double label : {2.0, -1.0, 2147483647.0, -2147483648.0}) {
         for (const Values& weights : {Values{}, Values{2, 3}}) {
-          const Result r = run(b, DType::f32, {p, log_p, {label, 0}, {}, weights}, 1);
+          const Result r = run_cross_entropy(b, DType::f32, {p, log_p, {label, 0}, {}, weights}, 1);
           CHECK(std::isnan(r.loss));
           CHECK(std::isnan(r.total));
           CHECK(std::isnan(r.gradient[2]));
@@ -140,7 +142,8 @@ TEST_CASE(
 TEST_CASE("cross_entropy: what is not read costs nothing, not even infinity") {
   const double inf = HUGE_VAL;
   for_each_entropy_backend([&](const Backend& b) {
-    const Result r = run(b, DType::f32, {{2, 2}, {-1, -inf, -inf, std::nan("")}, {0, -100}, {}}, 1);
+    const Result r = run_cross_entropy(b, DType::f32,
+                                       {{2, 2}, {-1, -inf, -inf, std::nan("")}, {0, -100}, {}}, 1);
     CHECK(r.loss == 1);
     CHECK(r.gradient == Values{-1, 0, 0, 0});
   });
@@ -150,9 +153,9 @@ TEST_CASE("cross_entropy against ref in f64") {
   const std::int64_t shapes[][2] = {{1, 1},   {1, 2},      {3, 3},   {3, 16},
                                     {32, 17}, {257, 1000}, {5000, 7}};
   // In bf16 the log-probabilities and their gradients are stored so; all else is f32.
-  const auto check = [](const Backend& b, DType dtype, const Case& c, std::int64_t offset) {
-    const Result expected = run(reference(), DType::f64, c, 0.75);
-    const Result found = run(b, dtype, c, 0.75, offset);
+  const auto check = [](const Backend& b, DType dtype, const EntropyCase& c, std::int64_t offset) {
+    const Result expected = run_cross_entropy(reference(), DType::f64, c, 0.75);
+    const Result found = run_cross_entropy(b, dtype, c, 0.75, offset);
     // Summed in f64 and rounded once; the gradient is a product and a quotient of rounded ones.
     const double rounding = dtype == DType::bf16 ? kBf16Rounding : 0;
     check_close({found.loss}, {expected.loss}, 0x1p-23, "loss");
@@ -166,11 +169,11 @@ TEST_CASE("cross_entropy against ref in f64") {
       INFO(rows, " x ", columns, ", soft ", soft, ", weighted ", weighted, ", smoothed ", smoothed,
            ", ignoring ", ignoring);
       Random random(3);
-      Case c{.p = {.rows = rows, .columns = columns},
-             .log_p = {},
-             .labels = {},
-             .probabilities = {},
-             .weights = {}};
+      EntropyCase c{.p = {.rows = rows, .columns = columns},
+                    .log_p = {},
+                    .labels = {},
+                    .probabilities = {},
+                    .weights = {}};
       c.log_p = random.uniform_vector(rows * columns, -9, -1);
       if (soft) {
         c.probabilities = random.uniform_vector(rows * columns, 0, 1);
@@ -210,15 +213,15 @@ TEST_CASE("cross_entropy: wrong dtypes") {
 
 TEST_CASE("cross_entropy: same bits for every thread count") {
   const Backend b = cpu_backend();
-  Case c{.p = {.rows = 3000, .columns = 100, .label_smoothing = 0.1},
-         .log_p = Random(1).uniform_vector(300000, -9, -1),
-         .labels = Random(2).integer_vector(3000, 0, 99),
-         .probabilities = {},
-         .weights = Random(3).uniform_vector(100, 0.5, 1)};
-  check_same_for_all_thread_counts([&] { return run(b, DType::f32, c, 1); });
+  EntropyCase c{.p = {.rows = 3000, .columns = 100, .label_smoothing = 0.1},
+                .log_p = Random(1).uniform_vector(300000, -9, -1),
+                .labels = Random(2).integer_vector(3000, 0, 99),
+                .probabilities = {},
+                .weights = Random(3).uniform_vector(100, 0.5, 1)};
+  check_same_for_all_thread_counts([&] { return run_cross_entropy(b, DType::f32, c, 1); });
   c.labels.clear();
   c.probabilities = Random(4).uniform_vector(300000, 0, 1);
-  check_same_for_all_thread_counts([&] { return run(b, DType::f32, c, 1); });
+  check_same_for_all_thread_counts([&] { return run_cross_entropy(b, DType::f32, c, 1); });
 }
 
 }  // namespace

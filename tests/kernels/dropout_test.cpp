@@ -18,7 +18,7 @@ namespace {
 using Values = std::vector<double>;
 
 /// The definition: numbers of the stream, one by one.
-Values expected_of(const DropoutProblem& p, const Values& x) {
+Values expected_dropout(const DropoutProblem& p, const Values& x) {
   Values y;
   const float scale = static_cast<float>(1 / (1 - p.rate));
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -33,7 +33,7 @@ Values expected_of(const DropoutProblem& p, const Values& x) {
   return y;
 }
 
-const DropoutProblem kProblems[] = {
+const DropoutProblem kDropoutProblems[] = {
     {.rate = 0.5, .seed = 1, .call = 0},
     {.rate = 0.25, .seed = 0xFEDCBA9876543210, .call = 3},
     {.rate = 0.1, .seed = 7, .call = 0x123456789ABCDEF0},
@@ -43,12 +43,12 @@ const DropoutProblem kProblems[] = {
 TEST_CASE("dropout: every size and alignment, in place and not") {
   for_each_backend([](const Backend& b) {
     if (!b.dropout.run) return;
-    for (const DropoutProblem& p : kProblems) {
+    for (const DropoutProblem& p : kDropoutProblems) {
       CAPTURE(p.rate);
       for (std::int64_t size : {0, 1, 2, 3, 4, 5, 7, 8, 31, 32, 33, 1009, 16384, 16387, 50000}) {
         CAPTURE(size);
         const Values in = Random(2).uniform_vector(size, 0.5, 2);
-        const Values expected = expected_of(p, in);
+        const Values expected = expected_dropout(p, in);
         for (std::int64_t offset : {0, 1}) {
           const DeviceBuffer x(b, DType::f32, in, offset), y(b, DType::f32, size, 2 * offset);
           b.dropout.run({}, p, x, y);
@@ -65,12 +65,12 @@ TEST_CASE("dropout: every size and alignment, in place and not") {
 TEST_CASE("dropout: bf16 has the mask of f32, and is rounded once") {
   for_each_backend([](const Backend& b) {
     if (!b.dropout.run || !computes_bf16(b)) return;
-    for (const DropoutProblem& p : kProblems) {
+    for (const DropoutProblem& p : kDropoutProblems) {
       CAPTURE(p.rate);
       for (std::int64_t size : {0, 1, 7, 8, 9, 1009}) {
         CAPTURE(size);
         const Values in = rounded_to_bf16(Random(2).uniform_vector(size, 0.5, 2));
-        const Values expected = rounded_to_bf16(expected_of(p, in));
+        const Values expected = rounded_to_bf16(expected_dropout(p, in));
         for (std::int64_t offset : {0, 1}) {
           const DeviceBuffer x(b, DType::bf16, in, offset), y(b, DType::bf16, size, 2 * offset);
           b.dropout.run({}, p, x, y);
@@ -100,7 +100,7 @@ TEST_CASE("dropout: an offset in device memory makes it another call") {
       p.call_offset = static_cast<const std::uint64_t*>(device);
       b.dropout.run({}, p, x, y);
       p.call += offset;
-      CHECK((y.read() == expected_of(p, in)));
+      CHECK((y.read() == expected_dropout(p, in)));
       b.memory.release({}, sizeof offset, device);
     }
   });

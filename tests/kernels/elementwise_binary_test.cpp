@@ -3,13 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 #include <string>
 
 #include "tests/support/backends.h"
 #include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
+#include "tests/support/not_finite.h"
 #include "tests/support/random.h"
 #include "tests/support/thread_counts.h"
 
@@ -17,8 +17,6 @@ namespace tl::test {
 namespace {
 
 using Values = std::vector<double>;
-
-const double kInf = std::numeric_limits<double>::infinity(), kNan = std::nan("");
 
 double value_of(BinaryOp op, double a, double b) {
   switch (op) {
@@ -37,11 +35,6 @@ double value_of(BinaryOp op, double a, double b) {
 std::vector<std::int64_t> sizes_of(DType dtype) {
   if (dtype == DType::bf16) return {0, 1, 7, 8, 17, 1009};
   return {0, 1, 3, 7, 16, 17, 33, 1009, 16384, 16385, 50000};
-}
-
-std::vector<DType> dtypes_of(const Backend& b) {
-  if (computes_bf16(b)) return {DType::f32, DType::bf16};
-  return {DType::f32};
 }
 
 const BinaryOp kBinaryOps[] = {BinaryOp::add, BinaryOp::sub, BinaryOp::mul, BinaryOp::div};
@@ -66,7 +59,7 @@ std::int64_t elements_of(const BinaryProblem& p, const BinaryProblem::Dims& step
 }
 
 /// Exact operands, one operation, one rounding, to f32; in bf16 that result is rounded once more.
-Values expected_of(const BinaryProblem& p, const Values& a, const Values& b, DType dtype) {
+Values expected_binary(const BinaryProblem& p, const Values& a, const Values& b, DType dtype) {
   Values y;
   for (std::int64_t i = 0; i < p.size(); ++i) {
     y.push_back(value_of(p.op, a[static_cast<std::size_t>(index_in(p, p.a_steps, i))],
@@ -108,7 +101,7 @@ TEST_CASE("elementwise.binary: equal shapes, every size and alignment, aliased a
       CAPTURE(size);
       const BinaryProblem p = BinaryProblem::plain(op, size);
       const Values left = operands(1, size, dtype), right = operands(2, size, dtype);
-      const Values expected = expected_of(p, left, right, dtype);
+      const Values expected = expected_binary(p, left, right, dtype);
       if (size > 2) REQUIRE(norm(expected) > 0);
       for (std::int64_t offset : {0, 1}) {
         const DeviceBuffer x1(b, dtype, left, offset), x2(b, dtype, right, 2 * offset);
@@ -126,8 +119,8 @@ TEST_CASE("elementwise.binary: equal shapes, every size and alignment, aliased a
   });
 }
 
-BinaryProblem problem(std::vector<std::int64_t> extents, std::vector<std::int64_t> a_steps,
-                      std::vector<std::int64_t> b_steps) {
+BinaryProblem binary_problem(std::vector<std::int64_t> extents, std::vector<std::int64_t> a_steps,
+                             std::vector<std::int64_t> b_steps) {
   BinaryProblem p{.rank = static_cast<int>(extents.size())};
   std::copy(extents.begin(), extents.end(), p.extents.begin());
   std::copy(a_steps.begin(), a_steps.end(), p.a_steps.begin());
@@ -136,26 +129,26 @@ BinaryProblem problem(std::vector<std::int64_t> extents, std::vector<std::int64_
 }
 
 const BinaryProblem kBroadcasts[] = {
-    problem({40}, {1}, {0}),                            // a number
-    problem({40}, {0}, {0}),                            // two of them
-    problem({7, 33}, {33, 1}, {0, 1}),                  // a row
-    problem({33, 7}, {0, 1}, {7, 1}),                   // on the left
-    problem({9, 31}, {1, 0}, {31, 1}),                  // a column
-    problem({5, 3}, {1, 0}, {0, 1}),                    // an outer product
-    problem({2, 3, 5}, {5, 0, 1}, {15, 5, 1}),          // the middle
-    problem({4, 1, 6}, {6, 6, 1}, {1, 0, 0}),           // an extent of 1
-    problem({3, 2, 5, 4}, {8, 4, 0, 1}, {0, 5, 1, 0}),  // both sides in turn
-    problem({2, 3, 2, 2, 3, 2, 2, 3}, {12, 0, 12, 0, 0, 6, 3, 1},
-            {0, 36, 0, 18, 6, 0, 3, 1}),           // as many dimensions as there may be
-    problem({300, 3, 65}, {3, 1, 0}, {0, 65, 1}),  // over several chunks
-    problem({20000, 3}, {3, 1}, {0, 1}),           // short rows over several chunks
-    problem({2, 20001}, {20001, 1}, {0, 1}),       // rows longer than a chunk
-    problem({6, 24}, {24, 1}, {0, 1}),             // rows of whole packs, all aligned
-    problem({24, 6}, {1, 0}, {0, 1}),              // no pack fits the rows
-    problem({3, 16}, {1, 0}, {16, 1}),             // a number per row of packs
-    problem({3, 16}, {20, 1}, {17, 1}),            // rows that do not begin at packs
-    problem({0, 4}, {4, 1}, {0, 1}),
-    problem({4, 0}, {0, 1}, {0, 1}),
+    binary_problem({40}, {1}, {0}),                            // a number
+    binary_problem({40}, {0}, {0}),                            // two of them
+    binary_problem({7, 33}, {33, 1}, {0, 1}),                  // a row
+    binary_problem({33, 7}, {0, 1}, {7, 1}),                   // on the left
+    binary_problem({9, 31}, {1, 0}, {31, 1}),                  // a column
+    binary_problem({5, 3}, {1, 0}, {0, 1}),                    // an outer product
+    binary_problem({2, 3, 5}, {5, 0, 1}, {15, 5, 1}),          // the middle
+    binary_problem({4, 1, 6}, {6, 6, 1}, {1, 0, 0}),           // an extent of 1
+    binary_problem({3, 2, 5, 4}, {8, 4, 0, 1}, {0, 5, 1, 0}),  // both sides in turn
+    binary_problem({2, 3, 2, 2, 3, 2, 2, 3}, {12, 0, 12, 0, 0, 6, 3, 1},
+                   {0, 36, 0, 18, 6, 0, 3, 1}),           // as many dimensions as there may be
+    binary_problem({300, 3, 65}, {3, 1, 0}, {0, 65, 1}),  // over several chunks
+    binary_problem({20000, 3}, {3, 1}, {0, 1}),           // short rows over several chunks
+    binary_problem({2, 20001}, {20001, 1}, {0, 1}),       // rows longer than a chunk
+    binary_problem({6, 24}, {24, 1}, {0, 1}),             // rows of whole packs, all aligned
+    binary_problem({24, 6}, {1, 0}, {0, 1}),              // no pack fits the rows
+    binary_problem({3, 16}, {1, 0}, {16, 1}),             // a number per row of packs
+    binary_problem({3, 16}, {20, 1}, {17, 1}),            // rows that do not begin at packs
+    binary_problem({0, 4}, {4, 1}, {0, 1}),
+    binary_problem({4, 0}, {0, 1}, {0, 1}),
 };
 TEST_CASE("elementwise.binary: broadcasting") {
   for_each_backend([&](const Backend& b) {
@@ -175,7 +168,7 @@ TEST_CASE("elementwise.binary: broadcasting") {
           };
           const Values left = operands(3, elements(p.a_steps), dtype);
           const Values right = operands(4, elements(p.b_steps), dtype);
-          const Values expected = expected_of(p, left, right, dtype);
+          const Values expected = expected_binary(p, left, right, dtype);
           for (const std::int64_t offset : {0, 1}) {
             const DeviceBuffer x1(b, dtype, left, offset), x2(b, dtype, right);
             const DeviceBuffer y(b, dtype, p.size(), offset);
@@ -219,9 +212,9 @@ TEST_CASE("elementwise.accumulate adds to what is there") {
         for (const std::int64_t offset : {0, 1}) {
           const DeviceBuffer x(b, dtype, p, offset), y(b, dtype, q, offset);
           b.elementwise.accumulate({}, x, y);
-          CHECK((y.read() == expected_of(sum, q, p, dtype)));
+          CHECK((y.read() == expected_binary(sum, q, p, dtype)));
           b.elementwise.accumulate({}, x, x);
-          CHECK((x.read() == expected_of(sum, p, p, dtype)));
+          CHECK((x.read() == expected_binary(sum, p, p, dtype)));
         }
       }
     }

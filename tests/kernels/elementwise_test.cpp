@@ -3,13 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 #include <string>
 
 #include "tests/support/backends.h"
 #include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
+#include "tests/support/not_finite.h"
 #include "tests/support/random.h"
 #include "tests/support/thread_counts.h"
 #include "tests/support/ulp.h"
@@ -18,8 +18,6 @@ namespace tl::test {
 namespace {
 
 using Values = std::vector<double>;
-
-const double kInf = std::numeric_limits<double>::infinity(), kNan = std::nan("");
 
 const std::int64_t kSizes[] = {0, 1, 3, 7, 16, 17, 33, 1009, 16384, 16385, 50000};
 
@@ -116,7 +114,7 @@ std::string name_of(const Function& f) {
 }
 
 /// Of y: a GPU's powf is up to 4 places off, and no backend's product.
-double bound_of(const Backend& b, const Function& f) {
+double y_bound_of(const Backend& b, const Function& f) {
   const bool is_power = f.problem.op == UnaryOp::pow && f.ulp.y > 0;
   return f.ulp.y + (is_power && std::string_view(b.name) == "cuda" ? 3.5 : 0);
 }
@@ -147,7 +145,7 @@ TEST_CASE(
         for (std::int64_t offset : {0, 1}) {
           const DeviceBuffer x(b, DType::f32, in, offset), y(b, DType::f32, size, 2 * offset);
           b.elementwise.unary({}, f.problem, x, y);
-          check_ulp(y.read(), exact, bound_of(b, f));
+          check_ulp(y.read(), exact, y_bound_of(b, f));
           CHECK((x.read() == in));
           b.elementwise.unary({}, f.problem, x, x);  // in place
           CHECK((x.read() == y.read()));
@@ -210,7 +208,7 @@ TEST_CASE("elementwise.unary: bf16 is computed in f32 and rounded once") {
           const DeviceBuffer x(b, DType::bf16, in, offset), g(b, DType::bf16, dy, 2 * offset);
           const DeviceBuffer y(b, DType::bf16, size, offset), dx(b, DType::bf16, size, offset);
           b.elementwise.unary({}, f.problem, x, y);
-          check_ulp(y.read(), exact_y, f.ulp.y == 0 ? kHalf : kHalf + bound_of(b, f));
+          check_ulp(y.read(), exact_y, f.ulp.y == 0 ? kHalf : kHalf + y_bound_of(b, f));
           b.elementwise.unary_backward({}, f.problem, nothing ? ConstView{} : ConstView(x), g, dx);
           check_ulp(dx.read(), exact_dx, kHalf + f.ulp.dx);
           b.elementwise.unary({}, f.problem, x, x);  // in place

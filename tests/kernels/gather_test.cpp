@@ -32,13 +32,13 @@ Values rows_backward(const Backend& b, DType dtype, std::int64_t all_rows, std::
   return out.read();
 }
 
-struct Size {
+struct GatherSize {
   std::int64_t rows, columns, picked;
 };
 
-constexpr Size kSizes[] = {{1, 1, 1},     {5, 3, 9},      {3, 17, 200},  {40, 16, 1},
-                           {1, 257, 40},  {300, 65, 500}, {9, 1031, 31}, {2000, 1, 9000},
-                           {4, 20000, 3}, {7, 5, 0},      {3, 0, 5},     {6, 64, 70}};
+constexpr GatherSize kGatherSizes[] = {
+    {1, 1, 1},     {5, 3, 9},       {3, 17, 200},  {40, 16, 1}, {1, 257, 40}, {300, 65, 500},
+    {9, 1031, 31}, {2000, 1, 9000}, {4, 20000, 3}, {7, 5, 0},   {3, 0, 5},    {6, 64, 70}};
 
 TEST_CASE("gather by hand") {
   for (const Backend& b : tested_backends()) {
@@ -62,7 +62,7 @@ TEST_CASE("gather by hand") {
 TEST_CASE("gather: bit for bit as ref") {
   for_each_backend([](const Backend& b) {
     if (!b.gather.rows) return;
-    for (const auto& [all_rows, columns, picked] : kSizes) {
+    for (const auto& [all_rows, columns, picked] : kGatherSizes) {
       INFO(all_rows, " rows, ", columns, " columns, ", picked, " picked");
       Random random(7);
       const Values x = random.uniform_vector(all_rows * columns);

@@ -19,14 +19,14 @@ namespace {
 
 using Values = std::vector<double>;
 
-struct Size {
+struct GemmSize {
   std::int64_t m, n, k, batch = 1;
 };
 
 /// For `ref` and `cpu`. One past a tile, less than a vector, several blocks of every kind, and
 /// nothing. In batches: in groups, one by one, several blocks each, and too large for one thread
 /// each.
-std::vector<Size> sizes() {
+std::vector<GemmSize> sizes() {
   return {{1, 1, 1},          {3, 5, 7},      {14, 32, 16},    {15, 33, 17},      {17, 1, 19},
           {1, 40, 64},        {127, 70, 50},  {13, 4100, 9},   {20, 31, 2050},    {5, 7, 0},
           {0, 4, 3},          {4, 0, 3},      {1, 1, 1, 70},   {3, 5, 7, 29},     {15, 33, 17, 7},
@@ -38,19 +38,19 @@ std::vector<Size> sizes() {
 /// less than either, whole packs of 4 and 8 that end in the middle of a tile, packs that fit the
 /// rows of some matrices alone, a depth that is cut into ranges of which the last is short,
 /// batches, and nothing.
-std::vector<Size> sizes_for_tiles() {
+std::vector<GemmSize> sizes_for_tiles() {
   return {{1, 1, 1},   {17, 1, 19}, {65, 66, 33}, {72, 80, 40},    {8, 9, 520},
           {16, 8, 10}, {10, 8, 16}, {3, 5, 7, 3}, {16, 72, 24, 2}, {5, 7, 0},
           {0, 4, 3},   {4, 0, 3},   {4, 3, 2, 0}};
 }
 /// So many matrices that two of their tiles become one of 128 rows.
-constexpr Size kManyMatrices{72, 8, 8, 270};
+constexpr GemmSize kManyMatrices{72, 8, 8, 270};
 
 bool is_simt(const Backend& backend) { return std::string_view(backend.name) == "simt"; }
 
 /// Calls f for every combination of transposition and bias.
 template <class F>
-void for_each_form(const Size& size, const F& f) {
+void for_each_form(const GemmSize& size, const F& f) {
   for (int bits = 0; bits < 8; ++bits) {
     f(GemmProblem{.m = size.m,
                   .n = size.n,
@@ -62,16 +62,16 @@ void for_each_form(const Size& size, const F& f) {
   }
 }
 
-struct Inputs {
+struct GemmInputs {
   Values a, b, bias;
 };
 
-Inputs random_inputs(const GemmProblem& p, bool integers) {
+GemmInputs random_gemm_inputs(const GemmProblem& p, bool integers) {
   Random random(static_cast<std::uint64_t>(p.m * 10007 + p.n * 101 + p.k + p.batch));
   const auto values = [&](std::int64_t size) {
     return integers ? random.integer_vector(size) : random.uniform_vector(size);
   };
-  Inputs in{values(p.batch * p.m * p.k), values(p.batch * p.k * p.n), values(p.n)};
+  GemmInputs in{values(p.batch * p.m * p.k), values(p.batch * p.k * p.n), values(p.n)};
   if (p.dtype == DType::bf16) {
     in.a = rounded_to_bf16(in.a);
     in.b = rounded_to_bf16(in.b);
@@ -82,8 +82,8 @@ Inputs random_inputs(const GemmProblem& p, bool integers) {
 using GemmVariant = Variant<GemmProblem, GemmArgs>;
 
 /// With every buffer `offset` elements behind an aligned address.
-Values run(const Backend& backend, const GemmVariant& variant, const GemmProblem& p,
-           const Inputs& in, std::int64_t offset) {
+Values run_gemm(const Backend& backend, const GemmVariant& variant, const GemmProblem& p,
+                const GemmInputs& in, std::int64_t offset) {
   const DeviceBuffer a(backend, p.dtype, in.a, offset), b(backend, p.dtype, in.b, offset),
       bias(backend, parameter_dtype(p.dtype), in.bias, offset);
   const DeviceBuffer y(backend, p.dtype, p.batch * p.m * p.n, offset);
@@ -113,14 +113,14 @@ void check_backend(const Backend& backend, const GemmProblem& p, bool integers,
                    std::int64_t offset) {
   GemmProblem exact = p;
   exact.dtype = DType::f64;
-  const Inputs in = random_inputs(p, integers);
-  const Values sums = run(reference(), reference().gemm.run.choose(exact), exact, in, 0);
+  const GemmInputs in = random_gemm_inputs(p, integers);
+  const Values sums = run_gemm(reference(), reference().gemm.run.choose(exact), exact, in, 0);
   const Values expected = p.dtype == DType::bf16 && integers ? rounded_to_bf16(sums) : sums;
   for (const auto& variant : backend.gemm.run.all()) {
     if (!variant.supports(p)) continue;
     CAPTURE(p);
     INFO("backend ", backend.name, ", variant ", variant.name, ", offset ", offset);
-    const Values found = run(backend, variant, p, in, offset);
+    const Values found = run_gemm(backend, variant, p, in, offset);
     if (integers) {
       CHECK(found == expected);
     } else {
@@ -134,7 +134,7 @@ void check_backend(const Backend& backend, const GemmProblem& p, bool integers,
 TEST_CASE("gemm") {
   for_each_backend([](const Backend& backend) {
     if (is_simt(backend)) return;
-    for (const Size& size : sizes()) {
+    for (const GemmSize& size : sizes()) {
       for_each_form(size, [&](const GemmProblem& p) {
         if (p.k > 0) check_backend(backend, p, false, 1);
         check_backend(backend, p, true, 1);
@@ -145,7 +145,7 @@ TEST_CASE("gemm") {
 
 TEST_CASE("gemm: kernels in tiles, and bf16") {
   for (const Backend& backend : tested_backends()) {
-    for (const Size& size : sizes_for_tiles()) {
+    for (const GemmSize& size : sizes_for_tiles()) {
       for_each_form(size, [&](GemmProblem p) {
         for (DType dtype : {DType::f32, DType::bf16}) {
           if (dtype == DType::bf16 && !computes_bf16(backend)) continue;
@@ -199,17 +199,17 @@ TEST_CASE("gemm: variants are forced by name, and chosen by shape alone") {
 TEST_CASE("gemm on cpu: same bits for every thread count") {
   const Backend backend = cpu_backend();
   const int threads = thread_count();
-  for (const Size& size : sizes()) {
+  for (const GemmSize& size : sizes()) {
     for_each_form(size, [&](const GemmProblem& p) {
       CAPTURE(p);
-      const Inputs in = random_inputs(p, false);
+      const GemmInputs in = random_gemm_inputs(p, false);
       for (const auto& variant : backend.gemm.run.all()) {
         if (!variant.supports(p)) continue;
         set_thread_count(1);
-        const Values expected = run(backend, variant, p, in, 1);
+        const Values expected = run_gemm(backend, variant, p, in, 1);
         for (int count : {2, 3}) {
           set_thread_count(count);
-          CHECK(run(backend, variant, p, in, 1) == expected);
+          CHECK(run_gemm(backend, variant, p, in, 1) == expected);
         }
       }
     });
@@ -220,24 +220,25 @@ TEST_CASE("gemm on cpu: same bits for every thread count") {
 TEST_CASE("gemm: a matrix of a batch has the bits it has alone") {
   for (const Backend& backend : tested_backends()) {
     INFO("backend ", backend.name);
-    const std::vector<Size> batches =
-        is_simt(backend) ? std::vector<Size>{{15, 33, 17, 3}, {9, 8, 400, 2}}
-                         : std::vector<Size>{{15, 33, 17, 7}, {40, 50, 600, 2}, {170, 160, 160, 2}};
-    for (const Size& size : batches) {
+    const std::vector<GemmSize> batches =
+        is_simt(backend)
+            ? std::vector<GemmSize>{{15, 33, 17, 3}, {9, 8, 400, 2}}
+            : std::vector<GemmSize>{{15, 33, 17, 7}, {40, 50, 600, 2}, {170, 160, 160, 2}};
+    for (const GemmSize& size : batches) {
       for_each_form(size, [&](const GemmProblem& p) {
-        const Inputs in = random_inputs(p, false);
+        const GemmInputs in = random_gemm_inputs(p, false);
         GemmProblem one = p;
         one.batch = 1;
         for (const auto& variant : backend.gemm.run.all()) {
           if (!variant.supports(p)) continue;
           CAPTURE(p);
-          const Values whole = run(backend, variant, p, in, 1);
+          const Values whole = run_gemm(backend, variant, p, in, 1);
           const auto part = [](const Values& of, std::int64_t piece, std::int64_t t) {
             return Values(of.begin() + t * piece, of.begin() + (t + 1) * piece);
           };
           for (std::int64_t t = 0; t < p.batch; ++t) {
-            const Inputs own = {part(in.a, p.m * p.k, t), part(in.b, p.k * p.n, t), in.bias};
-            CHECK(run(backend, variant, one, own, 1) == part(whole, p.m * p.n, t));
+            const GemmInputs own = {part(in.a, p.m * p.k, t), part(in.b, p.k * p.n, t), in.bias};
+            CHECK(run_gemm(backend, variant, one, own, 1) == part(whole, p.m * p.n, t));
           }
         }
       });

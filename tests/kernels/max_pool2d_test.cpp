@@ -32,8 +32,8 @@ MaxPool2dProblem typed(MaxPool2dProblem p, DType dtype, bool positions) {
 
 /// y and the positions of the variant that is chosen. Every variant that supports the problem,
 /// with positions and without, has the same y (none is asked about the order of NaN).
-Pooled forward(const Backend& b, const MaxPool2dProblem& problem, const Values& x, DType dtype,
-               std::int64_t offset = 0) {
+Pooled max_pool(const Backend& b, const MaxPool2dProblem& problem, const Values& x, DType dtype,
+                std::int64_t offset = 0) {
   const DeviceBuffer in(b, dtype, x, offset);
   Pooled pooled;
   for (const bool positions : {true, false}) {
@@ -60,8 +60,8 @@ Pooled forward(const Backend& b, const MaxPool2dProblem& problem, const Values& 
   return pooled;
 }
 
-Values backward(const Backend& b, const MaxPool2dProblem& problem, const Values& dy,
-                const Values& position, DType dtype, std::int64_t offset = 0) {
+Values max_pool_backward(const Backend& b, const MaxPool2dProblem& problem, const Values& dy,
+                         const Values& position, DType dtype, std::int64_t offset = 0) {
   const MaxPool2dProblem p = typed(problem, dtype, true);
   const DeviceBuffer in(b, dtype, dy, offset), at(b, DType::i32, position, offset),
       dx(b, dtype, p.x_size(), offset);
@@ -125,7 +125,7 @@ std::vector<MaxPool2dProblem> random_problems(int count) {
   return problems;
 }
 
-std::vector<MaxPool2dProblem> problems() {
+std::vector<MaxPool2dProblem> max_pool2d_problems() {
   std::vector<MaxPool2dProblem> list = {
       square(1, 1, 1, 1, 1, 1, 0),  square(2, 7, 9, 3, 3, 2, 1),     square(1, 8, 6, 17, 2, 2, 0),
       square(3, 5, 5, 5, 3, 1, 1),  square(1, 11, 13, 33, 5, 3, 2),  square(2, 9, 10, 4, 2, 3, 1),
@@ -155,13 +155,13 @@ TEST_CASE("max_pool2d by hand") {
   for (const Backend& b : tested_backends()) {
     if (b.max_pool2d.forward.all().empty()) continue;
     CAPTURE(std::string(b.name));
-    const Pooled pooled = forward(b, p, {1, 5, 2, 4, 3, 5, 5, 5, 0}, DType::f32);
+    const Pooled pooled = max_pool(b, p, {1, 5, 2, 4, 3, 5, 5, 5, 0}, DType::f32);
     CHECK(pooled.y == Values{5, 5, 5, 5});
     CHECK(pooled.position == Values{1, 1, 6, 5});  // the first of equals
-    const Values dx = backward(b, p, {1, 10, 100, 1000}, pooled.position, DType::f32);
+    const Values dx = max_pool_backward(b, p, {1, 10, 100, 1000}, pooled.position, DType::f32);
     CHECK(dx == Values{0, 11, 0, 0, 0, 1000, 100, 0, 0});
 
-    const Pooled with_nan = forward(b, p, {1, nan, 2, 4, 3, nan, 9, 5, 0}, DType::f32);
+    const Pooled with_nan = max_pool(b, p, {1, nan, 2, 4, 3, nan, 9, 5, 0}, DType::f32);
     CHECK(with_nan.position == Values{1, 1, 6, 5});
     CHECK(std::isnan(with_nan.y[0]));
     CHECK(std::isnan(with_nan.y[1]));
@@ -177,20 +177,20 @@ TEST_CASE("max_pool2d by hand: dilation, ceil_mode, windows of nothing") {
     CAPTURE(std::string(b.name));
     // Windows {0, 2}, {2, 4} and, beyond the end, {4}.
     const MaxPool2dProblem every_other = one_row(6, 2, 2, 0, 2, true);
-    const Pooled dilated = forward(b, every_other, {-5, 9, -1, 9, -2, 9}, DType::f32);
+    const Pooled dilated = max_pool(b, every_other, {-5, 9, -1, 9, -2, 9}, DType::f32);
     CHECK(dilated.y == Values{-1, -1, -2});
     CHECK(dilated.position == Values{2, 2, 4});
-    CHECK(backward(b, every_other, {1, 10, 100}, dilated.position, DType::f32) ==
+    CHECK(max_pool_backward(b, every_other, {1, 10, 100}, dilated.position, DType::f32) ==
           Values{0, 0, 11, 0, 100, 0});
     // One padded element on either side: {-1, 1}, {1, 3}, {3, 5}.
-    CHECK(forward(b, one_row(5, 2, 2, 1, 2, false), {9, 1, 9, 2, 9}, DType::f32).y ==
+    CHECK(max_pool(b, one_row(5, 2, 2, 1, 2, false), {9, 1, 9, 2, 9}, DType::f32).y ==
           Values{1, 2, 2});
     // Both elements of the only window lie outside: -2 and 2.
     const MaxPool2dProblem nothing = one_row(1, 2, 1, 2, 4, false);
-    const Pooled none = forward(b, nothing, {7}, DType::f32);
+    const Pooled none = max_pool(b, nothing, {7}, DType::f32);
     CHECK(none.y == Values{-inf});
     CHECK(none.position == Values{-1});
-    CHECK(backward(b, nothing, {3}, none.position, DType::f32) == Values{0});
+    CHECK(max_pool_backward(b, nothing, {3}, none.position, DType::f32) == Values{0});
   }
 }
 
@@ -199,33 +199,35 @@ TEST_CASE("max_pool2d: padding never wins, not even against negative numbers") {
   for (const Backend& b : tested_backends()) {
     if (b.max_pool2d.forward.all().empty()) continue;
     CAPTURE(std::string(b.name));
-    CHECK(forward(b, p, {-4, -3, -2, -1}, DType::f32).y == Values{-1, -1, -1, -1});
+    CHECK(max_pool(b, p, {-4, -3, -2, -1}, DType::f32).y == Values{-1, -1, -1, -1});
     const double inf = HUGE_VAL;
-    const Pooled all_equal = forward(b, p, {-inf, -inf, -inf, -inf}, DType::f32);
+    const Pooled all_equal = max_pool(b, p, {-inf, -inf, -inf, -inf}, DType::f32);
     CHECK(all_equal.y == Values{-inf, -inf, -inf, -inf});
     CHECK(all_equal.position == Values{0, 0, 0, 0});
   }
 }
 
 TEST_CASE("max_pool2d against ref in f64, with and without ties") {
-  for (const MaxPool2dProblem& p : problems()) {
+  for (const MaxPool2dProblem& p : max_pool2d_problems()) {
     INFO("x ", p.n, " ", p.h, " ", p.w, " ", p.c, ", kernel ", p.kernel_h, " ", p.kernel_w,
          ", stride ", p.stride_h, " ", p.stride_w, ", pad ", p.pad_h, " ", p.pad_w, ", dilation ",
          p.dilation_h, " ", p.dilation_w, ", ceil ", p.ceil_mode);
     Random random(static_cast<std::uint64_t>(p.h));
     for (const Values& x : {random.uniform_vector(p.x_size()), random.integer_vector(p.x_size())}) {
-      const Pooled expected = forward(reference(), p, x, DType::f64);
+      const Pooled expected = max_pool(reference(), p, x, DType::f64);
       const Values whole = random.integer_vector(p.y_size());
       const Values dy = random.uniform_vector(p.y_size());
-      const Values dx_whole = backward(reference(), p, whole, expected.position, DType::f64);
-      const Values dx = backward(reference(), p, dy, expected.position, DType::f64);
+      const Values dx_whole =
+          max_pool_backward(reference(), p, whole, expected.position, DType::f64);
+      const Values dx = max_pool_backward(reference(), p, dy, expected.position, DType::f64);
       for (const Backend& b : tested_backends()) {
         if (b.max_pool2d.forward.all().empty()) continue;
         CAPTURE(std::string(b.name));
         for (std::int64_t offset : {0, 1}) {
-          CHECK((forward(b, p, x, DType::f32, offset) == expected));
-          CHECK((backward(b, p, whole, expected.position, DType::f32, offset) == dx_whole));
-          check_close(backward(b, p, dy, expected.position, DType::f32, offset), dx,
+          CHECK((max_pool(b, p, x, DType::f32, offset) == expected));
+          CHECK(
+              (max_pool_backward(b, p, whole, expected.position, DType::f32, offset) == dx_whole));
+          check_close(max_pool_backward(b, p, dy, expected.position, DType::f32, offset), dx,
                       f32_sum_bound(static_cast<double>(p.kernel_h * p.kernel_w)), "dx");
         }
       }
@@ -234,20 +236,20 @@ TEST_CASE("max_pool2d against ref in f64, with and without ties") {
 }
 
 TEST_CASE("max_pool2d in bf16 against ref in f64") {
-  for (const MaxPool2dProblem& p : problems()) {
+  for (const MaxPool2dProblem& p : max_pool2d_problems()) {
     INFO("x ", p.n, " ", p.h, " ", p.w, " ", p.c, ", kernel ", p.kernel_h, " ", p.kernel_w);
     Random random(static_cast<std::uint64_t>(p.w));
     const Values x = rounded_to_bf16(random.uniform_vector(p.x_size()));
     const Values dy = rounded_to_bf16(random.uniform_vector(p.y_size()));
-    const Pooled expected = forward(reference(), p, x, DType::f64);
-    const Values dx = backward(reference(), p, dy, expected.position, DType::f64);
+    const Pooled expected = max_pool(reference(), p, x, DType::f64);
+    const Values dx = max_pool_backward(reference(), p, dy, expected.position, DType::f64);
     for (const Backend& b : tested_backends()) {
       if (b.max_pool2d.forward.all().empty() || !computes_bf16(b)) continue;
       CAPTURE(std::string(b.name));
       for (std::int64_t offset : {0, 1}) {
-        CHECK((forward(b, p, x, DType::bf16, offset) == expected));
-        check_close(backward(b, p, dy, expected.position, DType::bf16, offset), dx, kBf16Rounding,
-                    "dx");
+        CHECK((max_pool(b, p, x, DType::bf16, offset) == expected));
+        check_close(max_pool_backward(b, p, dy, expected.position, DType::bf16, offset), dx,
+                    kBf16Rounding, "dx");
       }
     }
   }
@@ -259,8 +261,8 @@ TEST_CASE("max_pool2d: nothing to do, wrong dtypes") {
   for (const Backend& b : tested_backends()) {
     if (b.max_pool2d.forward.all().empty()) continue;
     CAPTURE(std::string(b.name));
-    CHECK(forward(b, none, {}, DType::f32).y.empty());
-    CHECK(backward(b, none, {}, {}, DType::f32).empty());
+    CHECK(max_pool(b, none, {}, DType::f32).y.empty());
+    CHECK(max_pool_backward(b, none, {}, {}, DType::f32).empty());
     const DeviceBuffer f32(b, DType::f32, 4), i32(b, DType::i32, 4);
     CHECK_THROWS_AS(b.max_pool2d.forward.choose(typed(some, DType::i32, false)), Error);
     CHECK_THROWS_AS(b.max_pool2d.backward.choose(typed(some, DType::i32, true)), Error);
@@ -278,8 +280,8 @@ TEST_CASE("max_pool2d: same bits for every thread count") {
   const MaxPool2dProblem p = square(3, 41, 40, 33, 3, 2, 1);
   const Values x = Random(1).uniform_vector(p.x_size()), dy = Random(2).uniform_vector(p.y_size());
   check_same_for_all_thread_counts([&] {
-    const Pooled pooled = forward(b, p, x, DType::f32);
-    return std::pair(pooled, backward(b, p, dy, pooled.position, DType::f32));
+    const Pooled pooled = max_pool(b, p, x, DType::f32);
+    return std::pair(pooled, max_pool_backward(b, p, dy, pooled.position, DType::f32));
   });
 }
 

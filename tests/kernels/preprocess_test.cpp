@@ -27,8 +27,8 @@ struct Picture {
   bool mirrored = false;
 };
 
-Values run(const Backend& b, DType dtype, const PreprocessProblem& p,
-           const std::vector<Picture>& pictures, std::int64_t offset = 0) {
+Values run_preprocess(const Backend& b, DType dtype, const PreprocessProblem& p,
+                      const std::vector<Picture>& pictures, std::int64_t offset = 0) {
   std::vector<DeviceBuffer> x;
   std::vector<PreprocessPicture> views;
   for (const Picture& picture : pictures) {
@@ -64,8 +64,8 @@ TEST_CASE("preprocess by hand: nothing resized, mirrored, a black frame") {
   columns.offset = 1;
   const double black = -2, white = 2;
   for_each_preprocessing_backend([&](const Backend& b) {
-    const Values y =
-        run(b, DType::f32, p, {{pixels, rows, columns, false}, {pixels, rows, columns, true}});
+    const Values y = run_preprocess(
+        b, DType::f32, p, {{pixels, rows, columns, false}, {pixels, rows, columns, true}});
     CHECK(y == Values{black, 0, 0, black, 0, 0,   black, 0, 0,  //
                       black, 0, 0, white, 0, 0.5, black, 1, 0,  //
                       black, 0, 0, black, 0, 0,   black, 0, 0,  //
@@ -90,7 +90,7 @@ TEST_CASE("preprocess by hand: halved, and a part alone") {
   const PreprocessAxis part{.size = 4, .begin = 2, .length = 1, .resized = 1, .kept = 1};
   for_each_preprocessing_backend([&](const Backend& b) {
     const auto rounded_values = [&](const PreprocessAxis& axis) {
-      Values y = run(b, DType::f32, p, {{row, whole(1, 1), axis}});
+      Values y = run_preprocess(b, DType::f32, p, {{row, whole(1, 1), axis}});
       for (double& v : y) v = std::round(v);
       return y;
     };
@@ -130,11 +130,13 @@ TEST_CASE("preprocess: the bits of ref, more pictures than a launch takes") {
                             .mean = {0.485f, 0.456f, 0.406f},
                             .std = {0.229f, 0.224f, 0.225f}};
   const std::vector<Picture> batch = pictures(p, 70);
-  const Values f32 = run(reference(), DType::f32, p, batch);
+  const Values f32 = run_preprocess(reference(), DType::f32, p, batch);
   const Values bf16 = rounded_to_bf16(f32);
   for_each_preprocessing_backend([&](const Backend& b) {
-    for (const std::int64_t offset : {0, 1}) CHECK((run(b, DType::f32, p, batch, offset) == f32));
-    CHECK((run(b, DType::bf16, p, batch) == bf16));
+    for (const std::int64_t offset : {0, 1}) {
+      CHECK((run_preprocess(b, DType::f32, p, batch, offset) == f32));
+    }
+    CHECK((run_preprocess(b, DType::bf16, p, batch) == bf16));
   });
 }
 
@@ -149,21 +151,21 @@ TEST_CASE("preprocess: weights of large and awkward scales, to the bit") {
     PreprocessAxis columns = whole(size, 301);
     columns.first = 77;
     columns.kept = 224;
-    const Values expected = run(reference(), DType::f32, p, {{x, whole(1, 1), columns}});
+    const Values expected = run_preprocess(reference(), DType::f32, p, {{x, whole(1, 1), columns}});
     for_each_preprocessing_backend([&](const Backend& b) {
-      CHECK((run(b, DType::f32, p, {{x, whole(1, 1), columns}}) == expected));
+      CHECK((run_preprocess(b, DType::f32, p, {{x, whole(1, 1), columns}}) == expected));
     });
   }
 }
 
 TEST_CASE("preprocess: nothing to do; what is refused") {
   for_each_preprocessing_backend([&](const Backend& b) {
-    CHECK(run(b, DType::f32, {.n = 0, .height = 4, .width = 4}, {}).empty());
+    CHECK(run_preprocess(b, DType::f32, {.n = 0, .height = 4, .width = 4}, {}).empty());
     const PreprocessProblem p{.n = 1, .height = 2, .width = 2};
     const Values x(12, 1);
     const PreprocessAxis two = whole(2, 2);
     const auto refused = [&](const PreprocessAxis& rows, const char* why) {
-      CHECK_THROWS_WITH_AS(run(b, DType::f32, p, {{x, rows, two}}), why, Error);
+      CHECK_THROWS_WITH_AS(run_preprocess(b, DType::f32, p, {{x, rows, two}}), why, Error);
     };
     PreprocessAxis odd = two;
     odd.begin = 1;
@@ -175,9 +177,9 @@ TEST_CASE("preprocess: nothing to do; what is refused") {
     odd.offset = 1;
     refused(odd, "preprocess.run: picture 0: 2 rows from 1 on do not fit into 2");
     refused(whole(3, 2), "preprocess.run: picture 0: needs [3, 2, 3] below 2^31 bytes, got 12");
-    CHECK_THROWS_WITH_AS(run(b, DType::f32, p, {}), "preprocess.run: needs 1 pictures, got 0",
-                         Error);
-    CHECK_THROWS_AS(run(b, DType::i32, p, {{x, two, two}}), Error);
+    CHECK_THROWS_WITH_AS(run_preprocess(b, DType::f32, p, {}),
+                         "preprocess.run: needs 1 pictures, got 0", Error);
+    CHECK_THROWS_AS(run_preprocess(b, DType::i32, p, {{x, two, two}}), Error);
     const DeviceBuffer u8(b, DType::u8, x), y(b, DType::f32, 12);
     const PreprocessPicture views[] = {{u8, two, two}};
     CHECK_THROWS_AS(b.preprocess.run({}, p, views, View{}, y), Error);

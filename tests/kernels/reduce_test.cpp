@@ -2,13 +2,13 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 #include <string>
 
 #include "tests/support/backends.h"
 #include "tests/support/bf16.h"
 #include "tests/support/compare.h"
 #include "tests/support/device_buffer.h"
+#include "tests/support/not_finite.h"
 #include "tests/support/random.h"
 #include "tests/support/run_variant.h"
 #include "tests/support/thread_counts.h"
@@ -18,14 +18,12 @@ namespace {
 
 using Values = std::vector<double>;
 
-const double kInf = std::numeric_limits<double>::infinity(), kNan = std::nan("");
-
 struct Expected {
   Values y, position;
 };
 
 /// The definition, in f64.
-Expected expected_of(const ReduceProblem& p, const Values& x) {
+Expected expected_reduction(const ReduceProblem& p, const Values& x) {
   Expected e;
   for (std::int64_t o = 0; o < p.outer; ++o) {
     for (std::int64_t i = 0; i < p.inner; ++i) {
@@ -80,17 +78,12 @@ ReduceProblem problem_of(ReduceOp op, const Dims& d, bool positions, DType dtype
 
 /// Calls f(variant) for every variant of the backend that supports `p`.
 template <class F>
-void for_each_variant(const Backend& b, const ReduceProblem& p, const F& f) {
+void for_each_reduction(const Backend& b, const ReduceProblem& p, const F& f) {
   for (const auto& variant : b.reduce.run.all()) {
     if (!variant.supports(p)) continue;
     INFO("variant ", std::string(variant.name), ", ", concat(p));
     f(variant);
   }
-}
-
-std::vector<DType> dtypes_of(const Backend& b) {
-  if (computes_bf16(b)) return {DType::f32, DType::bf16};
-  return {DType::f32};
 }
 
 /// What is left of `values` when they are stored.
@@ -100,8 +93,8 @@ Values stored(Values values, DType dtype) {
 
 /// y, and the positions if asked for, each in a buffer of its own.
 template <class V>
-Expected run(const Backend& b, const V& variant, const ReduceProblem& p, const Values& in,
-             std::int64_t offset = 0) {
+Expected run_reduce(const Backend& b, const V& variant, const ReduceProblem& p, const Values& in,
+                    std::int64_t offset = 0) {
   const DeviceBuffer x(b, p.dtype, in, offset), y(b, p.dtype, p.y_size(), offset);
   const DeviceBuffer position(b, DType::i32, p.y_size(), offset);
   ReduceArgs args;
@@ -120,14 +113,15 @@ TEST_CASE("reduce: sums") {
         const ReduceProblem p = problem_of(ReduceOp::sum, d, false, dtype);
         const Values whole = Random(1).integer_vector(p.x_size());
         const Values x = stored(Random(2).uniform_vector(p.x_size(), 0.5, 1.5), dtype);
-        const Values y = expected_of(p, x).y;
+        const Values y = expected_reduction(p, x).y;
         const double rounding = dtype == DType::bf16 ? kBf16Rounding : 0;
-        for_each_variant(b, p, [&](const auto& variant) {
+        for_each_reduction(b, p, [&](const auto& variant) {
           for (std::int64_t offset : {0, 1}) {
             // Exact sums; in bf16 each is rounded once.
-            CHECK((run(b, variant, p, whole, offset).y == stored(expected_of(p, whole).y, dtype)));
+            CHECK((run_reduce(b, variant, p, whole, offset).y ==
+                   stored(expected_reduction(p, whole).y, dtype)));
             if (p.x_size() == 0) continue;
-            check_close(run(b, variant, p, x, offset).y, y,
+            check_close(run_reduce(b, variant, p, x, offset).y, y,
                         rounding + f32_sum_bound(static_cast<double>(p.count)), "sum");
           }
         });
@@ -146,7 +140,7 @@ TEST_CASE(
     const double tenth = static_cast<double>(0.1f);
     const Values x(static_cast<std::size_t>(p.x_size()), tenth);
     const Values exact(static_cast<std::size_t>(p.inner), tenth * static_cast<double>(p.count));
-    check_close(run(b, b.reduce.run.choose(p), p, x).y, exact, 4e-6, "sum");
+    check_close(run_reduce(b, b.reduce.run.choose(p), p, x).y, exact, 4e-6, "sum");
   }
 }
 
@@ -155,13 +149,14 @@ TEST_CASE("reduce: a sum of nothing is 0, a largest of nothing is refused") {
     for (const std::int64_t inner : {1, 3}) {
       const ReduceProblem sum = problem_of(ReduceOp::sum, {2, 0, inner}, false);
       const Values zeros(static_cast<std::size_t>(2 * inner), 0);
-      for_each_variant(b, sum, [&](const auto& variant) {
-        CHECK((run(b, variant, sum, {}).y == zeros));
-        CHECK_THROWS_WITH_AS(run(b, variant, problem_of(ReduceOp::max, {2, 0, inner}, false), {}),
-                             concat("reduce: max along the middle of x [2, 0, ", inner,
-                                    "] f32: nothing has no largest or smallest element")
-                                 .c_str(),
-                             Error);
+      for_each_reduction(b, sum, [&](const auto& variant) {
+        CHECK((run_reduce(b, variant, sum, {}).y == zeros));
+        CHECK_THROWS_WITH_AS(
+            run_reduce(b, variant, problem_of(ReduceOp::max, {2, 0, inner}, false), {}),
+            concat("reduce: max along the middle of x [2, 0, ", inner,
+                   "] f32: nothing has no largest or smallest element")
+                .c_str(),
+            Error);
       });
     }
   });
@@ -193,11 +188,11 @@ TEST_CASE("reduce: largest and smallest, with positions and without, among ties 
         for (ReduceOp op : {ReduceOp::max, ReduceOp::min}) {
           const ReduceProblem with = problem_of(op, d, true, dtype);
           const Values x = with_ties(with.x_size());
-          const Expected expected = expected_of(with, x);
+          const Expected expected = expected_reduction(with, x);
           for (bool positions : {false, true}) {
             ReduceProblem p = with;
             p.positions = positions;
-            for_each_variant(b, p, [&](const auto& variant) {
+            for_each_reduction(b, p, [&](const auto& variant) {
               const std::int64_t offset = positions;
               const DeviceBuffer in(b, dtype, x, offset), y(b, dtype, p.y_size(), offset);
               const DeviceBuffer position(b, DType::i32, p.y_size(), offset);
@@ -221,7 +216,7 @@ TEST_CASE("reduce: one NaN, one largest, anywhere") {
   for_each_backend([](const Backend& b) {
     for (const Dims& d : {Dims{1, 300, 1}, Dims{1, 90, 5}, Dims{1, 4, 140}}) {
       const ReduceProblem p = problem_of(ReduceOp::max, d, true);
-      for_each_variant(b, p, [&](const auto& variant) {
+      for_each_reduction(b, p, [&](const auto& variant) {
         for (std::int64_t k = 0; k < d.count; ++k) {
           CAPTURE(k);
           for (double value : {kNan, 1.0}) {
@@ -288,7 +283,8 @@ TEST_CASE("reduce: same bits for every thread count") {
     for (ReduceOp op : {ReduceOp::sum, ReduceOp::max}) {
       const ReduceProblem p = problem_of(op, d, op == ReduceOp::max);
       const Values x = Random(3).uniform_vector(p.x_size());
-      check_same_for_all_thread_counts([&] { return run(b, b.reduce.run.choose(p), p, x).y; });
+      check_same_for_all_thread_counts(
+          [&] { return run_reduce(b, b.reduce.run.choose(p), p, x).y; });
     }
   }
 }

@@ -116,7 +116,7 @@ TEST_CASE("ref conv2d by hand: prologue before padding, epilogue, sums") {
 }
 
 // Shapes that cover stride, padding, dilation, groups and their mixtures, no two sizes equal.
-const Conv2dProblem kProblems[] = {
+const Conv2dProblem kConv2dProblems[] = {
     {.n = 2, .h = 5, .w = 7, .c_in = 3, .c_out = 4, .kh = 3, .kw = 2},
     {.n = 1,
      .h = 9,
@@ -158,7 +158,7 @@ const Conv2dProblem kProblems[] = {
 
 TEST_CASE("ref conv2d: both backward passes are adjoint to the forward pass") {
   // <conv(x, w), dy> is linear in x and in w, so it equals <x, dx> and <w, dw>.
-  for (const Conv2dProblem& shape : kProblems) {
+  for (const Conv2dProblem& shape : kConv2dProblems) {
     const Conv2dProblem p = in_f64(shape);
     CAPTURE(p);
     Random random(static_cast<std::uint64_t>(p.c_in));

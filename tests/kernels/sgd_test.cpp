@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "tests/kernels/parameter_sizes.h"
 #include "tests/support/backends.h"
 #include "tests/support/bf16.h"
 #include "tests/support/compare.h"
@@ -16,15 +17,12 @@ namespace {
 
 using Values = std::vector<double>;
 
-/// Sizes of the parameters: some empty or tiny, one longer than a chunk and no multiple of it.
-const std::int64_t kSizes[] = {1, 0, 17, 40001, 64, 16385};
-
 /// All parameters and velocities after `steps` steps with a new gradient each.
-std::vector<Values> run(const Backend& b, DType dtype, const SgdProblem& p, int steps,
-                        std::int64_t offset = 0) {
+std::vector<Values> sgd_steps(const Backend& b, DType dtype, const SgdProblem& p, int steps,
+                              std::int64_t offset = 0) {
   Random random(9);
   std::vector<DeviceBuffer> w, velocity, bf16_w;
-  for (std::int64_t size : kSizes) {
+  for (std::int64_t size : kParameterSizes) {
     w.emplace_back(b, dtype, random.uniform_vector(size), offset);
     velocity.emplace_back(b, dtype, size, offset);  // NaN: step 1 must not read it
     if (computes_bf16(b)) bf16_w.emplace_back(b, DType::bf16, size, offset);
@@ -33,7 +31,7 @@ std::vector<Values> run(const Backend& b, DType dtype, const SgdProblem& p, int 
     std::vector<DeviceBuffer> dw;
     std::vector<SgdTensor> tensors;
     for (std::size_t i = 0; i < w.size(); ++i) {
-      dw.emplace_back(b, dtype, random.uniform_vector(kSizes[i]), offset);
+      dw.emplace_back(b, dtype, random.uniform_vector(kParameterSizes[i]), offset);
       tensors.push_back({w[i], dw[i], p.momentum != 0 ? velocity[i].view() : View{}});
       if (!bf16_w.empty()) tensors.back().bf16_w = bf16_w[i];
     }
@@ -105,12 +103,12 @@ TEST_CASE("sgd against ref in f64 over 5 steps") {
         SgdProblem{.momentum = 0.9, .weight_decay = 0.01}}) {
     CAPTURE(p.momentum);
     CAPTURE(p.weight_decay);
-    const std::vector<Values> expected = run(reference(), DType::f64, p, 5);
+    const std::vector<Values> expected = sgd_steps(reference(), DType::f64, p, 5);
     for (const Backend& b : tested_backends()) {
       if (!b.sgd.step) continue;
       CAPTURE(std::string(b.name));
       for (std::int64_t offset : {0, 1}) {
-        const std::vector<Values> found = run(b, DType::f32, p, 5, offset);
+        const std::vector<Values> found = sgd_steps(b, DType::f32, p, 5, offset);
         for (std::size_t i = 0; i < found.size(); ++i) {
           CAPTURE(i);
           // Five steps of at most six roundings each.
@@ -134,8 +132,9 @@ TEST_CASE("sgd: wrong dtypes; same bits for every thread count") {
   const SgdTensor tensors[] = {{f32, f32, f32, bf16}};
   const StepStateBuffer state(cpu, {.learning_rate = 1, .step = 1});
   CHECK_THROWS_AS(cpu.sgd.step({}, {}, tensors, state.data()), Error);
-  check_same_for_all_thread_counts(
-      [] { return run(cpu_backend(), DType::f32, {.momentum = 0.9, .weight_decay = 0.01}, 3); });
+  check_same_for_all_thread_counts([] {
+    return sgd_steps(cpu_backend(), DType::f32, {.momentum = 0.9, .weight_decay = 0.01}, 3);
+  });
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ using Extents = std::vector<std::int64_t>;
 constexpr double kUntouched = 251;
 
 /// A copy, and the sizes of buffers that hold exactly what it reaches.
-struct Case {
+struct CopyCase {
   std::string name;
   StridedCopyProblem problem;
   std::int64_t x_size, y_size;
@@ -31,7 +31,7 @@ Values numbered(std::int64_t size) {
 }
 
 /// The formula, index by index.
-Values expected_of(const Case& c) {
+Values expected_copy(const CopyCase& c) {
   const StridedCopyProblem& p = c.problem;
   const Values x = numbered(c.x_size);
   Values y(static_cast<std::size_t>(c.y_size), kUntouched);
@@ -46,7 +46,7 @@ Values expected_of(const Case& c) {
   return y;
 }
 
-Values run(const Backend& b, DType dtype, const Case& c, std::int64_t offset) {
+Values run_copy(const Backend& b, DType dtype, const CopyCase& c, std::int64_t offset) {
   const DeviceBuffer x(b, dtype, numbered(c.x_size), offset);
   const DeviceBuffer y(b, dtype, Values(static_cast<std::size_t>(c.y_size), kUntouched), offset);
   b.strided.copy({}, c.problem, x, y);
@@ -58,7 +58,7 @@ std::int64_t product(const Extents& extents) {
 }
 
 /// All of x, its dimension order[i] becoming dimension i.
-Case transposition(const Extents& x, const std::vector<std::size_t>& order) {
+CopyCase transposition(const Extents& x, const std::vector<std::size_t>& order) {
   const Extents x_step = contiguous_steps(x);
   Extents size, step;
   for (const std::size_t source : order) {
@@ -70,7 +70,7 @@ Case transposition(const Extents& x, const std::vector<std::size_t>& order) {
 }
 
 /// Random boxes within random arrays, dimensions in random order, some steps of x 0 or negative.
-Case random_box(Random& random) {
+CopyCase random_box(Random& random) {
   const auto rank = static_cast<std::size_t>(random.integer(1, 6));
   Extents size, x_extents(rank), y_extents;
   std::vector<std::size_t> order(rank);
@@ -96,22 +96,22 @@ Case random_box(Random& random) {
           product(x_extents), product(y_extents)};
 }
 
-std::vector<Case> cases() {
-  std::vector<Case> list = {transposition({1}, {0}),
-                            transposition({20000}, {0}),
-                            transposition({3, 5}, {1, 0}),
-                            transposition({4, 4}, {1, 0}),
-                            transposition({16, 17}, {1, 0}),
-                            transposition({64, 129}, {1, 0}),
-                            transposition({3, 7001}, {1, 0}),
-                            transposition({7001, 3}, {1, 0}),
-                            transposition({301, 140}, {1, 0}),
-                            transposition({2, 3, 37, 11}, {0, 2, 3, 1}),
-                            transposition({2, 37, 11, 17}, {0, 3, 1, 2}),
-                            transposition({300, 7, 9}, {0, 2, 1}),
-                            transposition({2, 3, 2, 5, 3, 2}, {5, 4, 3, 2, 1, 0}),
-                            transposition({5, 40, 70}, {2, 1, 0}),
-                            transposition({4, 0, 3}, {2, 1, 0})};
+std::vector<CopyCase> copy_cases() {
+  std::vector<CopyCase> list = {transposition({1}, {0}),
+                                transposition({20000}, {0}),
+                                transposition({3, 5}, {1, 0}),
+                                transposition({4, 4}, {1, 0}),
+                                transposition({16, 17}, {1, 0}),
+                                transposition({64, 129}, {1, 0}),
+                                transposition({3, 7001}, {1, 0}),
+                                transposition({7001, 3}, {1, 0}),
+                                transposition({301, 140}, {1, 0}),
+                                transposition({2, 3, 37, 11}, {0, 2, 3, 1}),
+                                transposition({2, 37, 11, 17}, {0, 3, 1, 2}),
+                                transposition({300, 7, 9}, {0, 2, 1}),
+                                transposition({2, 3, 2, 5, 3, 2}, {5, 4, 3, 2, 1, 0}),
+                                transposition({5, 40, 70}, {2, 1, 0}),
+                                transposition({4, 0, 3}, {2, 1, 0})};
   const auto add = [&](std::string name, const Extents& size, const Extents& x_step,
                        const Extents& y_step, std::int64_t x_size, std::int64_t y_size,
                        std::int64_t x_offset = 0, std::int64_t y_offset = 0) {
@@ -134,16 +134,16 @@ std::vector<Case> cases() {
 }
 
 TEST_CASE("strided.copy: its formula, every dtype, nothing else touched") {
-  const std::vector<Case> list = cases();
+  const std::vector<CopyCase> list = copy_cases();
   for_each_backend([&](const Backend& b) {
     if (!b.strided.copy) return;
     for (std::size_t i = 0; i < list.size(); ++i) {
-      const Case& c = list[i];
+      const CopyCase& c = list[i];
       INFO("case ", i, ", ", c.name);
-      const Values expected = expected_of(c);
+      const Values expected = expected_copy(c);
       for (const DType dtype : {DType::f32, DType::f64, DType::i32, DType::u8, DType::bf16}) {
         CAPTURE(dtype);
-        for (const std::int64_t offset : {0, 1}) CHECK((run(b, dtype, c, offset) == expected));
+        for (const std::int64_t offset : {0, 1}) CHECK((run_copy(b, dtype, c, offset) == expected));
       }
     }
   });
@@ -154,13 +154,13 @@ TEST_CASE("strided.copy by hand") {
     if (!b.strided.copy) continue;
     CAPTURE(std::string(b.name));
     // 0 1 2 / 3 4 5 transposed.
-    CHECK(run(b, DType::f32, transposition({2, 3}, {1, 0}), 0) == Values{0, 3, 1, 4, 2, 5});
+    CHECK(run_copy(b, DType::f32, transposition({2, 3}, {1, 0}), 0) == Values{0, 3, 1, 4, 2, 5});
     // The last two columns of it, with a border below.
     const StridedCopyProblem p{.size = {1, 1, 1, 1, 2, 2},
                                .x_step = {0, 0, 0, 0, 3, 1},
                                .y_step = {0, 0, 0, 0, 2, 1},
                                .x_offset = 1};
-    CHECK(run(b, DType::i32, {"", p, 6, 6}, 0) == Values{1, 2, 4, 5, kUntouched, kUntouched});
+    CHECK(run_copy(b, DType::i32, {"", p, 6, 6}, 0) == Values{1, 2, 4, 5, kUntouched, kUntouched});
     const DeviceBuffer f32(b, DType::f32, 4), f64(b, DType::f64, 4);
     CHECK_THROWS_AS(b.strided.copy({}, transposition({2, 2}, {1, 0}).problem, f32, f64), Error);
   }
@@ -168,9 +168,9 @@ TEST_CASE("strided.copy by hand") {
 
 TEST_CASE("strided.copy: same bits for every thread count") {
   const Backend b = cpu_backend();
-  for (const Case& c : {transposition({301, 140}, {1, 0}), transposition({40000}, {0}),
-                        transposition({9, 3, 41, 67}, {0, 2, 3, 1})}) {
-    check_same_for_all_thread_counts([&] { return run(b, DType::f32, c, 0); });
+  for (const CopyCase& c : {transposition({301, 140}, {1, 0}), transposition({40000}, {0}),
+                            transposition({9, 3, 41, 67}, {0, 2, 3, 1})}) {
+    check_same_for_all_thread_counts([&] { return run_copy(b, DType::f32, c, 0); });
   }
 }
 

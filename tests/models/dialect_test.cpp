@@ -10,11 +10,11 @@
 namespace tl::test {
 namespace {
 
-using Names = std::map<std::string, std::string>;
+using NameMap = std::map<std::string, std::string>;
 using Shapes = std::map<std::string, Shape>;
 
 /// Of shapes without meaning.
-Names usual(const std::vector<std::string>& names) {
+NameMap usual(const std::vector<std::string>& names) {
   Shapes file;
   for (const std::string& name : names) file.emplace(name, Shape{1});
   return usual_names(file);
@@ -30,10 +30,10 @@ Shapes small_network(const std::function<std::string(const std::string&)>& renam
   return file;
 }
 
-void check_names(const Names& expected) {
+void check_names(const NameMap& expected) {
   std::vector<std::string> names;
   for (const auto& [name, own] : expected) names.push_back(name);
-  const Names found = usual(names);
+  const NameMap found = usual(names);
   REQUIRE(found.size() == expected.size());
   for (const auto& [name, own] : expected) {
     CAPTURE(name);

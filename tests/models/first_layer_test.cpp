@@ -7,11 +7,10 @@
 #include "tests/support/op_errors.h"
 #include "tests/support/random.h"
 #include "tests/support/random_state.h"
+#include "tests/support/ref_placement.h"
 
 namespace tl::test {
 namespace {
-
-constexpr Placement kRef{DType::f64, Device::ref};
 
 std::map<std::string, Tensor> filters(const char* name, const std::vector<double>& values,
                                       const Shape& shape) {

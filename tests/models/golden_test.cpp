@@ -6,11 +6,11 @@
 #include "nn/frozen.h"
 #include "nn/optimizer.h"
 #include "tests/support/compare.h"
+#include "tests/support/ref_placement.h"
 
 namespace tl::test {
 namespace {
 
-constexpr Placement kRef{DType::f64, Device::ref};
 constexpr double kBound = 1e-9, kLossBound = 1e-7;
 
 class Golden {

@@ -4,16 +4,15 @@
 #include "models/resnet.h"
 #include "models/weight_names.h"
 #include "tests/support/op_errors.h"
+#include "tests/support/ref_placement.h"
 #include "tests/support/resnet_forms.h"
 
 namespace tl::test {
 namespace {
 
-constexpr Placement kRef{DType::f64, Device::ref};
-
 using State = std::map<std::string, Shape>;
 
-void add_norm(State& state, const std::string& name, std::int64_t channels) {
+void add_norm_state(State& state, const std::string& name, std::int64_t channels) {
   for (const char* part : {"weight", "bias", "running_mean", "running_var"}) {
     state.emplace(name + "." + part, Shape{channels});
   }
@@ -31,7 +30,9 @@ struct TimmParts {
 State torchvision_state(bool bottleneck, const std::vector<int>& depths, std::int64_t groups = 1,
                         std::int64_t base_width = 64, TimmParts timm = {}) {
   State state;
-  const auto norm = [&](const std::string& name, std::int64_t c) { add_norm(state, name, c); };
+  const auto norm = [&](const std::string& name, std::int64_t c) {
+    add_norm_state(state, name, c);
+  };
   if (timm.first == 0) {
     state.emplace("conv1.weight", Shape{64, 3, 7, 7});
   } else {
@@ -77,7 +78,7 @@ State torchvision_state(bool bottleneck, const std::vector<int>& depths, std::in
 State cifar_state(int n, const std::string& head) {
   State state;
   state.emplace("conv1.weight", Shape{16, 3, 3, 3});
-  add_norm(state, "bn1", 16);
+  add_norm_state(state, "bn1", 16);
   std::int64_t in = 16;
   for (int stage = 1; stage <= 3; ++stage) {
     const std::int64_t out = 16 << (stage - 1);
@@ -85,8 +86,8 @@ State cifar_state(int n, const std::string& head) {
       const std::string block = concat("layer", stage, ".", i, ".");
       state.emplace(block + "conv1.weight", Shape{out, in, 3, 3});
       state.emplace(block + "conv2.weight", Shape{out, out, 3, 3});
-      add_norm(state, block + "bn1", out);
-      add_norm(state, block + "bn2", out);
+      add_norm_state(state, block + "bn1", out);
+      add_norm_state(state, block + "bn2", out);
       in = out;
     }
   }

@@ -7,12 +7,11 @@
 #include "tests/support/network_gradcheck.h"
 #include "tests/support/op_errors.h"
 #include "tests/support/random_state.h"
+#include "tests/support/ref_placement.h"
 #include "tests/support/resnet_forms.h"
 
 namespace tl::test {
 namespace {
-
-constexpr Placement kRef{DType::f64, Device::ref};
 
 TEST_CASE("resnet: a stage halves the picture, rounding up") {
   Generator random(1);

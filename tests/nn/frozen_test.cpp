@@ -7,6 +7,7 @@
 #include "tests/support/op_case.h"
 #include "tests/support/op_errors.h"
 #include "tests/support/random_state.h"
+#include "tests/support/ref_placement.h"
 #include "tests/support/resnet_forms.h"
 
 namespace tl::test {
@@ -24,8 +25,6 @@ Tensor pictures(const Shape& shape, Placement where) {
   Random random(static_cast<std::uint64_t>(shape.size()));
   return Tensor::from(random.uniform_vector(shape.size()), shape, where.dtype, where.device);
 }
-
-constexpr Placement kRef{DType::f64, Device::ref};
 
 /// With basic blocks.
 std::unique_ptr<ResNet> network() { return network(resnet_forms()[0].config, kRef); }

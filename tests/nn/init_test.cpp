@@ -4,11 +4,10 @@
 #include <cmath>
 
 #include "tests/support/op_errors.h"
+#include "tests/support/ref_placement.h"
 
 namespace tl::test {
 namespace {
-
-constexpr Placement kRef{DType::f64, Device::ref};
 
 enum class Kind { uniform, normal };
 

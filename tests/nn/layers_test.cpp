@@ -7,11 +7,10 @@
 #include "tests/support/compare.h"
 #include "tests/support/op_errors.h"
 #include "tests/support/random_state.h"
+#include "tests/support/ref_placement.h"
 
 namespace tl::test {
 namespace {
-
-constexpr Placement kRef{DType::f64, Device::ref};
 
 struct Moments {
   double mean = 0, variance = 0, largest = 0;

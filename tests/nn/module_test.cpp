@@ -4,11 +4,10 @@
 #include "nn/frozen.h"
 #include "nn/layers.h"
 #include "tests/support/op_errors.h"
+#include "tests/support/ref_placement.h"
 
 namespace tl::test {
 namespace {
-
-constexpr Placement kRef{DType::f64, Device::ref};
 
 std::vector<std::string> names_of(const std::vector<NamedTensor>& tensors) {
   std::vector<std::string> names;

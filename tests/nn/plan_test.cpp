@@ -20,7 +20,7 @@ namespace {
 
 constexpr Placement kCpu{DType::f32, Device::cpu};
 
-Tensor pictures(const Shape& shape) {
+Tensor cpu_pictures(const Shape& shape) {
   Random random(3);
   return Tensor::from(random.uniform_vector(shape.size()), shape, kCpu.dtype, kCpu.device);
 }
@@ -47,7 +47,7 @@ TEST_CASE("plan: the same bits for any number of threads, and for a picture alon
     randomize_state(network, 2);
     network.eval();
     FrozenNetwork frozen(network);
-    const Tensor x = pictures({13, 33, 35, form.config.in_channels});
+    const Tensor x = cpu_pictures({13, 33, 35, form.config.in_channels});
     std::vector<float> all;
     check_same_for_all_thread_counts([&] { return all = frozen(x).to_vector<float>(); });
     const auto classes = static_cast<std::ptrdiff_t>(form.config.classes);
@@ -77,7 +77,7 @@ struct Chain {
 
 TEST_CASE("plan: what lies between two steps is kept for a thread's pictures, not for the batch") {
   Chain frozen;
-  const Tensor x = pictures({40, 33, 35, 8});
+  const Tensor x = cpu_pictures({40, 33, 35, 8});
   frozen(x);
   const std::int64_t before = memory_stats(MemorySpace::host).current;
   reset_peak(MemorySpace::host);
@@ -89,7 +89,7 @@ TEST_CASE("plan: what lies between two steps is kept for a thread's pictures, no
 
 TEST_CASE("plan: a profile sees each step once") {
   Chain frozen;
-  const Tensor x = pictures({40, 33, 35, 8});
+  const Tensor x = cpu_pictures({40, 33, 35, 8});
   const auto expected = frozen(x).to_vector<float>();
   Profile profile;
   CHECK(frozen(x).to_vector<float>() == expected);

@@ -5,7 +5,7 @@
 namespace tl::test {
 namespace {
 
-OpCase pool_case(const Shape& shape, Extent2 out, bool integers = false) {
+OpCase adaptive_pool_case(const Shape& shape, Extent2 out, bool integers = false) {
   Random random(static_cast<std::uint64_t>(shape.size()));
   const std::vector<double> x =
       integers ? random.integer_vector(shape.size(), 1, 9) : random.uniform_vector(shape.size());
@@ -18,23 +18,24 @@ OpCase pool_case(const Shape& shape, Extent2 out, bool integers = false) {
           .gradient_terms = {windows}};
 }
 
-std::vector<OpCase> small_cases() {
-  return {pool_case({1, 1, 1, 1}, 1),       pool_case({2, 4, 6, 3}, {2, 3}),
-          pool_case({1, 7, 5, 2}, {3, 2}),  pool_case({2, 5, 5, 5}, 5),
-          pool_case({1, 3, 4, 17}, {5, 1}), pool_case({1, 2, 3, 2}, {3, 7})};
+std::vector<OpCase> small_adaptive_pool_cases() {
+  return {adaptive_pool_case({1, 1, 1, 1}, 1),       adaptive_pool_case({2, 4, 6, 3}, {2, 3}),
+          adaptive_pool_case({1, 7, 5, 2}, {3, 2}),  adaptive_pool_case({2, 5, 5, 5}, 5),
+          adaptive_pool_case({1, 3, 4, 17}, {5, 1}), adaptive_pool_case({1, 2, 3, 2}, {3, 7})};
 }
 
 TEST_CASE("adaptive_average_pool2d: gradient") {
-  check_gradients("adaptive_average_pool2d", small_cases());
+  check_gradients("adaptive_average_pool2d", small_adaptive_pool_cases());
 }
 
 TEST_CASE("adaptive_average_pool2d: every device") {
-  std::vector<OpCase> cases = small_cases();
-  cases.push_back(pool_case({2, 13, 11, 64}, 6));
+  std::vector<OpCase> cases = small_adaptive_pool_cases();
+  cases.push_back(adaptive_pool_case({2, 13, 11, 64}, 6));
   check_devices("adaptive_average_pool2d", cases);
   check_bf16("adaptive_average_pool2d", cases);
-  check_exact_on_devices("adaptive_average_pool2d", {pool_case({2, 8, 4, 5}, {4, 2}, true),
-                                                     pool_case({1, 16, 8, 33}, {2, 4}, true)});
+  check_exact_on_devices("adaptive_average_pool2d",
+                         {adaptive_pool_case({2, 8, 4, 5}, {4, 2}, true),
+                          adaptive_pool_case({1, 16, 8, 33}, {2, 4}, true)});
 }
 
 TEST_CASE("adaptive_average_pool2d: to one pixel it is the global average") {

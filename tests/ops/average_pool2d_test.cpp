@@ -5,7 +5,7 @@
 namespace tl::test {
 namespace {
 
-OpCase pool_case(const Shape& shape, const AveragePool2dOptions& o, bool integers = false) {
+OpCase average_pool_case(const Shape& shape, const AveragePool2dOptions& o, bool integers = false) {
   Random random(static_cast<std::uint64_t>(shape.size()));
   const std::vector<double> x =
       integers ? random.integer_vector(shape.size(), 1, 9) : random.uniform_vector(shape.size());
@@ -17,31 +17,35 @@ OpCase pool_case(const Shape& shape, const AveragePool2dOptions& o, bool integer
           .gradient_terms = {static_cast<double>(o.kernel.h * o.kernel.w)}};
 }
 
-std::vector<OpCase> small_cases() {
-  return {pool_case({1, 1, 1, 1}, {.kernel = 1}),
-          pool_case({2, 4, 6, 3}, {}),
-          pool_case({1, 7, 5, 2}, {.kernel = 3, .stride = 2, .pad = 1}),
-          pool_case({1, 7, 5, 2}, {.kernel = 3, .stride = 2, .pad = 1, .count_include_pad = false}),
-          pool_case({2, 5, 5, 5}, {.kernel = 3, .stride = 1, .pad = 1, .ceil_mode = true}),
-          pool_case({1, 6, 7, 17}, {.kernel = 4, .stride = 3, .pad = 2, .ceil_mode = true}),
-          pool_case({1, 5, 8, 2}, {.kernel = {2, 3},
-                                   .stride = {3, 2},
-                                   .pad = {1, 0},
-                                   .ceil_mode = true,
-                                   .count_include_pad = false})};
+std::vector<OpCase> small_average_pool_cases() {
+  return {average_pool_case({1, 1, 1, 1}, {.kernel = 1}),
+          average_pool_case({2, 4, 6, 3}, {}),
+          average_pool_case({1, 7, 5, 2}, {.kernel = 3, .stride = 2, .pad = 1}),
+          average_pool_case({1, 7, 5, 2},
+                            {.kernel = 3, .stride = 2, .pad = 1, .count_include_pad = false}),
+          average_pool_case({2, 5, 5, 5}, {.kernel = 3, .stride = 1, .pad = 1, .ceil_mode = true}),
+          average_pool_case({1, 6, 7, 17}, {.kernel = 4, .stride = 3, .pad = 2, .ceil_mode = true}),
+          average_pool_case({1, 5, 8, 2}, {.kernel = {2, 3},
+                                           .stride = {3, 2},
+                                           .pad = {1, 0},
+                                           .ceil_mode = true,
+                                           .count_include_pad = false})};
 }
 
-TEST_CASE("average_pool2d: gradient") { check_gradients("average_pool2d", small_cases()); }
+TEST_CASE("average_pool2d: gradient") {
+  check_gradients("average_pool2d", small_average_pool_cases());
+}
 
 TEST_CASE("average_pool2d: every device") {
-  std::vector<OpCase> cases = small_cases();
-  cases.push_back(pool_case({2, 15, 17, 64}, {.kernel = 3, .stride = 2, .pad = 1}));
+  std::vector<OpCase> cases = small_average_pool_cases();
+  cases.push_back(average_pool_case({2, 15, 17, 64}, {.kernel = 3, .stride = 2, .pad = 1}));
   check_devices("average_pool2d", cases);
   check_bf16("average_pool2d", cases);
   // Every count is a power of two: means and shares are exact.
-  check_exact_on_devices("average_pool2d",
-                         {pool_case({2, 6, 9, 5}, {.kernel = {2, 4}, .stride = 1}, true),
-                          pool_case({1, 8, 8, 33}, {.kernel = 4, .stride = 2, .pad = 2}, true)});
+  check_exact_on_devices(
+      "average_pool2d",
+      {average_pool_case({2, 6, 9, 5}, {.kernel = {2, 4}, .stride = 1}, true),
+       average_pool_case({1, 8, 8, 33}, {.kernel = 4, .stride = 2, .pad = 2}, true)});
 }
 
 TEST_CASE("average_pool2d: empty, errors") {

@@ -1,5 +1,6 @@
 // batch_norm_add_relu, training and evaluation: numeric gradients, the same bits as the chain of
 // simple ops, which is its definition; which gradients are computed; what is kept; errors.
+#include "tests/ops/batch_norm_statistics.h"
 #include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
@@ -8,30 +9,19 @@ namespace {
 
 using Values = std::vector<double>;
 
-constexpr BatchNormOptions kOptions{.epsilon = 1e-3, .momentum = 0.25};
-
-/// Running statistics on x's device: made anew for every call, because training moves them.
-BatchNormTensors with_statistics(const Tensor& x, const Tensor& gamma, const Tensor& beta) {
-  const std::int64_t channels = gamma.size();
-  Random random(static_cast<std::uint64_t>(channels));
-  const auto mean = random.uniform_vector(channels);
-  const auto var = random.uniform_vector(channels, 0.5, 1.5);
-  return {gamma, beta, Tensor::from(mean, {channels}, gamma.dtype(), x.device()),
-          Tensor::from(var, {channels}, gamma.dtype(), x.device())};
-}
-
 Tensor fused(bool training, const Tensor& x, const Tensor& residual, const BatchNormTensors& t) {
-  return training ? batch_norm_add_relu_train(x, residual, t, kOptions)
-                  : batch_norm_add_relu_eval(x, residual, t, kOptions);
+  return training ? batch_norm_add_relu_train(x, residual, t, kBatchNormOptions)
+                  : batch_norm_add_relu_eval(x, residual, t, kBatchNormOptions);
 }
 Tensor chain(bool training, const Tensor& x, const Tensor& residual, const BatchNormTensors& t) {
-  const Tensor norm = training ? batch_norm_train(x, t, kOptions) : batch_norm_eval(x, t, kOptions);
+  const Tensor norm = training ? batch_norm_train(x, t, kBatchNormOptions)
+                               : batch_norm_eval(x, t, kBatchNormOptions);
   return relu(add(norm, residual));
 }
 
 /// Inputs x, residual, gamma, beta. The norm lies within +-10; the residual puts every element at
 /// least 4 away from the kink, a third of them below it.
-OpCase case_of(bool training, const Shape& shape) {
+OpCase add_relu_case(bool training, const Shape& shape) {
   Random random(static_cast<std::uint64_t>(shape.size() + training));
   const std::int64_t channels = shape[-1];
   std::vector<double> residual = random.uniform_vector(shape.size(), 14, 16);
@@ -54,24 +44,24 @@ OpCase case_of(bool training, const Shape& shape) {
           .first_parameter = 2};
 }
 
-std::vector<OpCase> cases(bool training) {
-  return {case_of(training, {2, 3, 5, 4}), case_of(training, {5, 1}),
-          case_of(training, {3, 3, 3, 3}), case_of(training, {1, 5, 2, 17})};
+std::vector<OpCase> add_relu_cases(bool training) {
+  return {add_relu_case(training, {2, 3, 5, 4}), add_relu_case(training, {5, 1}),
+          add_relu_case(training, {3, 3, 3, 3}), add_relu_case(training, {1, 5, 2, 17})};
 }
 
 TEST_CASE("batch_norm_add_relu: gradient") {
   for (const bool training : {true, false}) {
-    check_gradients("batch_norm_add_relu", cases(training));
+    check_gradients("batch_norm_add_relu", add_relu_cases(training));
   }
 }
 
 TEST_CASE("batch_norm_add_relu: every device") {
   for (const bool training : {true, false}) {
-    std::vector<OpCase> list = cases(training);
-    list.push_back(case_of(training, {4, 14, 13, 64}));
-    list.push_back(case_of(training, {2, 7, 7, 33}));
+    std::vector<OpCase> list = add_relu_cases(training);
+    list.push_back(add_relu_case(training, {4, 14, 13, 64}));
+    list.push_back(add_relu_case(training, {2, 7, 7, 33}));
     check_devices("batch_norm_add_relu", list);
-    check_bf16("batch_norm_add_relu", cases(training));
+    check_bf16("batch_norm_add_relu", add_relu_cases(training));
   }
 }
 
@@ -190,20 +180,21 @@ TEST_CASE("batch_norm_add_relu: empty, errors") {
     return BatchNormTensors{zeros({c}), zeros({c}), zeros({c}), zeros({c})};
   };
   const Tensor x = zeros({4, 3});
-  CHECK(batch_norm_add_relu_eval(zeros({0, 3}), zeros({0, 3}), tensors(3), kOptions).shape() ==
-        Shape{0, 3});
-  CHECK_ERROR(batch_norm_add_relu_train(x, {}, tensors(3), kOptions),
+  CHECK(batch_norm_add_relu_eval(zeros({0, 3}), zeros({0, 3}), tensors(3), kBatchNormOptions)
+            .shape() == Shape{0, 3});
+  CHECK_ERROR(batch_norm_add_relu_train(x, {}, tensors(3), kBatchNormOptions),
               "batch_norm_add_relu_train: there is no residual");
-  CHECK_ERROR(batch_norm_add_relu_train(x, zeros({3}), tensors(3), kOptions),
+  CHECK_ERROR(batch_norm_add_relu_train(x, zeros({3}), tensors(3), kBatchNormOptions),
               "batch_norm_add_relu_train: the residual must have shape [4, 3], got [3]");
-  CHECK_ERROR(batch_norm_add_relu_eval(x, zeros({4, 3}, DType::f32), tensors(3), kOptions),
+  CHECK_ERROR(batch_norm_add_relu_eval(x, zeros({4, 3}, DType::f32), tensors(3), kBatchNormOptions),
               "batch_norm_add_relu_eval: the residual is f32, the input f64");
+  CHECK_ERROR(batch_norm_add_relu_eval(x, zeros({4, 3}, DType::f32, Device::cpu), tensors(3),
+                                       kBatchNormOptions),
+              "batch_norm_add_relu_eval: the residual is on cpu, the input on ref");
   CHECK_ERROR(
-      batch_norm_add_relu_eval(x, zeros({4, 3}, DType::f32, Device::cpu), tensors(3), kOptions),
-      "batch_norm_add_relu_eval: the residual is on cpu, the input on ref");
-  CHECK_ERROR(batch_norm_add_relu_train(zeros({1, 3}), zeros({1, 3}), tensors(3), kOptions),
-              "batch_norm_add_relu_train: needs more than one value per channel, got [1, 3]");
-  CHECK_ERROR(batch_norm_add_relu_train(x, x, tensors(2), kOptions),
+      batch_norm_add_relu_train(zeros({1, 3}), zeros({1, 3}), tensors(3), kBatchNormOptions),
+      "batch_norm_add_relu_train: needs more than one value per channel, got [1, 3]");
+  CHECK_ERROR(batch_norm_add_relu_train(x, x, tensors(2), kBatchNormOptions),
               "batch_norm_add_relu_train: gamma must have shape [3], got [2]");
 }
 

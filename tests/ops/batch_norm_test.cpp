@@ -1,22 +1,10 @@
 // batch_norm, training and evaluation: gradients, running statistics, devices, errors.
+#include "tests/ops/batch_norm_statistics.h"
 #include "tests/support/op_case_bf16.h"
 #include "tests/support/op_errors.h"
 
 namespace tl::test {
 namespace {
-
-constexpr BatchNormOptions kOptions{.epsilon = 1e-3, .momentum = 0.25};
-
-/// Running statistics on x's device: made anew for every call, because training moves them.
-BatchNormTensors with_statistics(const std::vector<Tensor>& x) {
-  const std::int64_t channels = x[1].size();
-  Random random(static_cast<std::uint64_t>(channels));
-  const auto mean = random.uniform_vector(channels);
-  const auto var = random.uniform_vector(channels, 0.5, 1.5);
-  const DType dtype = parameter_dtype(x[0].dtype());
-  return {x[1], x[2], Tensor::from(mean, {channels}, dtype, x[0].device()),
-          Tensor::from(var, {channels}, dtype, x[0].device())};
-}
 
 /// x is off centre by `offset`, where a variance taken as E[x^2] - E[x]^2 loses digits.
 OpCase norm_case(bool training, const Shape& shape, double offset = 0.5) {
@@ -33,33 +21,35 @@ OpCase norm_case(bool training, const Shape& shape, double offset = 0.5) {
                      {{channels}, random.uniform_vector(channels)}},
           .op =
               [training](const std::vector<Tensor>& in) {
-                const BatchNormTensors t = with_statistics(in);
-                return training ? batch_norm_train(in[0], t, kOptions)
-                                : batch_norm_eval(in[0], t, kOptions);
+                const BatchNormTensors t = with_statistics(in[0], in[1], in[2]);
+                return training ? batch_norm_train(in[0], t, kBatchNormOptions)
+                                : batch_norm_eval(in[0], t, kBatchNormOptions);
               },
           .y_terms = terms,
           .gradient_terms = {2 * terms, terms, terms},
           .first_parameter = 1};
 }
 
-std::vector<OpCase> cases(bool training) {
+std::vector<OpCase> batch_norm_cases(bool training) {
   return {norm_case(training, {2, 3, 5, 4}), norm_case(training, {5, 1}),
           norm_case(training, {3, 3, 3, 3}), norm_case(training, {1, 5, 2, 17}, -3)};
 }
 
-TEST_CASE("batch_norm: gradient in training") { check_gradients("batch_norm_train", cases(true)); }
+TEST_CASE("batch_norm: gradient in training") {
+  check_gradients("batch_norm_train", batch_norm_cases(true));
+}
 
 TEST_CASE("batch_norm: gradient in evaluation") {
-  check_gradients("batch_norm_eval", cases(false));
+  check_gradients("batch_norm_eval", batch_norm_cases(false));
 }
 
 TEST_CASE("batch_norm: every device") {
   for (const bool training : {true, false}) {
-    std::vector<OpCase> list = cases(training);
+    std::vector<OpCase> list = batch_norm_cases(training);
     list.push_back(norm_case(training, {4, 14, 13, 64}));
     list.push_back(norm_case(training, {2, 7, 7, 33}));
     check_devices("batch_norm", list);
-    check_bf16("batch_norm", cases(training));
+    check_bf16("batch_norm", batch_norm_cases(training));
   }
 }
 
@@ -105,7 +95,8 @@ TEST_CASE("batch_norm: evaluation computes only the gradients that are wanted") 
     const Tensor gamma = zeros({2}).set_requires_grad(wanted & 2);
     const Tensor beta = zeros({2}).set_requires_grad(wanted & 4);
     asked = 0;
-    backward(batch_norm_eval(x, {gamma, beta, zeros({2}), zeros({2})}, kOptions), zeros({4, 2}));
+    backward(batch_norm_eval(x, {gamma, beta, zeros({2}), zeros({2})}, kBatchNormOptions),
+             zeros({4, 2}));
     CHECK(asked == wanted);
     CHECK(static_cast<bool>(gamma.grad()) == static_cast<bool>(wanted & 2));
   }
@@ -116,7 +107,7 @@ TEST_CASE("batch_norm: evaluation keeps x only for the gradients of gamma and be
     const Tensor x0 = zeros({2, 3}).set_requires_grad(), x = add(x0, x0);
     const BatchNormTensors t{zeros({3}).set_requires_grad(wanted & 1),
                              zeros({3}).set_requires_grad(wanted & 2), zeros({3}), zeros({3})};
-    const Tensor y = batch_norm_eval(x, t, kOptions);
+    const Tensor y = batch_norm_eval(x, t, kBatchNormOptions);
     INFO("gamma ", (wanted & 1) != 0, ", beta ", (wanted & 2) != 0);
     CHECK(x.shares_storage() == (wanted != 0));
     backward(y, zeros(y.shape()));
@@ -139,7 +130,8 @@ TEST_CASE("batch_norm: training with frozen x computes no dx, with frozen affine
   for (const bool dx : {true, false}) {
     const Tensor x = zeros({4, 2}).set_requires_grad(dx);
     const Tensor gamma = zeros({2}).set_requires_grad(!dx), beta = zeros({2});
-    backward(batch_norm_train(x, {gamma, beta, zeros({2}), zeros({2})}, kOptions), zeros({4, 2}));
+    backward(batch_norm_train(x, {gamma, beta, zeros({2}), zeros({2})}, kBatchNormOptions),
+             zeros({4, 2}));
     CHECK(asked_dx == dx);
     CHECK(static_cast<bool>(x.grad()) == dx);
     CHECK(static_cast<bool>(gamma.grad()) == !dx);
@@ -151,8 +143,8 @@ TEST_CASE("batch_norm: evaluation notices that training moved the statistics bef
   const Tensor x = Tensor::from(std::vector<double>{1, 2, 3, 4}, {4, 1}, DType::f64, Device::ref);
   x.set_requires_grad();
   const BatchNormTensors t{zeros({1}), zeros({1}), zeros({1}), zeros({1})};
-  const Tensor y = batch_norm_eval(x, t, kOptions);
-  batch_norm_train(x, t, kOptions);
+  const Tensor y = batch_norm_eval(x, t, kBatchNormOptions);
+  batch_norm_train(x, t, kBatchNormOptions);
   CHECK_ERROR(backward(y, zeros({4, 1})),
               "batch_norm_eval: a tensor that backward needs was overwritten after the forward "
               "pass");
@@ -162,20 +154,22 @@ TEST_CASE("batch_norm: empty, errors") {
   const auto tensors = [](std::int64_t c) {
     return BatchNormTensors{zeros({c}), zeros({c}), zeros({c}), zeros({c})};
   };
-  CHECK(batch_norm_eval(zeros({0, 2, 2, 3}), tensors(3), kOptions).shape() == Shape{0, 2, 2, 3});
-  CHECK_ERROR(batch_norm_train(zeros({1, 1, 1, 3}), tensors(3), kOptions),
+  CHECK(batch_norm_eval(zeros({0, 2, 2, 3}), tensors(3), kBatchNormOptions).shape() ==
+        Shape{0, 2, 2, 3});
+  CHECK_ERROR(batch_norm_train(zeros({1, 1, 1, 3}), tensors(3), kBatchNormOptions),
               "batch_norm_train: needs more than one value per channel, got [1, 1, 1, 3]");
-  CHECK_ERROR(batch_norm_train(zeros({0, 3}), tensors(3), kOptions),
+  CHECK_ERROR(batch_norm_train(zeros({0, 3}), tensors(3), kBatchNormOptions),
               "batch_norm_train: needs more than one value per channel, got [0, 3]");
-  CHECK_ERROR(batch_norm_train(zeros({4, 3}), tensors(2), kOptions),
+  CHECK_ERROR(batch_norm_train(zeros({4, 3}), tensors(2), kBatchNormOptions),
               "batch_norm_train: gamma must have shape [3], got [2]");
-  CHECK_ERROR(batch_norm_eval(zeros({3}), tensors(3), kOptions),
+  CHECK_ERROR(batch_norm_eval(zeros({3}), tensors(3), kBatchNormOptions),
               "batch_norm_eval: needs [..., channels], got [3]");
-  CHECK_ERROR(batch_norm_eval(zeros({4, 3}, DType::f32), tensors(3), kOptions),
+  CHECK_ERROR(batch_norm_eval(zeros({4, 3}, DType::f32), tensors(3), kBatchNormOptions),
               "batch_norm_eval: gamma is f64, beside an input in f32 it must be f32");
-  CHECK_ERROR(batch_norm_eval(zeros({4, 3}, DType::f64, Device::cpu), tensors(3), kOptions),
-              "batch_norm_eval: gamma is on ref, the input on cpu");
-  CHECK_ERROR(batch_norm_train(zeros({4, 3}, DType::i32), tensors(3), kOptions),
+  CHECK_ERROR(
+      batch_norm_eval(zeros({4, 3}, DType::f64, Device::cpu), tensors(3), kBatchNormOptions),
+      "batch_norm_eval: gamma is on ref, the input on cpu");
+  CHECK_ERROR(batch_norm_train(zeros({4, 3}, DType::i32), tensors(3), kBatchNormOptions),
               "batch_norm_train: needs a float tensor, got i32");
 }
 

@@ -25,7 +25,7 @@ double repeats(const Shape& y, const Shape& input) {
 
 Shape shape_of_sum(const Shapes& s) { return add(zeros(s.a), zeros(s.b)).shape(); }
 
-OpCase case_of(const Named& op, const Shapes& s) {
+OpCase binary_case(const Named& op, const Shapes& s) {
   Random random(static_cast<std::uint64_t>(s.a.size() * 31 + s.b.size()));
   const auto values = [&](const Shape& shape) {  // of both signs, none near 0: div
     Values v = random.uniform_vector(shape.size(), 0.5, 2);
@@ -40,10 +40,10 @@ OpCase case_of(const Named& op, const Shapes& s) {
           .gradient_terms = {repeats(y, s.a) + 2, repeats(y, s.b) + 4}};
 }
 
-std::vector<OpCase> cases(const std::vector<Shapes>& shapes) {
+std::vector<OpCase> binary_cases(const std::vector<Shapes>& shapes) {
   std::vector<OpCase> list;
   for (const Named& op : kOps) {
-    for (const Shapes& s : shapes) list.push_back(case_of(op, s));
+    for (const Shapes& s : shapes) list.push_back(binary_case(op, s));
   }
   return list;
 }
@@ -67,7 +67,7 @@ std::vector<Shapes> small_shapes() {
           {{1, 1}, {3}}};
 }
 
-TEST_CASE("binary: gradient") { check_gradients("binary", cases(small_shapes())); }
+TEST_CASE("binary: gradient") { check_gradients("binary", binary_cases(small_shapes())); }
 
 TEST_CASE("binary: every device") {
   std::vector<Shapes> shapes = small_shapes();
@@ -75,13 +75,14 @@ TEST_CASE("binary: every device") {
   shapes.push_back({{2, 5, 7, 17}, {17}});
   shapes.push_back({{2, 5, 7, 17}, {2, 1, 1, 17}});
   shapes.push_back({{129, 1}, {65}});
-  check_devices("binary", cases(shapes));
-  check_bf16("binary", cases(shapes), {.gradients = 3});
+  check_devices("binary", binary_cases(shapes));
+  check_bf16("binary", binary_cases(shapes), {.gradients = 3});
 }
 
 TEST_CASE("binary: exact cases") {
   // Powers of two: quotients are exact as well, and their sums.
-  std::vector<OpCase> exact = cases({{{3, 7, 5}, {3, 7, 5}}, {{3, 7, 5}, {7, 1}}, {{5}, {2, 5}}});
+  std::vector<OpCase> exact =
+      binary_cases({{{3, 7, 5}, {3, 7, 5}}, {{3, 7, 5}, {7, 1}}, {{5}, {2, 5}}});
   for (OpCase& c : exact) {
     Random random(5);
     for (Input& input : c.inputs) {

@@ -21,7 +21,7 @@ OpCase concat_case(const std::vector<Shape>& shapes, int axis) {
   return c;
 }
 
-std::vector<OpCase> cases() {
+std::vector<OpCase> concat_cases() {
   return {concat_case({{4}}, 0),
           concat_case({{2}, {3}, {1}}, 0),
           concat_case({{2, 3}, {2, 1}}, 1),
@@ -31,10 +31,10 @@ std::vector<OpCase> cases() {
           concat_case({{2, 2, 2, 1, 2, 3}, {2, 2, 2, 4, 2, 3}}, 3)};
 }
 
-TEST_CASE("concat: gradient") { check_gradients("concat", cases()); }
+TEST_CASE("concat: gradient") { check_gradients("concat", concat_cases()); }
 
 TEST_CASE("concat: every device, exactly") {
-  std::vector<OpCase> all = cases();
+  std::vector<OpCase> all = concat_cases();
   all.push_back(concat_case({{3, 17, 19, 3}, {3, 17, 19, 64}}, 3));
   all.push_back(concat_case({{130, 67}, {1, 67}, {257, 67}}, 0));
   check_exact_on_devices("concat", all);

@@ -44,7 +44,7 @@ OpCase conv_case(const Sizes& s, bool integers = false) {
   return c;
 }
 
-std::vector<OpCase> small_cases() {
+std::vector<OpCase> small_conv2d_cases() {
   return {
       conv_case({{1, 1, 1, 1}, {1, 1, 1, 1}, {}}),
       conv_case({{2, 5, 4, 3}, {4, 3, 3, 3}, {.pad = 1}, true}),
@@ -77,7 +77,7 @@ OpCase mixed_case(const Sizes& s) {
 }
 
 TEST_CASE("conv2d: bf16 on every device") {
-  check_bf16("conv2d", small_cases());
+  check_bf16("conv2d", small_conv2d_cases());
   check_bf16("conv2d", {mixed_case({{2, 5, 4, 3}, {4, 3, 3, 3}, {.pad = 1}, true}),
                         mixed_case({{2, 9, 8, 17}, {9, 1, 1, 17}, {.stride = 2}}),
                         mixed_case({{1, 5, 4, 6}, {4, 3, 3, 3}, {.pad = 1, .groups = 2}, true})});
@@ -102,7 +102,7 @@ TEST_CASE("conv2d: what mixed precision needs") {
               "conv2d: bias is bf16, beside an input in bf16 it must be f32");
 }
 
-TEST_CASE("conv2d: gradient") { check_gradients("conv2d", small_cases()); }
+TEST_CASE("conv2d: gradient") { check_gradients("conv2d", small_conv2d_cases()); }
 
 /// Everything different in h and w and drawn at random; every third case depthwise.
 std::vector<Sizes> random_sizes(int count) {
@@ -134,7 +134,7 @@ std::vector<Sizes> random_sizes(int count) {
 }
 
 TEST_CASE("conv2d: every device") {
-  std::vector<OpCase> cases = small_cases();
+  std::vector<OpCase> cases = small_conv2d_cases();
   cases.push_back(conv_case({{2, 14, 13, 17}, {33, 3, 3, 17}, {.pad = 1}}));
   cases.push_back(conv_case({{1, 29, 31, 3}, {64, 7, 7, 3}, {.stride = 2, .pad = 3}}));
   cases.push_back(conv_case({{3, 7, 7, 64}, {48, 1, 1, 64}, {}, true}));

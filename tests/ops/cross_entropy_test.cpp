@@ -56,7 +56,7 @@ OpCase entropy_case(std::int64_t rows, std::int64_t classes, const Extras& extra
   return c;
 }
 
-std::vector<OpCase> cases() {
+std::vector<OpCase> cross_entropy_cases() {
   std::vector<OpCase> list = {entropy_case(1, 2), entropy_case(3, 5), entropy_case(7, 17),
                               entropy_case(12, 3)};
   for (int i = 0; i < 16; ++i) {
@@ -69,13 +69,13 @@ std::vector<OpCase> cases() {
   return list;
 }
 
-TEST_CASE("cross_entropy: gradient") { check_gradients("cross_entropy", cases()); }
+TEST_CASE("cross_entropy: gradient") { check_gradients("cross_entropy", cross_entropy_cases()); }
 
 TEST_CASE("cross_entropy: every device") {
-  std::vector<OpCase> list = cases();
+  std::vector<OpCase> list = cross_entropy_cases();
   list.push_back(entropy_case(32, 1000));
   check_devices("cross_entropy", list);
-  check_bf16("cross_entropy", cases(), {.y = 2, .gradients = 3});
+  check_bf16("cross_entropy", cross_entropy_cases(), {.y = 2, .gradients = 3});
 }
 
 TEST_CASE("cross_entropy: equal logits cost log(classes), and the gradient is exact") {

@@ -23,7 +23,7 @@ OpCase gather_case(const Shape& shape, const Index& index, bool integers) {
       .gradient_terms = {static_cast<double>(index.size())}};
 }
 
-std::vector<OpCase> cases(bool integers) {
+std::vector<OpCase> gather_cases(bool integers) {
   Index many(200);
   Random random(5);
   for (auto& row : many) row = static_cast<std::int32_t>(random.integer(0, 16));
@@ -31,12 +31,12 @@ std::vector<OpCase> cases(bool integers) {
           gather_case({1, 2, 3}, {0}, integers), gather_case({17, 13}, many, integers)};
 }
 
-TEST_CASE("gather_rows: gradient") { check_gradients("gather_rows", cases(false)); }
+TEST_CASE("gather_rows: gradient") { check_gradients("gather_rows", gather_cases(false)); }
 
 TEST_CASE("gather_rows: every device") {
-  check_devices("gather_rows", cases(false));
-  check_bf16("gather_rows", cases(false));
-  check_exact_on_devices("gather_rows", cases(true));
+  check_devices("gather_rows", gather_cases(false));
+  check_bf16("gather_rows", gather_cases(false));
+  check_exact_on_devices("gather_rows", gather_cases(true));
 }
 
 TEST_CASE("gather_rows: by hand, any dtype") {

@@ -5,7 +5,7 @@
 namespace tl::test {
 namespace {
 
-OpCase pool_case(const Shape& shape, bool integers = false) {
+OpCase global_pool_case(const Shape& shape, bool integers = false) {
   Random random(static_cast<std::uint64_t>(shape.size()));
   const std::vector<double> x =
       integers ? random.integer_vector(shape.size(), 1, 9) : random.uniform_vector(shape.size());
@@ -16,25 +16,26 @@ OpCase pool_case(const Shape& shape, bool integers = false) {
           .gradient_terms = {1}};
 }
 
-std::vector<OpCase> small_cases() {
-  return {pool_case({1, 1, 1, 1}), pool_case({2, 1, 5, 3}), pool_case({1, 7, 1, 2}),
-          pool_case({3, 3, 3, 3}), pool_case({2, 4, 3, 17})};
+std::vector<OpCase> small_global_pool_cases() {
+  return {global_pool_case({1, 1, 1, 1}), global_pool_case({2, 1, 5, 3}),
+          global_pool_case({1, 7, 1, 2}), global_pool_case({3, 3, 3, 3}),
+          global_pool_case({2, 4, 3, 17})};
 }
 
 TEST_CASE("global_average_pool: gradient") {
-  check_gradients("global_average_pool", small_cases());
+  check_gradients("global_average_pool", small_global_pool_cases());
 }
 
 TEST_CASE("global_average_pool: every device") {
-  std::vector<OpCase> cases = small_cases();
-  cases.push_back(pool_case({2, 7, 7, 512}));
-  cases.push_back(pool_case({1, 33, 31, 5}));
+  std::vector<OpCase> cases = small_global_pool_cases();
+  cases.push_back(global_pool_case({2, 7, 7, 512}));
+  cases.push_back(global_pool_case({1, 33, 31, 5}));
   check_devices("global_average_pool", cases);
   check_bf16("global_average_pool", cases);
   // A power of two of pixels: every mean and every share is exact.
-  check_exact_on_devices("global_average_pool",
-                         {pool_case({3, 2, 4, 5}, true), pool_case({2, 16, 8, 33}, true),
-                          pool_case({1, 1, 1, 3}, true)});
+  check_exact_on_devices("global_average_pool", {global_pool_case({3, 2, 4, 5}, true),
+                                                 global_pool_case({2, 16, 8, 33}, true),
+                                                 global_pool_case({1, 1, 1, 3}, true)});
 }
 
 TEST_CASE("global_average_pool: a gradient that nobody wants is not computed") {

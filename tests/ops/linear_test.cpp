@@ -27,20 +27,20 @@ OpCase linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, bool wi
   return c;
 }
 
-std::vector<OpCase> small_cases() {
+std::vector<OpCase> small_linear_cases() {
   return {linear_case(1, 1, 1), linear_case(3, 5, 7), linear_case(2, 17, 3, false),
           linear_case(9, 4, 1)};
 }
 
-TEST_CASE("linear: gradient") { check_gradients("linear", small_cases()); }
+TEST_CASE("linear: gradient") { check_gradients("linear", small_linear_cases()); }
 
 TEST_CASE("linear: every device") {
-  std::vector<OpCase> cases = small_cases();
+  std::vector<OpCase> cases = small_linear_cases();
   cases.push_back(linear_case(33, 65, 17));
   cases.push_back(linear_case(1, 512, 1000));
   cases.push_back(linear_case(130, 257, 31, false));
   check_devices("linear", cases);
-  check_bf16("linear", small_cases());
+  check_bf16("linear", small_linear_cases());
   check_exact_on_devices("linear", {linear_case(13, 37, 19, true, true)});
 }
 

@@ -15,7 +15,8 @@ OpCase axis_case(const Shape& shape, int axis) {
           .gradient_terms = {terms}};
 }
 
-OpCase softmax_case(std::int64_t rows, std::int64_t columns, double scale = 2, double offset = 0) {
+OpCase log_softmax_case(std::int64_t rows, std::int64_t columns, double scale = 2,
+                        double offset = 0) {
   Random random(static_cast<std::uint64_t>(rows * 1009 + columns));
   std::vector<double> x = random.uniform_vector(rows * columns, -scale, scale);
   for (double& v : x) v += offset;
@@ -28,18 +29,18 @@ OpCase softmax_case(std::int64_t rows, std::int64_t columns, double scale = 2, d
           .gradient_terms = {terms}};
 }
 
-std::vector<OpCase> small_cases() {
-  return {softmax_case(1, 2),       softmax_case(3, 5),      softmax_case(7, 17),
-          softmax_case(2, 31, 0.5), softmax_case(2, 4, 8),   axis_case({4}, 0),
-          axis_case({4, 3}, 0),     axis_case({2, 3, 4}, 1), axis_case({2, 3, 2, 3}, -4)};
+std::vector<OpCase> small_log_softmax_cases() {
+  return {log_softmax_case(1, 2),       log_softmax_case(3, 5),    log_softmax_case(7, 17),
+          log_softmax_case(2, 31, 0.5), log_softmax_case(2, 4, 8), axis_case({4}, 0),
+          axis_case({4, 3}, 0),         axis_case({2, 3, 4}, 1),   axis_case({2, 3, 2, 3}, -4)};
 }
 
-TEST_CASE("log_softmax: gradient") { check_gradients("log_softmax", small_cases()); }
+TEST_CASE("log_softmax: gradient") { check_gradients("log_softmax", small_log_softmax_cases()); }
 
 TEST_CASE("log_softmax: every device") {
-  std::vector<OpCase> cases = small_cases();
-  cases.push_back(softmax_case(5, 1000));
-  cases.push_back(softmax_case(64, 33));
+  std::vector<OpCase> cases = small_log_softmax_cases();
+  cases.push_back(log_softmax_case(5, 1000));
+  cases.push_back(log_softmax_case(64, 33));
   // exp(x) itself would overflow or vanish. The offset is a multiple of the grid of f32 here: x is
   // the same number in f32 and f64.
   cases.push_back({.name = "x of 1000",

@@ -23,17 +23,17 @@ OpCase matmul_case(const Shape& a, const Shape& b, bool integers = false) {
           .gradient_terms = {static_cast<double>(b[-1]), static_cast<double>(rows)}};
 }
 
-std::vector<OpCase> small_cases() {
+std::vector<OpCase> small_matmul_cases() {
   return {matmul_case({1, 1}, {1, 1}),       matmul_case({3, 5}, {5, 7}),
           matmul_case({2, 3, 4}, {2, 4, 5}), matmul_case({2, 3, 1, 4}, {2, 3, 4, 2}),
           matmul_case({2, 3, 4}, {4, 5}),    matmul_case({2, 2, 3, 4}, {4, 1}),
           matmul_case({1, 3, 3}, {1, 3, 3})};
 }
 
-TEST_CASE("matmul: gradient") { check_gradients("matmul", small_cases()); }
+TEST_CASE("matmul: gradient") { check_gradients("matmul", small_matmul_cases()); }
 
 TEST_CASE("matmul: every device") {
-  std::vector<OpCase> cases = small_cases();
+  std::vector<OpCase> cases = small_matmul_cases();
   cases.push_back(matmul_case({33, 65}, {65, 17}));
   cases.push_back(matmul_case({7, 17, 40}, {7, 40, 33}));
   cases.push_back(matmul_case({2, 130, 257}, {2, 257, 131}));

@@ -20,7 +20,7 @@ std::vector<double> without_ties(std::int64_t size, double step) {
   return values;
 }
 
-OpCase pool_case(const Shape& shape, const MaxPool2dOptions& o, double step = 1.0 / 64) {
+OpCase max_pool_case(const Shape& shape, const MaxPool2dOptions& o, double step = 1.0 / 64) {
   return {.name = concat(shape, ", kernel ", o.kernel, ", stride ", o.stride, ", pad ", o.pad,
                          ", dilation ", o.dilation, o.ceil_mode ? ", ceil" : ""),
           .inputs = {{shape, without_ties(shape.size(), step)}},
@@ -29,30 +29,30 @@ OpCase pool_case(const Shape& shape, const MaxPool2dOptions& o, double step = 1.
           .gradient_terms = {static_cast<double>(o.kernel.h * o.kernel.w)}};
 }
 
-std::vector<OpCase> cases(double step) {
-  return {pool_case({1, 1, 1, 1}, {.kernel = 1, .stride = 1}, step),
-          pool_case({2, 4, 6, 3}, {.kernel = 2, .stride = 2}, step),
-          pool_case({1, 7, 5, 2}, {.kernel = 3, .stride = 2, .pad = 1}, step),
-          pool_case({2, 5, 5, 5}, {.kernel = 3, .stride = 1, .pad = 1}, step),
-          pool_case({1, 9, 4, 17}, {.kernel = 3, .stride = 3}, step),
-          pool_case({1, 5, 3, 2}, {.kernel = 2, .stride = 3, .pad = 1}, step),
-          pool_case({1, 6, 7, 2}, {.kernel = 2, .ceil_mode = true}, step),
-          pool_case({1, 9, 8, 3},
-                    {.kernel = {3, 2},
-                     .stride = {1, 3},
-                     .pad = {2, 1},
-                     .dilation = {2, 3},
-                     .ceil_mode = true},
-                    step)};
+std::vector<OpCase> max_pool_cases(double step) {
+  return {max_pool_case({1, 1, 1, 1}, {.kernel = 1, .stride = 1}, step),
+          max_pool_case({2, 4, 6, 3}, {.kernel = 2, .stride = 2}, step),
+          max_pool_case({1, 7, 5, 2}, {.kernel = 3, .stride = 2, .pad = 1}, step),
+          max_pool_case({2, 5, 5, 5}, {.kernel = 3, .stride = 1, .pad = 1}, step),
+          max_pool_case({1, 9, 4, 17}, {.kernel = 3, .stride = 3}, step),
+          max_pool_case({1, 5, 3, 2}, {.kernel = 2, .stride = 3, .pad = 1}, step),
+          max_pool_case({1, 6, 7, 2}, {.kernel = 2, .ceil_mode = true}, step),
+          max_pool_case({1, 9, 8, 3},
+                        {.kernel = {3, 2},
+                         .stride = {1, 3},
+                         .pad = {2, 1},
+                         .dilation = {2, 3},
+                         .ceil_mode = true},
+                        step)};
 }
 
-TEST_CASE("max_pool2d: gradient") { check_gradients("max_pool2d", cases(1.0 / 64)); }
+TEST_CASE("max_pool2d: gradient") { check_gradients("max_pool2d", max_pool_cases(1.0 / 64)); }
 
 TEST_CASE("max_pool2d: every device") {
-  check_devices("max_pool2d", cases(1.0 / 64));
-  check_bf16("max_pool2d", cases(1.0 / 64));
-  std::vector<OpCase> exact = cases(1);
-  exact.push_back(pool_case({2, 15, 17, 64}, {.kernel = 3, .stride = 2, .pad = 1}, 1));
+  check_devices("max_pool2d", max_pool_cases(1.0 / 64));
+  check_bf16("max_pool2d", max_pool_cases(1.0 / 64));
+  std::vector<OpCase> exact = max_pool_cases(1);
+  exact.push_back(max_pool_case({2, 15, 17, 64}, {.kernel = 3, .stride = 2, .pad = 1}, 1));
   check_exact_on_devices("max_pool2d", exact);
 }
 

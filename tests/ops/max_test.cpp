@@ -12,7 +12,7 @@ using Values = std::vector<double>;
 using Axes = std::vector<int>;
 
 /// All different by steps far larger than that of a numeric gradient, in random order.
-Values without_ties(std::int64_t size) {
+Values distinct_values(std::int64_t size) {
   Random random(static_cast<std::uint64_t>(size));
   Values values;
   for (std::int64_t i = 0; i < size; ++i)
@@ -24,19 +24,19 @@ Values without_ties(std::int64_t size) {
   return values;
 }
 
-struct Reduction {
+struct MaxReduction {
   Shape shape;
   Axes axes;
   bool keepdim;
 };
 
-std::vector<OpCase> cases(const std::vector<Reduction>& reductions) {
+std::vector<OpCase> max_cases(const std::vector<MaxReduction>& reductions) {
   std::vector<OpCase> list;
   for (const auto& op : {max, min}) {
-    for (const Reduction& r : reductions) {
+    for (const MaxReduction& r : reductions) {
       list.push_back({.name = concat(op == max ? "max " : "min ", r.shape, " along ", r.axes.size(),
                                      r.keepdim ? " axes, kept" : " axes"),
-                      .inputs = {{r.shape, without_ties(r.shape.size())}},
+                      .inputs = {{r.shape, distinct_values(r.shape.size())}},
                       .op = [=](const auto& x) { return op(x[0], r.axes, r.keepdim); },
                       .y_terms = 1,
                       .gradient_terms = {1}});
@@ -45,20 +45,20 @@ std::vector<OpCase> cases(const std::vector<Reduction>& reductions) {
   return list;
 }
 
-std::vector<Reduction> small_reductions() {
+std::vector<MaxReduction> small_reductions() {
   return {{{}, {}, false},       {{5}, {}, false},           {{5}, {0}, true},
           {{3, 4}, {0}, false},  {{3, 4}, {-1}, true},       {{2, 3, 5}, {1}, false},
           {{2, 3, 5}, {}, true}, {{2, 3, 5}, {0, 2}, false}, {{2, 3, 2, 3}, {-1, 1}, true}};
 }
 
-TEST_CASE("max, min: gradient") { check_gradients("max", cases(small_reductions())); }
+TEST_CASE("max, min: gradient") { check_gradients("max", max_cases(small_reductions())); }
 
 TEST_CASE("max, min: every device") {
-  std::vector<Reduction> list = small_reductions();
+  std::vector<MaxReduction> list = small_reductions();
   list.push_back({{7, 65, 31}, {1}, false});
   list.push_back({{3, 5, 7, 17}, {1, 2}, false});
   list.push_back({{20000, 3}, {0}, false});
-  check_exact_on_devices("max", cases(list));
+  check_exact_on_devices("max", max_cases(list));
 }
 
 /// The gradient of y = f(x) for dy = 1, 2, 3, ...

@@ -17,7 +17,7 @@ OpCase pad_case(const Shape& shape, const Borders& before, const Borders& after,
           .gradient_terms = {1}};
 }
 
-std::vector<OpCase> cases() {
+std::vector<OpCase> pad_cases() {
   return {pad_case({}, {}, {}),
           pad_case({3}, {0}, {0}),
           pad_case({3}, {2}, {1}, 7),
@@ -26,10 +26,10 @@ std::vector<OpCase> cases() {
           pad_case({1, 2, 2, 1, 2, 3}, {1, 0, 1, 2, 0, 1}, {0, 1, 1, 0, 1, 1})};
 }
 
-TEST_CASE("pad: gradient") { check_gradients("pad", cases()); }
+TEST_CASE("pad: gradient") { check_gradients("pad", pad_cases()); }
 
 TEST_CASE("pad: every device, exactly") {
-  std::vector<OpCase> all = cases();
+  std::vector<OpCase> all = pad_cases();
   all.push_back(pad_case({3, 17, 19, 3}, {0, 3, 3, 0}, {0, 3, 3, 0}));
   all.push_back(pad_case({17, 130}, {1, 64}, {0, 1}, 2));
   check_exact_on_devices("pad", all);

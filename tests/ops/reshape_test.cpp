@@ -14,14 +14,14 @@ OpCase reshape_case(const Shape& from, const Shape& to) {
           .gradient_terms = {1}};
 }
 
-std::vector<OpCase> cases() {
+std::vector<OpCase> reshape_cases() {
   return {reshape_case({2, 3, 4}, {24}), reshape_case({6}, {1, 2, 3}), reshape_case({1}, {}),
           reshape_case({2, 1, 1, 17}, {2, 17})};
 }
 
-TEST_CASE("reshape: gradient") { check_gradients("reshape", cases()); }
+TEST_CASE("reshape: gradient") { check_gradients("reshape", reshape_cases()); }
 
-TEST_CASE("reshape: every device, exactly") { check_exact_on_devices("reshape", cases()); }
+TEST_CASE("reshape: every device, exactly") { check_exact_on_devices("reshape", reshape_cases()); }
 
 TEST_CASE("reshape: a view of the same numbers, which backward notices being overwritten") {
   const Tensor x = zeros({2, 3}).set_requires_grad();

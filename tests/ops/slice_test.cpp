@@ -17,7 +17,7 @@ OpCase slice_case(const Shape& shape, int axis, std::int64_t begin, std::int64_t
           .gradient_terms = {1}};
 }
 
-std::vector<OpCase> cases() {
+std::vector<OpCase> slice_cases() {
   return {slice_case({7}, 0, 0, 7),
           slice_case({7}, 0, 2, 5),
           slice_case({7}, 0, 1, 7, 3),
@@ -29,10 +29,10 @@ std::vector<OpCase> cases() {
           slice_case({2, 3, 2, 4, 1, 3}, 3, 1, 3)};
 }
 
-TEST_CASE("slice: gradient") { check_gradients("slice", cases()); }
+TEST_CASE("slice: gradient") { check_gradients("slice", slice_cases()); }
 
 TEST_CASE("slice: every device, exactly") {
-  std::vector<OpCase> all = cases();
+  std::vector<OpCase> all = slice_cases();
   all.push_back(slice_case({3, 17, 19, 65}, 3, 3, 40));
   all.push_back(slice_case({3, 130, 67}, 1, 5, 129, 7));
   all.push_back(slice_case({17, 17, 17}, 2, 0, 17, 16));

@@ -20,16 +20,16 @@ OpCase softmax_case(const Shape& shape, int axis = -1, double scale = 2) {
           .gradient_terms = {terms}};
 }
 
-std::vector<OpCase> small_cases() {
+std::vector<OpCase> small_softmax_cases() {
   return {softmax_case({2}),          softmax_case({3, 5}),           softmax_case({7, 17}),
           softmax_case({2, 31}),      softmax_case({4, 3}, 0),        softmax_case({2, 3, 4}, 1),
           softmax_case({3, 3, 3}, 0), softmax_case({2, 2, 2, 3}, -3), softmax_case({2, 5}, 1, 6)};
 }
 
-TEST_CASE("softmax: gradient") { check_gradients("softmax", small_cases()); }
+TEST_CASE("softmax: gradient") { check_gradients("softmax", small_softmax_cases()); }
 
 TEST_CASE("softmax: every device") {
-  std::vector<OpCase> cases = small_cases();
+  std::vector<OpCase> cases = small_softmax_cases();
   cases.push_back(softmax_case({5, 1000}));
   cases.push_back(softmax_case({64, 33}));
   cases.push_back(softmax_case({3, 65, 17, 19}, 1));

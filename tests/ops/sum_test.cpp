@@ -8,14 +8,14 @@ namespace {
 using Values = std::vector<double>;
 using Axes = std::vector<int>;
 
-struct Reduction {
+struct SumReduction {
   Shape shape;
   Axes axes;
   bool keepdim;
   Shape result;
 };
 
-std::vector<Reduction> reductions() {
+std::vector<SumReduction> reductions() {
   return {{{}, {}, false, {}},
           {{5}, {}, false, {}},
           {{5}, {0}, true, {1}},
@@ -33,11 +33,11 @@ std::vector<Reduction> reductions() {
 }
 
 /// Elements behind one element of y.
-double terms_of(const Reduction& r) {
+double terms_of(const SumReduction& r) {
   return static_cast<double>(r.shape.size()) / static_cast<double>(r.result.size());
 }
 
-OpCase case_of(const Reduction& r, bool means, bool integers = false) {
+OpCase sum_case(const SumReduction& r, bool means, bool integers = false) {
   Random random(static_cast<std::uint64_t>(r.shape.size()));
   return {.name = concat(means ? "mean " : "sum ", r.shape, " to ", r.result),
           .inputs = {{r.shape, integers ? random.integer_vector(r.shape.size(), 1, 5)
@@ -51,23 +51,23 @@ OpCase case_of(const Reduction& r, bool means, bool integers = false) {
 }
 
 TEST_CASE("sum, mean: gradient") {
-  for (const Reduction& r : reductions()) {
-    check_gradients("sum", {case_of(r, false), case_of(r, true)});
+  for (const SumReduction& r : reductions()) {
+    check_gradients("sum", {sum_case(r, false), sum_case(r, true)});
   }
 }
 
 TEST_CASE("sum, mean: every device") {
-  std::vector<Reduction> list = reductions();
+  std::vector<SumReduction> list = reductions();
   list.push_back({{7, 65, 31}, {1}, false, {7, 31}});
   list.push_back({{3, 5, 7, 17}, {1, 2}, false, {3, 17}});
   list.push_back({{40000, 3}, {0}, false, {3}});
   std::vector<OpCase> cases, exact;
-  for (const Reduction& r : list) {
-    cases.push_back(case_of(r, false));
-    cases.push_back(case_of(r, true));
-    exact.push_back(case_of(r, false, true));
+  for (const SumReduction& r : list) {
+    cases.push_back(sum_case(r, false));
+    cases.push_back(sum_case(r, true));
+    exact.push_back(sum_case(r, false, true));
   }
-  exact.push_back(case_of({{3, 8, 5}, {1}, false, {3, 5}}, true, true));  // eighths
+  exact.push_back(sum_case({{3, 8, 5}, {1}, false, {3, 5}}, true, true));  // eighths
   check_devices("sum", cases);
   check_bf16("sum", cases, {.y = 2, .gradients = 2});
   check_exact_on_devices("sum", exact);
@@ -79,7 +79,7 @@ TEST_CASE("sum, mean: shapes and values") {
   CHECK(sum(x).item() == 21);
   CHECK(mean(x, {0}).to_vector<double>() == Values{2.5, 3.5, 4.5});
   CHECK(sum(x, {1}, true).to_vector<double>() == Values{6, 15});
-  for (const Reduction& r : reductions()) {
+  for (const SumReduction& r : reductions()) {
     CAPTURE(concat(r.shape, " ", r.result));
     CHECK(sum(zeros(r.shape), r.axes, r.keepdim).shape() == r.result);
     CHECK(mean(zeros(r.shape), r.axes, r.keepdim).shape() == r.result);

@@ -18,7 +18,7 @@ OpCase transpose_case(const Shape& shape, const std::vector<int>& order) {
           .gradient_terms = {1}};
 }
 
-std::vector<OpCase> cases() {
+std::vector<OpCase> transpose_cases() {
   return {transpose_case({}, {}),
           transpose_case({7}, {0}),
           transpose_case({3, 5}, {1, 0}),
@@ -29,10 +29,10 @@ std::vector<OpCase> cases() {
           transpose_case({2, 3, 2, 2, 3, 2}, {5, 3, 1, 4, 2, 0})};
 }
 
-TEST_CASE("transpose: gradient") { check_gradients("transpose", cases()); }
+TEST_CASE("transpose: gradient") { check_gradients("transpose", transpose_cases()); }
 
 TEST_CASE("transpose: every device, exactly") {
-  std::vector<OpCase> all = cases();
+  std::vector<OpCase> all = transpose_cases();
   all.push_back(transpose_case({2, 3, 17, 19}, {0, 2, 3, 1}));
   all.push_back(transpose_case({2, 17, 19, 3}, {0, 3, 1, 2}));
   all.push_back(transpose_case({65, 130}, {1, 0}));

@@ -46,7 +46,7 @@ Values away_from_zero(Random& random, std::int64_t size) {
   return values;
 }
 
-OpCase case_of(const Function& f, const Shape& shape) {
+OpCase unary_case(const Function& f, const Shape& shape) {
   Random random(static_cast<std::uint64_t>(shape.size()));
   const std::string name = f.name;
   const bool kinked = name.find("relu") != name.npos || name.find("clamp") != name.npos;
@@ -61,19 +61,21 @@ OpCase case_of(const Function& f, const Shape& shape) {
           .gradient_terms = {f.gradient_terms}};
 }
 
-std::vector<OpCase> cases(const std::vector<Shape>& shapes) {
+std::vector<OpCase> unary_cases(const std::vector<Shape>& shapes) {
   std::vector<OpCase> list;
   for (const Function& f : functions()) {
-    for (const Shape& shape : shapes) list.push_back(case_of(f, shape));
+    for (const Shape& shape : shapes) list.push_back(unary_case(f, shape));
   }
   return list;
 }
 
-TEST_CASE("unary: gradient") { check_gradients("unary", cases({{}, {3}, {7, 5}, {2, 3, 5, 7}})); }
+TEST_CASE("unary: gradient") {
+  check_gradients("unary", unary_cases({{}, {3}, {7, 5}, {2, 3, 5, 7}}));
+}
 
 TEST_CASE("unary: every device") {
-  check_devices("unary", cases({{}, {3}, {7, 5}, {2, 3, 5, 17}, {129}}));
-  check_bf16("unary", cases({{3}, {2, 3, 5, 17}}), {.gradients = 2});
+  check_devices("unary", unary_cases({{}, {3}, {7, 5}, {2, 3, 5, 17}, {129}}));
+  check_bf16("unary", unary_cases({{3}, {2, 3, 5, 17}}), {.gradients = 2});
 }
 
 TEST_CASE("unary: exact cases") {

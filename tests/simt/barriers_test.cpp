@@ -19,7 +19,7 @@ __global__ void sum_block(const int* x, int* sum) {
   if (i == 0) sum[blockIdx.x] = partial[0];
 }
 
-__global__ void vote(int threshold, int* count, int* any, int* all) {
+__global__ void vote_block(int threshold, int* count, int* any, int* all) {
   const int i = threadIdx.x;
   count[i] = __syncthreads_count(i < threshold);
   any[i] = __syncthreads_or(i < threshold);
@@ -59,8 +59,8 @@ TEST_CASE("simt: the voting barriers count every thread of a block that fills no
   const int threads = 45;
   const Buffer<int> count(threads), any(threads), all(threads);
   for (int threshold : {0, 1, 44, 45}) {
-    launch<vote>(1, threads, 0, nullptr, threshold, static_cast<int*>(count),
-                 static_cast<int*>(any), static_cast<int*>(all));
+    launch<vote_block>(1, threads, 0, nullptr, threshold, static_cast<int*>(count),
+                       static_cast<int*>(any), static_cast<int*>(all));
     CHECK(count.read() == std::vector<int>(threads, threshold));
     CHECK(any.read() == std::vector<int>(threads, threshold > 0));
     CHECK(all.read() == std::vector<int>(threads, threshold == threads));

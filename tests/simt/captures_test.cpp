@@ -7,8 +7,6 @@
 namespace tl::simt {
 namespace {
 
-__global__ void add(int value, int* y) { *y += value; }
-
 constexpr auto kGlobal = cudaStreamCaptureModeGlobal,
                kThreadLocal = cudaStreamCaptureModeThreadLocal,
                kRelaxed = cudaStreamCaptureModeRelaxed;

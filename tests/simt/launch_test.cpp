@@ -52,10 +52,6 @@ __global__ void reverse_block(int* y) {
 
 __global__ void nothing() {}
 
-__global__ void fails() {
-  if (threadIdx.x < 32) __syncthreads();
-}
-
 template <class T, int n>
 __global__ void templated(T* y) {
   y[0] = n;

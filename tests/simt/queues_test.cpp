@@ -17,12 +17,6 @@ __global__ void note(int who, int* count, int* list) { list[(*count)++] = who; }
 
 __global__ void set(int value, int* y) { *y = value; }
 
-__global__ void add(int value, int* y) { *y += value; }
-
-__global__ void fails() {
-  if (threadIdx.x < 32) __syncthreads();
-}
-
 void issue_set(int value, int* y, cudaStream_t stream) { launch<set>(1, 1, 0, stream, value, y); }
 
 void synchronize(cudaStream_t stream) { CHECK(cudaStreamSynchronize(stream) == cudaSuccess); }

@@ -77,6 +77,11 @@ void for_each_order(const F& f) {
   }
 }
 
+/// Half of a block waits for the other half.
+inline __global__ void fails() {
+  if (threadIdx.x < 32) __syncthreads();
+}
+
 /// The text of the Error that f throws, or the work that it has issued; or "no error".
 template <class F>
 std::string error_of(const F& f) {

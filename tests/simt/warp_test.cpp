@@ -38,7 +38,7 @@ __global__ void sum_warp(const double* x, double* y) {
 }
 
 /// Each half of a warp votes for itself; the lanes of the last, incomplete warp too.
-__global__ void vote(unsigned* ballot, int* any, int* all) {
+__global__ void vote_lanes(unsigned* ballot, int* any, int* all) {
   const int i = threadIdx.x;
   const unsigned half = i % 32 < 16 ? 0x0000ffffu : 0xffff0000u;
   ballot[i] = __ballot_sync(half, i % 3 == 0);
@@ -106,8 +106,8 @@ TEST_CASE("simt: votes of the lanes in the mask") {
   const int threads = 40;  // 8 lanes in the second warp
   const Buffer<unsigned> ballot(threads);
   const Buffer<int> any(threads), all(threads);
-  launch<vote>(1, threads, 0, nullptr, static_cast<unsigned*>(ballot), static_cast<int*>(any),
-               static_cast<int*>(all));
+  launch<vote_lanes>(1, threads, 0, nullptr, static_cast<unsigned*>(ballot), static_cast<int*>(any),
+                     static_cast<int*>(all));
   const auto bits = [](int first, int count) {
     unsigned set = 0;
     for (int i = first; i < first + count; ++i) {

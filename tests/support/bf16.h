@@ -13,6 +13,12 @@ namespace tl::test {
 /// `cpu` refuses bf16 by name; all others compute with it.
 inline bool computes_bf16(const Backend& b) { return std::string_view(b.name) != "cpu"; }
 
+/// What activations on `b` may be of.
+inline std::vector<DType> dtypes_of(const Backend& b) {
+  if (computes_bf16(b)) return {DType::f32, DType::bf16};
+  return {DType::f32};
+}
+
 inline std::vector<double> rounded_to_bf16(std::vector<double> values) {
   for (double& value : values) value = BFloat16(static_cast<float>(value));
   return values;
