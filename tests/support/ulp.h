@@ -1,9 +1,12 @@
 // Distances of f32 results from exact ones, counted in units in the last place.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 namespace tl::test {
 
@@ -22,6 +25,18 @@ inline double ulp_distance(double found, double exact) {
   std::frexp(exact, &exponent);  // exact = m * 2^exponent with m in [1/2, 1)
   const double step = std::ldexp(1.0, std::max(exponent - 24, -149));
   return std::abs(found - exact) / step;
+}
+
+/// Each number within `bound` steps of the exact one.
+inline void check_ulp(const std::vector<double>& found, const std::vector<double>& exact,
+                      double bound) {
+  REQUIRE(found.size() == exact.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    largest = std::max(largest, ulp_distance(found[i], exact[i]));
+  }
+  INFO("largest distance ", largest, " ulp");
+  CHECK(largest <= bound);
 }
 
 }  // namespace tl::test
