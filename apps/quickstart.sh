@@ -8,7 +8,7 @@ source apps/install_packages.sh
 
 # shellcheck disable=SC2086
 install_packages $build_packages
-echo "Building (a few minutes on two cores) ..."
+echo "Building (5 to 10 minutes on two cores) ..."
 cmake --preset release -DTL_TESTS=OFF -DTL_CUDA=OFF -DTL_SIMT=OFF >/dev/null
 cmake --build --preset release -- --quiet
 
