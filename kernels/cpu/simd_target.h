@@ -5,11 +5,9 @@
 
 #include <string_view>
 
-// The sets between these would lengthen compilation and help few machines. Sanitizer builds are
-// content with the widest and the narrowest.
-#ifdef TL_FEW_SIMD_TARGETS
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX2 | HWY_AVX3_DL)
-#else
+// The sets between these would lengthen compilation and help few machines. Sanitizer builds have fewer
+// still (CMakeLists.txt).
+#ifndef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
 #endif
 

@@ -62,7 +62,7 @@ cp out.txt peak.json
 expect 0 "both roofs" python3 - <<'PYTHON'
 import json
 peak = json.load(open("peak.json"))
-assert [p["threads"] for p in peak["multiply_add"]] == [1] and peak["multiply_add"][0]["gflops"] > 1
+assert [p["threads"] for p in peak["multiply_add"]] == [1] and peak["multiply_add"][0]["gflops"] > 0
 read = {b["level"]: b["read_gbytes"] for b in peak["bandwidth"]}
 assert {"L1", "DRAM"} <= set(read) and min(read.values()) > 0, read
 print("both roofs")
