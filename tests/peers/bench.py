@@ -13,8 +13,10 @@ are tried, and the best of each library alternates with ours for as many rounds 
 The JSON file (--out) holds a record per part, written as soon as the part is done: when, commit,
 machine, versions, every run, and `others`: how busy the processors were with anything else, which
 ought to be nothing. A part that is measured again replaces its record. --readme writes the tables of
-README.md and of tests/peers/README.md from the file (bench_tables.py). Ours obeys TL_SIMD, the peers
-do not; with it, give another --out.
+README.md and of tests/peers/README.md from the file (bench_tables.py).
+
+--simd avx2 holds everyone to AVX2 except ONNX Runtime, which cannot be told: what to expect of a
+processor without AVX-512. Its results have a file and a table of their own.
 
 Exit code: 0, 1 if a setting could not be run or computed something else, 2 if a program is missing.
 """
@@ -38,6 +40,7 @@ import bench_tables
 from common import REPOSITORY, find_program
 
 LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "openvino")
+SIMD = {"avx2": {"TL_SIMD": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}}
 TOO_BUSY = 0.02  # share of the processors that others may take before the times are in doubt
 
 
@@ -87,7 +90,8 @@ def arguments():
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     p.add_argument("--rounds", type=int, help="fewer or more than each part's own")
     p.add_argument("--compile", action="store_true", help="torch.compile for training as well")
-    p.add_argument("--out", type=pathlib.Path, default=bench_tables.RESULTS)
+    p.add_argument("--simd", choices=list(SIMD), help="of no better instruction set than this one")
+    p.add_argument("--out", type=pathlib.Path, help="[bench.json beside this script, bench_SIMD.json]")
     p.add_argument("--readme", action="store_true", help="then write the tables")
     p.add_argument("--no-run", action="store_true", help="measure nothing")
     p.add_argument("--tlbench", help="default: the newest build/*/**/tlbench")
@@ -139,7 +143,7 @@ def measured(part, bench, source):
     start, (machine, own) = time.perf_counter(), busy_seconds()
     record = {"commit": source, "date": datetime.datetime.now().isoformat(" ", "minutes"),
               "cpu": cpu_name(), "cpus": os.cpu_count(), "kernel": platform.release(),
-              "threads": bench.threads, "simd": os.environ.get("TL_SIMD", ""),
+              "threads": bench.threads, "simd": bench.args.simd or "",
               "versions": {name: importlib.metadata.version(name) for name in LIBRARIES}}
     record |= part.measure(bench)
     record["seconds"] = seconds = time.perf_counter() - start
@@ -185,12 +189,14 @@ def main():
     args = arguments()
     args.tlbench = args.tlbench if args.no_run else find_program("tlbench", args.tlbench)
     args.tlrun = args.tlrun if args.no_run or not args.data else find_program("tlrun", args.tlrun)
+    args.out = args.out or bench_tables.results_file(args.simd)
+    os.environ.update(SIMD[args.simd] if args.simd else {})
     results = json.loads(args.out.read_text()) if args.out.exists() else {}
     if args.readme:
         bench_tables.check_markers()  # before minutes are spent
     good = args.no_run or run(args, chosen_parts(args), results)
     if args.readme:
-        bench_tables.write_readmes(results)
+        bench_tables.write_readmes(results, args.simd)
     sys.exit(0 if good else 1)
 
 

@@ -1,5 +1,5 @@
-"""Tables of bench.py's results: between markers in README.md (speed, memory, fine-tune), and every
-setting of every peer in tests/peers/README.md (settings).
+"""Tables of bench.py's results: between markers in README.md (speed, memory, fine-tune; speed-avx2 of
+--simd avx2), and every setting of every peer in tests/peers/README.md (settings).
 
 A median stands with its smallest and largest round. Parts that were not measured are left out. Where
 parts were measured at different commits, or on different machines, each row names its own.
@@ -9,11 +9,15 @@ import statistics
 
 from common import REPOSITORY
 
-RESULTS = REPOSITORY / "tests/peers/bench.json"
 README, PEERS = REPOSITORY / "README.md", REPOSITORY / "tests/peers/README.md"
-MARKERS = {"speed": README, "memory": README, "fine-tune": README, "settings": PEERS}
-COMMAND = "`$(tests/peers/venv.sh) tests/peers/bench.py --readme`"
+MARKERS = {"speed": README, "speed-avx2": README, "memory": README, "fine-tune": README,
+           "settings": PEERS}
+COMMAND = "$(tests/peers/venv.sh) tests/peers/bench.py --readme"
 PEER_NAMES = ("PyTorch", "ONNX Runtime", "OpenVINO")
+
+
+def results_file(simd=None):
+    return REPOSITORY / "tests/peers" / (f"bench_{simd}.json" if simd else "bench.json")
 
 
 def number(x):
@@ -61,16 +65,18 @@ def table(head, rows):
 def provenance(record):
     versions = {"PyTorch": "torch", "ONNX Runtime": "onnxruntime", "OpenVINO": "openvino"}
     libraries = ", ".join(f"{name} {record['versions'][versions[name]]}" for name in PEER_NAMES)
-    simd = f", tlrun held to {record['simd']}" if record["simd"] else ""
+    simd = f", all but ONNX Runtime held to {record['simd'].upper()}" if record["simd"] else ""
     return f"{record['cpu']}, {record['threads']} threads{simd}, {libraries}; commit {record['commit']}"
 
 
 def caption(records):
     """(one line on all, what to append to each row's name)"""
     sources = {name: provenance(record) for name, record in records.items()}
+    simd = next(iter(records.values()))["simd"]
+    command = f"`{COMMAND}{f' --simd {simd}' if simd else ''}`"
     if len(set(sources.values())) == 1:
-        return f"{next(iter(sources.values()))}. {COMMAND}", dict.fromkeys(records, "")
-    return COMMAND, {name: f" ({source})" for name, source in sources.items()}
+        return f"{next(iter(sources.values()))}. {command}", dict.fromkeys(records, "")
+    return command, {name: f" ({source})" for name, source in sources.items()}
 
 
 def title(name):
@@ -127,12 +133,15 @@ def check_markers():
                 raise SystemExit(f"{path} needs one <!-- {name}:{end} -->")
 
 
-def write_readmes(results):
-    for name, make in {"speed": speed, "memory": memory, "fine-tune": fine_tune,
-                       "settings": settings}.items():
-        needed = {"speed": any(r["unit"] == "images/s" for r in results.values()),
-                  "settings": bool(results)}
-        if not needed.get(name, name in results):
+def write_readmes(results, simd=None):
+    has_speed = any(r["unit"] == "images/s" for r in results.values())
+    if simd:
+        tables = {f"speed-{simd}": (speed, has_speed)}
+    else:
+        tables = {"speed": (speed, has_speed), "memory": (memory, "memory" in results),
+                  "fine-tune": (fine_tune, "fine-tune" in results), "settings": (settings, bool(results))}
+    for name, (make, measured) in tables.items():
+        if not measured:
             continue
         path = MARKERS[name]
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
