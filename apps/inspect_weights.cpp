@@ -14,14 +14,21 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Batch norms' running statistics and counters are in the file, but no parameters.
-std::int64_t parameters_in(const WeightsFile& file) {
+bool is_parameter(const std::string& name) {
+  for (const char* buffer : {".running_mean", ".running_var", ".num_batches_tracked"})
+    if (name.ends_with(buffer)) return false;
+  return true;
+}
+
+/// The network's names say which they are; where none is recognised, the file's have to.
+std::int64_t parameters_in(const InspectedFile& file) {
   std::int64_t n = 0;
-  for (const auto& [name, array] : file.arrays) {
-    if (name.ends_with(".running_mean") || name.ends_with(".running_var") ||
-        name.ends_with(".num_batches_tracked"))
-      continue;
-    n += array.count();
+  if (file.network) {
+    for (const auto& [name, tensor] : file.network->tensors)
+      if (is_parameter(name)) n += tensor.size();
+  } else {
+    for (const auto& [name, array] : file.content.arrays)
+      if (is_parameter(name)) n += array.count();
   }
   return n;
 }
@@ -66,13 +73,14 @@ std::string not_finite_in(const TensorStats& s) {
 }  // namespace
 
 InspectedFile read_for_inspection(const std::filesystem::path& path) {
-  InspectedFile file{path, "", read_weights(path), std::nullopt, ""};
+  InspectedFile file{path, "", read_weights(path), std::nullopt, "", 0};
   file.format = format_of(path, file.content);
   try {
     file.network = model_of(file.content);
   } catch (const Error& error) {
     file.why_no_network = error.what();
   }
+  file.parameters = parameters_in(file);
   return file;
 }
 
@@ -90,8 +98,7 @@ void print_weights(const InspectedFile& file) {
   char size[32];
   std::snprintf(size, sizeof(size), "%.1f MB",
                 static_cast<double>(std::filesystem::file_size(file.path)) / 1e6);
-  print_line("parameters",
-             concat(parameters_in(file.content), ", in ", arrays.size(), " tensors; ", size));
+  print_line("parameters", concat(file.parameters, ", in ", arrays.size(), " tensors; ", size));
 
   std::size_t name_width = 6, shape_width = 5;
   for (const auto& [name, array] : arrays) {
@@ -122,7 +129,7 @@ void print_weights_as_json(const InspectedFile& file) {
                {"architecture", file.network ? Json(name_of(file.network->config())) : Json()},
                {"classes", Json()},
                {"preprocessing", Json()},
-               {"parameters", parameters_in(file.content)},
+               {"parameters", file.parameters},
                {"attributes", file.content.attributes},
                {"tensors", Json::array()}};
   if (file.network && file.network->info) json["classes"] = file.network->info->classes;

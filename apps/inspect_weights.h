@@ -1,6 +1,7 @@
 // What is in a weights file.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -17,6 +18,9 @@ struct InspectedFile {
   WeightsFile content;  ///< in the file's own names and orders
   std::optional<ModelFile> network;  ///< the same as a ResNet, if it is one
   std::string why_no_network;        ///< else
+  /// Numbers in all but the running statistics and counters of batch norms. Of a ResNet as it is
+  /// loaded: without an optimizer's state, and with convolutions' biases folded away.
+  std::int64_t parameters = 0;
 };
 
 /// Throws Error("path: cause").

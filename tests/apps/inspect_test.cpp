@@ -12,6 +12,7 @@
 #include "io/safetensors.h"
 #include "tests/io/golden_weights.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/unpacked_golden.h"
 
 namespace tl::test {
 namespace {
@@ -68,6 +69,24 @@ TEST_CASE("inspect: a network is recognised, what is none is said why") {
   const InspectedFile odd = read_for_inspection(golden_weights("odd.pt"));
   CHECK(!odd.network.has_value());
   CHECK(odd.why_no_network.starts_with("no ResNet: there is no tensor conv1.weight"));
+}
+
+TEST_CASE("inspect: parameters are the network's, whatever the file calls the rest") {
+  for (const char* name :
+       {"keras2.weights.h5", "keras3_trained.h5"}) {  // the latter with Adam's state
+    CAPTURE(std::string(name));
+    const UnpackedGolden golden(std::string("keras/") + name);
+    const InspectedFile file = read_for_inspection(golden.path());
+    Generator random = Generator::of_zeros();
+    const ResNet network(file.network.value().config(), random);
+    std::int64_t parameters = 0;
+    for (const NamedTensor& p : network.parameters()) parameters += p.tensor.size();
+    CHECK(file.parameters == parameters);
+  }
+  const InspectedFile odd = read_for_inspection(golden_weights("odd.pt"));
+  std::int64_t numbers = 0;
+  for (const auto& [own_name, array] : odd.content.arrays) numbers += array.count();
+  CHECK(odd.parameters == numbers);
 }
 
 TEST_CASE("inspect: a file and what was made from it do not differ") {
