@@ -182,8 +182,8 @@ void stride2_backward_data_run(const Conv2dProblem& p, const Conv2dBackwardDataA
                          pictures.end * blocking.picture_tiles};
     float* z = workspace + worker * blocking.scratch_floats();
     float* m = z + blocking.z_floats();
-    gather_output_gradient(p, args.dy.as<float>(), tiles, kDepthBlock, blocking.z_block_step,
-                           blocking.z_point_step, z);
+    gather_output_gradient(p, args.dy.as<float>(), tiles, {0, p.c_out}, kDepthBlock,
+                           blocking.z_block_step, blocking.z_point_step, z);
     for (std::int64_t panel = of_panels.begin; panel < of_panels.end; ++panel) {
       multiply_slices(p, blocking, tiles.size(), z, u + panel * kSlices * p.c_out * kPanel, m);
       scatter_gradient(p, blocking, tiles, panel, m, args.dx.as<float>());

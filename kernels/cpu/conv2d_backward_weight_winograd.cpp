@@ -29,33 +29,34 @@ std::int64_t winograd_backward_weight_workspace_bytes(const Conv2dProblem& p) {
          static_cast<std::int64_t>(sizeof(float));
 }
 
-/// Tiles `tiles` of dy into Z; tile t stands at z + (t - tiles.begin) * c_out.
-void gather_gradient(const Product& p, const float* dy, Range tiles, float* z,
+/// Tiles `tiles` of some channels of dy into Z; tile t stands at
+/// z + (t - tiles.begin) * channels.size().
+void gather_gradient(const Product& p, const float* dy, Range tiles, Range channels, float* z,
                      std::int64_t point_step) {
   const auto transform = [](const Vec(&in)[kOutputs], Vec(&out)[kPoints])
                              HWY_ATTR { transform_taps(in, out); };
   TilePlace place(p, tiles.begin);
   for (std::int64_t t = tiles.begin; t < tiles.end; ++t, place.advance(p)) {
-    GradientTile tile = {dy + ((place.image * p.y_h + place.i) * p.y_w + place.j) * p.c_out,
-                         p.y_w * p.c_out, p.c_out, p.y_h - place.i, p.y_w - place.j};
-    for (std::int64_t c = 0; c < p.c_out; c += kLanes, tile.pixel += kLanes, z += kLanes) {
+    const std::int64_t pixel = (place.image * p.y_h + place.i) * p.y_w + place.j;
+    GradientTile tile = {dy + pixel * p.c_out + channels.begin, p.y_w * p.c_out, p.c_out,
+                         p.y_h - place.i, p.y_w - place.j};
+    for (std::int64_t c = 0; c < channels.size(); c += kLanes, tile.pixel += kLanes, z += kLanes) {
       transform_gradient<kPoints>(tile, transform, z, point_step);
     }
   }
 }
 
-/// dw [c_out, 3, 3, c_in] of one output channel.
-void transform_back(const WinogradWeightBlocking& blocking, std::int64_t co, const float* d,
+/// One output channel of dw, [3, 3, c_in], from D of its band.
+void transform_back(const WinogradWeightBlocking& blocking, std::int64_t band_co, const float* d,
                     float* dw) {
   HWY_ALIGN float sums[kPlane * kLanes];
   for (std::int64_t ci = 0; ci < blocking.c_in; ci += kLanes) {
-    sum_parts(blocking, d, co, ci, sums);
+    sum_parts(blocking, d, band_co, ci, sums);
     Vec taps[kTaps][kTaps];
     transform_products<kPoints>(sums, kLanes, taps);
     for (int r = 0; r < kTaps; ++r) {
       for (int s = 0; s < kTaps; ++s) {
-        hn::StoreU(taps[r][s], FloatTag(),
-                   dw + ((co * kTaps + r) * kTaps + s) * blocking.c_in + ci);
+        hn::StoreU(taps[r][s], FloatTag(), dw + (r * kTaps + s) * blocking.c_in + ci);
       }
     }
   }
@@ -66,18 +67,21 @@ void winograd_backward_weight_run(const Conv2dProblem& problem,
   Product p = forward_tiles<kOutputs>(problem);
   p.x = args.x.as<float>();
   const WinogradWeightBlocking blocking = blocking_of(p);
-  float* d = static_cast<float*>(args.workspace.data);
   run_winograd_weight(
-      blocking, d,
+      blocking, static_cast<float*>(args.workspace.data),
       [&](const WinogradWeightBlock& block, Range tiles) {
         const std::int64_t at = tiles.begin - block.tiles.begin;
-        gather_tiles<kPanel>(p, tiles, block.v + at * kPanel, block.tiles.size() * kPanel,
-                             blocking.v_step);
-        gather_gradient(p, args.dy.as<float>(), tiles, block.z + at * p.c_out, blocking.z_step);
+        if (!block.has_v) {
+          gather_tiles<kPanel>(p, tiles, block.v + at * kPanel, block.tiles.size() * kPanel,
+                               blocking.v_step);
+        }
+        gather_gradient(p, args.dy.as<float>(), tiles, block.channels,
+                        block.z + at * block.channels.size(), blocking.z_step);
       },
-      [](std::int64_t point, const auto& f) { f(point); });
-  parallel_for(p.c_out,
-               [&](std::int64_t co, int) { transform_back(blocking, co, d, args.dw.as<float>()); });
+      [](std::int64_t point, const auto& f) { f(point); },
+      [&](const float* d, std::int64_t co, std::int64_t band_co) {
+        transform_back(blocking, band_co, d, args.dw.as<float>() + co * kTaps * kTaps * p.c_in);
+      });
 }
 
 }  // namespace

@@ -50,13 +50,13 @@ void transform_phase_back(const float* sums, std::int64_t tap_step, float* dw) {
   }
 }
 
-/// dw [c_out, 3, 3, c_in] of one output channel.
-void transform_back(const WinogradWeightBlocking& blocking, std::int64_t co, const float* d,
+/// One output channel of dw, [3, 3, c_in], from D of its band.
+void transform_back(const WinogradWeightBlocking& blocking, std::int64_t band_co, const float* d,
                     float* dw) {
   HWY_ALIGN float sums[kSlices * kLanes];
   for (std::int64_t ci = 0; ci < blocking.c_in; ci += kLanes) {
-    sum_parts(blocking, d, co, ci, sums);
-    float* to = dw + co * kFilterTaps * blocking.c_in + ci;
+    sum_parts(blocking, d, band_co, ci, sums);
+    float* to = dw + ci;
     transform_phase_back<0, 0>(sums, blocking.c_in, to);
     transform_phase_back<0, 1>(sums, blocking.c_in, to);
     transform_phase_back<1, 0>(sums, blocking.c_in, to);
@@ -67,23 +67,23 @@ void transform_back(const WinogradWeightBlocking& blocking, std::int64_t co, con
 void stride2_backward_weight_run(const Conv2dProblem& p, const Conv2dBackwardWeightArgs& args) {
   const WinogradWeightBlocking blocking = blocking_of(p);
   const Stride2Product product = {p, args.x.as<float>()};
-  float* d = static_cast<float*>(args.workspace.data);
   run_winograd_weight(
-      blocking, d,
+      blocking, static_cast<float*>(args.workspace.data),
       [&](const WinogradWeightBlock& block, Range tiles) {
         const std::int64_t at = tiles.begin - block.tiles.begin;
         const SliceLayout layout = {kPanel, block.tiles.size() * kPanel, blocking.v_step, 0};
-        gather_phases(product, tiles, layout, block.v + at * kPanel);
-        gather_output_gradient(p, args.dy.as<float>(), tiles, p.c_out, 0, blocking.z_step,
-                               block.z + at * p.c_out);
+        if (!block.has_v) gather_phases(product, tiles, layout, block.v + at * kPanel);
+        gather_output_gradient(p, args.dy.as<float>(), tiles, block.channels, block.channels.size(),
+                               0, blocking.z_step, block.z + at * block.channels.size());
       },
       [](std::int64_t point, const auto& f) {
         const int i = static_cast<int>(point) / kPhasePoints;
         const int j = static_cast<int>(point) % kPhasePoints;
         for (int slice = 0; slice < slices_at(i, j); ++slice) f(first_slice(i, j) + slice);
+      },
+      [&](const float* d, std::int64_t co, std::int64_t band_co) {
+        transform_back(blocking, band_co, d, args.dw.as<float>() + co * kFilterTaps * p.c_in);
       });
-  parallel_for(p.c_out,
-               [&](std::int64_t co, int) { transform_back(blocking, co, d, args.dw.as<float>()); });
 }
 
 }  // namespace
