@@ -5,8 +5,8 @@
 
 #include <string_view>
 
-// The sets between these would lengthen compilation and help few machines. Sanitizer builds have fewer
-// still (CMakeLists.txt).
+// The sets between these would lengthen compilation and help few machines. Sanitizer builds have
+// fewer still (CMakeLists.txt).
 #ifndef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
 #endif

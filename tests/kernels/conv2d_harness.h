@@ -76,7 +76,7 @@ class Harness {
     args.dy = dy.view();
     args.w = variant.prepared_size(p_) > 0 ? prepared.view() : w.view();
     args.dx = dx.view();
-    args.workspace = workspace;
+    args.workspace = {workspace.view().data, DType::u8, variant.workspace_size(p_)};
     variant.run({}, p_, args);
     return dx.read();
   }
@@ -91,7 +91,7 @@ class Harness {
     args.x = x.view();
     args.dy = dy.view();
     args.dw = dw.view();
-    args.workspace = workspace;
+    args.workspace = {workspace.view().data, DType::u8, variant.workspace_size(p_)};
     if (p_.prologue) args.scale = scale.view(), args.shift = shift.view();
     variant.run({}, p_, args);
     return dw.read();
@@ -112,7 +112,7 @@ class Harness {
     args.x = x.view();
     args.w = variant.prepared_size(p_) > 0 ? prepared.view() : w.view();
     args.y = y.view();
-    args.workspace = workspace;
+    args.workspace = {workspace.view().data, DType::u8, variant.workspace_size(p_)};
     if (p_.prologue) args.scale = scale.view(), args.shift = shift.view();
     if (p_.bias) args.bias = bias.view();
     if (p_.residual) args.residual = residual_is_y ? y.view() : residual.view();
@@ -136,11 +136,10 @@ class Harness {
     if (variant.prepared_size(p_) > 0) variant.prepare({}, p_, w.view(), prepared);
     return prepared;
   }
-  /// All bytes 0xFF: every float a NaN.
+  /// As f32, so that the poison is NaN; sizes are whole numbers of floats.
   template <class VariantT>
   DeviceBuffer workspace_of(const VariantT& variant) const {
-    const std::int64_t bytes = variant.workspace_size(p_);
-    return DeviceBuffer(backend_, DType::u8, Values(static_cast<std::size_t>(bytes), 255.0));
+    return DeviceBuffer(backend_, DType::f32, (variant.workspace_size(p_) + 3) / 4);
   }
 
   const Backend& backend_;

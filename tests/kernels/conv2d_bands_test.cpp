@@ -1,0 +1,90 @@
+// conv2d on cpu: output channels go band by band where Winograd's buffers would be large. Each
+// channel is the same bits as in a problem of fewer channels, which other tests compare with `ref`.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "tests/kernels/conv2d_cases.h"
+#include "tests/kernels/conv2d_harness.h"
+#include "tests/support/backends.h"
+
+namespace tl::test {
+namespace {
+
+/// Channels [begin, end) of `values`, which has `channels` of them last.
+Values channels_of(const Values& values, std::int64_t channels, std::int64_t begin,
+                   std::int64_t end) {
+  Values part;
+  for (auto pixel = values.begin(); pixel != values.end(); pixel += channels)
+    part.insert(part.end(), pixel + begin, pixel + end);
+  return part;
+}
+
+/// A problem of some output channels of another.
+struct Part {
+  Conv2dProblem problem;
+  Conv2dInputs inputs;
+
+  Part(const Conv2dProblem& p, const Conv2dInputs& in, std::int64_t begin, std::int64_t end)
+      : problem(p), inputs(in) {
+    problem.c_out = end - begin;
+    const std::int64_t filter = p.kh * p.kw * p.c_in;
+    inputs.w = Values(in.w.begin() + begin * filter, in.w.begin() + end * filter);
+    inputs.dy = channels_of(in.dy, p.c_out, begin, end);
+    inputs.residual = channels_of(in.residual, p.c_out, begin, end);
+  }
+};
+
+template <class Slot>
+const auto& variant_of(const Slot& slot, std::string_view name) {
+  const auto& all = slot.all();
+  return *std::find_if(all.begin(), all.end(), [&](const auto& v) { return v.name == name; });
+}
+
+Conv2dProblem case_of(std::int64_t size, std::int64_t c_in, std::int64_t c_out) {
+  return ConvCase(1, size, size, c_in, c_out).kernel(3, 3).pad(1, 1);
+}
+
+}  // namespace
+
+TEST_CASE("conv2d forward: bands of output channels do not change a bit") {
+  for (const Backend& backend : tested_backends()) {
+    if (backend.name != std::string_view("cpu")) continue;
+    // 81 tiles on 36 points; 33 panels, which do not fall into two equal bands.
+    const Conv2dProblem p = case_of(33, 208, 528);
+    const Conv2dInputs in = random_inputs(p, false);
+    const auto& winograd = variant_of(backend.conv2d.forward, "winograd_f4x4");
+    const Values y = Harness(backend, p, in).forward(winograd).y;
+    for (const auto& [begin, end] : {std::pair{0, 256}, std::pair{256, 528}}) {
+      const Part part(p, in, begin, end);
+      CHECK(Harness(backend, part.problem, part.inputs).forward(winograd).y ==
+            channels_of(y, p.c_out, begin, end));
+    }
+  }
+}
+
+TEST_CASE("conv2d backward_weight: bands of output channels do not change a bit") {
+  for (const Backend& backend : tested_backends()) {
+    if (backend.name != std::string_view("cpu")) continue;
+    const auto check = [&](const Conv2dProblem& p, std::string_view name) {
+      CAPTURE(std::string(name));
+      const Conv2dInputs in = random_inputs(p, false);
+      const auto& winograd = variant_of(backend.conv2d.backward_weight, name);
+      const Values dw = Harness(backend, p, in).backward_weight(winograd);
+      for (const auto& [begin, end] : {std::pair{0, 32}, std::pair{32, 64}}) {
+        const Part part(p, in, begin, end);
+        const std::int64_t filter = p.kh * p.kw * p.c_in;
+        CHECK(Harness(backend, part.problem, part.inputs).backward_weight(winograd) ==
+              Values(dw.begin() + begin * filter, dw.begin() + end * filter));
+      }
+    };
+    check(case_of(8, 2752, 64), "winograd_f3x3");   // a block of 4 tiles, whose V is kept
+    check(case_of(33, 2752, 64), "winograd_f3x3");  // 81 tiles in 2 blocks
+    Conv2dProblem p = case_of(16, 1280, 64);
+    p.stride_h = p.stride_w = 2;
+    check(p, "winograd_stride2");
+  }
+}
+
+}  // namespace tl::test
