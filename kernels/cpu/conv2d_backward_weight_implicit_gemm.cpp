@@ -4,9 +4,9 @@
 //
 // A product whose depth are the pixels: dy is read where it lies (Columns: channels of one pixel
 // are neighbours), patches are gathered into panels, block of pixels by block of pixels, and dw
-// gathers up the partial sums. Chunks are parts of the pixels x groups of panels; with more than
-// one part of the pixels each part has a partial dw of its own in the workspace, and these are
-// added in the order of the parts.
+// gathers up the partial sums. Chunks are parts of the pixels x blocks of dw; with more than one
+// part of the pixels each part has a partial dw of its own in the workspace, and these are added in
+// the order of the parts. A block of dw is small enough for the second-level cache.
 #include "kernels/cpu/simd_target.h"
 //
 #undef HWY_TARGET_INCLUDE
@@ -22,6 +22,7 @@ namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr std::int64_t kBlockPixels = 128;
+constexpr std::int64_t kRowsPerChunk = 256;
 constexpr std::int64_t kColumnsPerChunk = 256;
 constexpr std::int64_t kEnoughChunks = 32;
 constexpr std::int64_t kMaxPartialFloats = std::int64_t{1} << 24;
@@ -29,22 +30,25 @@ constexpr std::int64_t kMaxPartialFloats = std::int64_t{1} << 24;
 /// How one group's product is cut up.
 struct WeightBlocking {
   std::int64_t rows, columns, pixels;  // c_out, kh * kw * c_in of the group; n * out_h * out_w
-  std::int64_t panel_parts, pixel_parts;
+  std::int64_t row_parts, panel_parts, pixel_parts;
   std::int64_t partial_floats, scratch_floats;  // per pixel part; per worker
 
   explicit WeightBlocking(const Conv2dProblem& p)
       : rows(p.c_out / p.groups),
         columns(p.kh * p.kw * (p.c_in / p.groups)),
         pixels(p.n * p.out_h() * p.out_w()) {
+    row_parts = divide_up(rows, kRowsPerChunk);
     panel_parts = divide_up(columns, kColumnsPerChunk);
     const std::int64_t affordable =
         std::max<std::int64_t>(1, kMaxPartialFloats / std::max<std::int64_t>(1, rows * columns));
-    pixel_parts = std::min({divide_up(kEnoughChunks, panel_parts), affordable,
+    pixel_parts = std::min({divide_up(kEnoughChunks, row_parts * panel_parts), affordable,
                             std::max<std::int64_t>(1, pixels / kBlockPixels)});
     partial_floats = pixel_parts > 1 ? align_floats(rows * columns) : 0;
     const std::int64_t chunk_columns = divide_up(panels(columns), panel_parts) * kPanel;
     scratch_floats = staging_floats(chunk_columns) + chunk_columns * kBlockPixels;
   }
+
+  std::int64_t chunks() const { return pixel_parts * row_parts * panel_parts; }
 };
 
 std::int64_t backward_weight_workspace_bytes(const Conv2dProblem& p) {
@@ -54,25 +58,40 @@ std::int64_t backward_weight_workspace_bytes(const Conv2dProblem& p) {
          static_cast<std::int64_t>(sizeof(float));
 }
 
-/// One chunk: the pixels' contribution to the columns of `panel_range`, into dw [rows, columns].
+/// What one chunk adds up: some pixels, for a block of dw.
+struct WeightChunk {
+  std::int64_t part;  // of the pixels
+  Range pixels, rows, panels;
+
+  WeightChunk(const WeightBlocking& blocking, std::int64_t i) {
+    const std::int64_t blocks = blocking.row_parts * blocking.panel_parts, block = i % blocks;
+    part = i / blocks;
+    pixels = part_of(blocking.pixels, blocking.pixel_parts, part);
+    rows = part_of(blocking.rows, blocking.row_parts, block / blocking.panel_parts);
+    panels = part_of(HWY_NAMESPACE::panels(blocking.columns), blocking.panel_parts,
+                     block % blocking.panel_parts);
+  }
+};
+
+/// The chunk's part of dw [rows, columns].
 void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking, const float* dy,
-                      std::int64_t dy_pixel, Range pixels, Range panel_range, float* scratch,
-                      float* dw) {
-  const Range columns{panel_range.begin * kPanel,
-                      std::min(blocking.columns, panel_range.end * kPanel)};
+                      std::int64_t dy_pixel, const WeightChunk& chunk, float* scratch, float* dw) {
+  const Range columns{chunk.panels.begin * kPanel,
+                      std::min(blocking.columns, chunk.panels.end * kPanel)};
   float* staging = scratch;
-  float* packed = scratch + staging_floats(panel_range.size() * kPanel);
-  for (std::int64_t first = pixels.begin; first < pixels.end; first += kBlockPixels) {
-    const Range block{first, std::min(pixels.end, first + kBlockPixels)};
+  float* packed = scratch + staging_floats(chunk.panels.size() * kPanel);
+  dw += chunk.rows.begin * blocking.columns;
+  const std::int64_t blocks = divide_up(chunk.pixels.size(), kBlockPixels);
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    const Range of_chunk = part_of(chunk.pixels.size(), blocks, i);
+    const Range block{chunk.pixels.begin + of_chunk.begin, chunk.pixels.begin + of_chunk.end};
     gather_panels(patches, block, columns, staging, packed);
-    const Columns a{dy + block.begin * dy_pixel, dy_pixel};
+    const Columns a{dy + block.begin * dy_pixel + chunk.rows.begin, dy_pixel};
     for (std::int64_t j = columns.begin; j < columns.end; j += kPanel) {
       const float* panel = packed + (j - columns.begin) * block.size();
       const std::int64_t width = std::min(kPanel, columns.end - j);
-      panel_product(blocking.rows, width, a, panel, block.size(),
-                    {.y = dw + j,
-                     .step = blocking.columns,
-                     .addend = first == pixels.begin ? nullptr : dw + j});
+      panel_product(chunk.rows.size(), width, a, panel, block.size(),
+                    {.y = dw + j, .step = blocking.columns, .addend = i == 0 ? nullptr : dw + j});
     }
   }
 }
@@ -100,13 +119,11 @@ void backward_weight_run(const Conv2dProblem& p, const Conv2dBackwardWeightArgs&
     const ConvProduct patches = patches_of_group(p, args.x.as<float>(), group);
     const float* dy = args.dy.as<float>() + group * blocking.rows;
     float* dw = args.dw.as<float>() + group * blocking.rows * blocking.columns;
-    parallel_for(blocking.pixel_parts * blocking.panel_parts, [&](std::int64_t chunk, int worker) {
-      const std::int64_t part = chunk / blocking.panel_parts;
+    parallel_for(blocking.chunks(), [&](std::int64_t i, int worker) {
+      const WeightChunk chunk(blocking, i);
       accumulate_chunk(
-          patches, blocking, dy, p.c_out, part_of(blocking.pixels, blocking.pixel_parts, part),
-          part_of(panels(blocking.columns), blocking.panel_parts, chunk % blocking.panel_parts),
-          scratch + worker * blocking.scratch_floats,
-          blocking.pixel_parts > 1 ? partial + part * blocking.partial_floats : dw);
+          patches, blocking, dy, p.c_out, chunk, scratch + worker * blocking.scratch_floats,
+          blocking.pixel_parts > 1 ? partial + chunk.part * blocking.partial_floats : dw);
     });
     if (blocking.pixel_parts > 1) combine_partials(blocking, partial, dw);
   }

@@ -1,12 +1,13 @@
-// conv2d on cpu: output channels go band by band where Winograd's buffers would be large. Each
-// channel is the same bits as in a problem of fewer channels, which other tests compare with `ref`.
+// conv2d on cpu: how the filter and its gradient are cut up. Output channels go band by band where
+// Winograd's buffers would be large: each channel is the same bits then as in a problem of fewer
+// channels, which other tests compare with `ref`.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <initializer_list>
 
 #include "tests/kernels/conv2d_cases.h"
-#include "tests/kernels/conv2d_harness.h"
+#include "tests/kernels/conv2d_checks.h"
 #include "tests/support/backends.h"
 
 namespace tl::test {
@@ -84,6 +85,17 @@ TEST_CASE("conv2d backward_weight: bands of output channels do not change a bit"
     Conv2dProblem p = case_of(16, 1280, 64);
     p.stride_h = p.stride_w = 2;
     check(p, "winograd_stride2");
+  }
+}
+
+TEST_CASE("conv2d backward_weight: blocks of dw") {
+  for (const Backend& backend : tested_backends()) {
+    if (backend.name != std::string_view("cpu")) continue;
+    // 2 blocks of 270 rows, 2 of 300 columns, 2 of 285 pixels.
+    for (bool integers : {true, false}) {
+      check_backward_weight(backend, ConvCase(1, 15, 19, 300, 270),
+                            {.integers = integers, .only = "implicit_gemm"});
+    }
   }
 }
 
