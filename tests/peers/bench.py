@@ -1,6 +1,6 @@
 """Times tlrun beside PyTorch, ONNX Runtime and OpenVINO on this machine, in alternating runs.
 
-    $(tests/peers/venv.sh) tests/peers/bench.py --data DIR [--readme]      everything, about 11 minutes
+    $(tests/peers/venv.sh) tests/peers/bench.py --data DIR [--readme]      everything, about 25 minutes
     $(tests/peers/venv.sh) tests/peers/bench.py --only 'resnet18-*'        some parts
     $(tests/peers/venv.sh) tests/peers/bench.py --no-run --readme          the tables once more
 
