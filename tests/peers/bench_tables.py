@@ -66,17 +66,25 @@ def provenance(record):
     versions = {"PyTorch": "torch", "ONNX Runtime": "onnxruntime", "OpenVINO": "openvino"}
     libraries = ", ".join(f"{name} {record['versions'][versions[name]]}" for name in PEER_NAMES)
     simd = f", all but ONNX Runtime held to {record['simd'].upper()}" if record["simd"] else ""
-    return f"{record['cpu']}, {record['threads']} threads{simd}, {libraries}; commit {record['commit']}"
+    return f"{record['cpu']}, {record['threads']} threads{simd}, {libraries}"
 
 
 def caption(records):
     """(one line on all, what to append to each row's name)"""
-    sources = {name: provenance(record) for name, record in records.items()}
     simd = next(iter(records.values()))["simd"]
     command = f"`{COMMAND}{f' --simd {simd}' if simd else ''}`"
-    if len(set(sources.values())) == 1:
-        return f"{next(iter(sources.values()))}. {command}", dict.fromkeys(records, "")
-    return command, {name: f" ({source})" for name, source in sources.items()}
+    machines = {provenance(record) for record in records.values()}
+    commits = {record["commit"] for record in records.values()}
+    common, where = [], dict.fromkeys(records, "")
+    if len(machines) == 1:
+        common += machines
+    else:
+        where = {name: where[name] + f" ({provenance(r)})" for name, r in records.items()}
+    if len(commits) == 1:
+        common.append(f"commit {commits.pop()}")
+    else:
+        where = {name: where[name] + f" (commit {r['commit']})" for name, r in records.items()}
+    return f"{'; '.join(common)}. {command}" if common else command, where
 
 
 def title(name):
