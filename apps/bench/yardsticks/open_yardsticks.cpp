@@ -41,10 +41,15 @@ void choose_openblas_kernels() {
   setenv("OPENBLAS_CORETYPE", core, 1);
 }
 
+/// OpenMP's threads wait for their next work awake, for milliseconds, and would take the processors
+/// from what is measured next. To be said before the first library loads OpenMP.
+void let_openmp_sleep() { setenv("OMP_WAIT_POLICY", "passive", 0); }
+
 }  // namespace
 
 std::vector<Yardstick*> open_yardsticks(std::vector<std::string>& missing) {
   choose_openblas_kernels();
+  let_openmp_sleep();
   std::vector<Yardstick*> found;
   for (const char* name : {"onednn", "openblas"}) {
     try {
