@@ -73,17 +73,13 @@ def caption(records):
     """(one line on all, what to append to each row's name)"""
     simd = next(iter(records.values()))["simd"]
     command = f"`{COMMAND}{f' --simd {simd}' if simd else ''}`"
-    machines = {provenance(record) for record in records.values()}
-    commits = {record["commit"] for record in records.values()}
     common, where = [], dict.fromkeys(records, "")
-    if len(machines) == 1:
-        common += machines
-    else:
-        where = {name: where[name] + f" ({provenance(r)})" for name, r in records.items()}
-    if len(commits) == 1:
-        common.append(f"commit {commits.pop()}")
-    else:
-        where = {name: where[name] + f" (commit {r['commit']})" for name, r in records.items()}
+    for told in (provenance, lambda record: f"commit {record['commit']}"):
+        texts = {name: told(record) for name, record in records.items()}
+        if len(set(texts.values())) == 1:
+            common.append(next(iter(texts.values())))
+        else:
+            where = {name: f"{where[name]} ({text})" for name, text in texts.items()}
     return f"{'; '.join(common)}. {command}" if common else command, where
 
 
