@@ -65,7 +65,7 @@ class FrozenPlanBuilder : public PlanBuilder {
   using ConvVariant = Variant<Conv2dProblem, Conv2dForwardArgs>;
 
   const ConvVariant& choose_conv(const Conv2dProblem& p, FoldedConv& folded) const;
-  PlanValue add_step(const PlanValue& x, Shape shape, std::vector<int> more_inputs,
+  PlanValue add_step(const PlanValue& x, Shape shape, const PlanValue* residual,
                      Plan::Compute compute);
   /// A function of one tensor, run as it is; `shape` is that of its result. Several threads may
   /// call it at once, each for some of the pictures (plan.h): it must compute a picture's result
@@ -77,10 +77,12 @@ class FrozenPlanBuilder : public PlanBuilder {
   std::vector<Plan::Step> steps_;
 };
 
-PlanValue FrozenPlanBuilder::add_step(const PlanValue& x, Shape shape, std::vector<int> more_inputs,
+PlanValue FrozenPlanBuilder::add_step(const PlanValue& x, Shape shape, const PlanValue* residual,
                                       Plan::Compute compute) {
-  more_inputs.insert(more_inputs.begin(), x.index);
-  steps_.push_back({shape, std::move(more_inputs), pictures_at_once(x.shape), std::move(compute)});
+  std::vector<int> inputs{x.index};
+  if (residual) inputs.push_back(residual->index);
+  steps_.push_back({shape, std::move(inputs), residual ? residual->index : 0,
+                    pictures_at_once(x.shape), std::move(compute)});
   return {static_cast<int>(steps_.size()), std::move(shape)};
 }
 
@@ -117,8 +119,6 @@ PlanValue FrozenPlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const 
   const auto& variant = choose_conv(p, folded);
   const Tensor weights = folded.prepared_for(variant, p, where_.device);
 
-  std::vector<int> more_inputs;
-  if (epilogue.residual) more_inputs.push_back(epilogue.residual->index);
   const auto compute = [=, bias = folded.filter.bias, layer = static_cast<Layer>(&conv)](
                            const std::vector<const Tensor*>& inputs, Tensor& y) {
     const LayerScope scope(layer);
@@ -139,18 +139,18 @@ PlanValue FrozenPlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const 
     }
     variant(y.stream(), some, args);
   };
-  return add_step(x, {p.n, p.out_h(), p.out_w(), p.c_out}, std::move(more_inputs), compute);
+  return add_step(x, {p.n, p.out_h(), p.out_w(), p.c_out}, epilogue.residual, compute);
 }
 
 PlanValue FrozenPlanBuilder::op(const PlanValue& x, Shape shape,
                                 std::function<Tensor(const Tensor&)> f) {
-  return add_step(x, std::move(shape), {},
+  return add_step(x, std::move(shape), nullptr,
                   [=](const std::vector<const Tensor*>& inputs, Tensor& y) {
                     const Tensor result = f(*inputs[0]);
                     if (y) {
                       y.copy_from(result);
                     } else {
-                      y = result;
+                      y = result.shares_storage() ? result.clone() : result;
                     }
                   });
 }

@@ -38,8 +38,17 @@ Tensor Plan::run(const Tensor& x) const {
   return values[static_cast<std::size_t>(output_)];
 }
 
+bool Plan::may_overwrite(std::size_t step) const {
+  const auto& [shape, inputs, overwritten, pictures, compute] = steps_[step];
+  return overwritten > 0 && last_reader_[static_cast<std::size_t>(overwritten)] == step &&
+         std::count(inputs.begin(), inputs.end(), overwritten) == 1;
+}
+
 /// Computes a value and gives up those that are not read again.
 void Plan::run_step(std::size_t step, Values& values) const {
+  if (!values[step + 1] && may_overwrite(step)) {
+    values[step + 1] = values[static_cast<std::size_t>(steps_[step].overwritten)];
+  }
   std::vector<const Tensor*> inputs;
   for (const int input : steps_[step].inputs) {
     inputs.push_back(&values[static_cast<std::size_t>(input)]);

@@ -18,11 +18,13 @@ namespace tl {
 /// The result is the same, bit for bit.
 class Plan {
  public:
-  /// Computes the rows of `y` from those of the inputs; without a `y`, makes it.
+  /// Computes the rows of `y` from those of the inputs; without a `y`, makes it, in memory of its
+  /// own.
   using Compute = std::function<void(const std::vector<const Tensor*>& inputs, Tensor& y)>;
   struct Step {
     Shape shape;  ///< of the result
     std::vector<int> inputs;
+    int overwritten;        ///< an input whose memory y takes where nothing reads it later; 0: none
     std::int64_t pictures;  ///< how many a thread takes at once
     Compute compute;
   };
@@ -37,6 +39,7 @@ class Plan {
     std::size_t begin, end;
   };
 
+  bool may_overwrite(std::size_t step) const;
   void run_step(std::size_t step, Values& values) const;
   void run_by_pictures(Steps steps, Values& values) const;
   bool is_shared_by_pictures(Steps steps, const Tensor& x) const;

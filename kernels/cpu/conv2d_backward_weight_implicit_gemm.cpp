@@ -80,6 +80,7 @@ void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking
                       std::min(blocking.columns, chunk.panels.end * kPanel)};
   float* staging = scratch;
   float* packed = scratch + staging_floats(chunk.panels.size() * kPanel);
+  Upcoming nothing;
   dw += chunk.rows.begin * blocking.columns;
   const std::int64_t blocks = divide_up(chunk.pixels.size(), kBlockPixels);
   for (std::int64_t i = 0; i < blocks; ++i) {
@@ -91,7 +92,8 @@ void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking
       const float* panel = packed + (j - columns.begin) * block.size();
       const std::int64_t width = std::min(kPanel, columns.end - j);
       panel_product(chunk.rows.size(), width, a, panel, block.size(),
-                    {.y = dw + j, .step = blocking.columns, .addend = i == 0 ? nullptr : dw + j});
+                    {.y = dw + j, .step = blocking.columns, .addend = i == 0 ? nullptr : dw + j},
+                    nothing);
     }
   }
 }

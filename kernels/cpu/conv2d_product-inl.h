@@ -18,7 +18,9 @@
 
 #include <type_traits>
 
+#include "hwy/cache_control.h"
 #include "kernels/cpu/conv2d_gather-inl.h"
+#include "kernels/cpu/streaming.h"
 #include "kernels/parallel_for.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -62,14 +64,20 @@ struct ConvBlocking {
 };
 
 /// Rows `rows` of the block `depth` of depth, which are `a`, times the panels of `panel_range`.
+/// `next`: what is fetched meanwhile.
 template <class Rows>
 inline void multiply_rows(const ConvProduct& p, Range rows, Range panel_range, Range depth,
-                          const Rows& a) {
+                          const Rows& a, const Upcoming& next = {}) {
   const bool first = depth.begin == 0, last = depth.end == p.depth();
+  const std::int64_t step_bytes = p.y_pixel * static_cast<std::int64_t>(sizeof(float));
+  const Store store = last && is_streamed(p.y, step_bytes, p.rows() * step_bytes) ? Store::kStreamed
+                                                                                  : Store::kFetched;
   const bool is_padded = std::is_same_v<Rows, DepthMajor16>;
   const std::int64_t length = is_padded ? round_up(depth.size(), kDepthBlock) : depth.size();
   const std::int64_t panel_size = round_up(p.depth(), kDepthBlock) * kPanel;
+  Upcoming upcoming;
   for (std::int64_t panel = panel_range.begin; panel < panel_range.end; ++panel) {
+    if (panel == std::max(panel_range.begin, panel_range.end - kFetchingPanels)) upcoming = next;
     const std::int64_t column = panel * kPanel;
     const std::int64_t width = std::min(kPanel, p.columns - column);
     const float* w = p.w + panel * panel_size + depth.begin * kPanel;
@@ -82,8 +90,8 @@ inline void multiply_rows(const ConvProduct& p, Range rows, Range panel_range, R
       const std::int64_t offset = rows.begin * p.y_pixel + column;
       out.y = p.y + offset;
       out.addend = addend ? addend + offset : nullptr;
-      out.fetch = true;
-      panel_product(rows.size(), width, a, w, length, out);
+      out.store = store;
+      panel_product(rows.size(), width, a, w, length, out, upcoming);
       continue;
     }
     out.y = p.y;
@@ -94,10 +102,11 @@ inline void multiply_rows(const ConvProduct& p, Range rows, Range panel_range, R
       for (std::int64_t i = 0; i < count; ++i, place.advance(p)) {
         offsets[i] = p.y_offset(place.image, place.i, place.j) + column;
       }
-      panel_product_scattered(count, width, a.from_row(begin), w, length, out,
+      panel_product_scattered(count, width, a.from_row(begin), w, length, out, upcoming,
                               [&](std::int64_t i) { return offsets[i]; });
     });
   }
+  if (store == Store::kStreamed) hwy::FlushStream();
 }
 
 /// Calls f(Range) for every block of depth; for depth 0, a pixel that no tap reaches, with none.
@@ -118,10 +127,21 @@ inline void for_each_chunk(const ConvProduct& p, const ChunkGrid& grid, const F&
   });
 }
 
+/// The rows of the chunk that this thread is likely to take after one of `part`, all of them.
+inline Upcoming rows_after(const ConvProduct& p, const ChunkGrid& grid, std::int64_t part,
+                           int threads) {
+  const std::int64_t next = part + divide_up(threads, grid.panel_parts);
+  if (next >= grid.row_parts || p.channels < p.x_pixel) return {};
+  const Range rows = part_of(p.rows(), grid.row_parts, next);
+  return Upcoming::consecutive(p.x + rows.begin * p.x_pixel, rows.size() * p.x_pixel);
+}
+
 inline void multiply_in_place(const ConvProduct& p, const ConvBlocking& blocking) {
-  for_each_chunk(p, blocking.grid, [&](std::int64_t, Range rows, Range panel_range, int) {
+  const int threads = thread_count();
+  for_each_chunk(p, blocking.grid, [&](std::int64_t part, Range rows, Range panel_range, int) {
     multiply_rows(p, rows, panel_range, {0, p.depth()},
-                  RowMajor{p.x + rows.begin * p.x_pixel, p.x_pixel});
+                  RowMajor{p.x + rows.begin * p.x_pixel, p.x_pixel},
+                  rows_after(p, blocking.grid, part, threads));
   });
 }
 

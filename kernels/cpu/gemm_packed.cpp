@@ -1,14 +1,13 @@
 // gemm "packed": the matrix product in blocks that stay in caches (Goto and van de Geijn, "Anatomy
 // of High-Performance Matrix Multiplication", 2008).
 //
-//   for each block of columns (kBlockColumns), of depth (kBlockDepth) and of rows (kBlockRows):
-//     all threads pack these blocks of A and B, in memory that all share
-//     in chunks of rows x panels: for each panel and each tile of rows
-//       tile_product                         microkernel-inl.h
+//   for each block of columns (kBlockPanels) and of depth (kBlockDepth)
+//     in chunks of a few panels: pack these panels of B, and multiply the first rows by them
+//     in chunks of rows x panels: the other rows of A, where they lie or packed, times each panel
 //
-// One panel of B is reused by all tiles of a chunk, a chunk's rows of A by all its panels; both fit
-// the second-level cache together. Partial sums of the blocks of depth are added up in y, in order
-// of depth. The bias enters with the first block.
+// A chunk's rows of A and a panel of B fit the second-level cache together. What the next chunk
+// reads is fetched meanwhile. Partial sums of the blocks of depth are added up in y, in order of
+// depth. The bias enters with the first block.
 //
 // The matrices of a batch that are too small for several threads are multiplied side by side, each
 // by one thread with packed buffers of its own: within a body, the loops below run alone.
@@ -18,203 +17,200 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/gemm_packed.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/cpu/blocking.h"
+#include "hwy/cache_control.h"
+#include "kernels/cpu/gemm_operands-inl.h"
 #include "kernels/cpu/gemm_variants.h"
-#include "kernels/cpu/pack-inl.h"
-#include "kernels/parallel_for.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr std::int64_t kBlockColumns = 4096;
-constexpr std::int64_t kBlockDepth = 1024;
-constexpr std::int64_t kBlockRows = 128 * kMaxRows;
+constexpr std::int64_t kBlockPanels = 4096 / kPanel;
+constexpr std::int64_t kBlockDepth = 2304;
+constexpr std::int64_t kFirstRows = 8 * kMaxRows;
+constexpr std::int64_t kPanelsTogether = 2;  // of a chunk of the first rows
+
+std::int64_t first_rows_of(const GemmProblem& p) { return std::min(p.m, kFirstRows); }
 
 /// Whether each matrix of the batch is one thread's work: below 4M multiply-adds.
 bool side_by_side(const GemmProblem& p) {
   return p.batch > 1 && p.multiply_adds() / static_cast<double>(p.batch) < 4194304.0;
 }
 
-/// How the rows of one block are cut into parts: between tiles, so that none is left almost empty.
-struct RowParts {
-  static constexpr std::int64_t kTilesPerPart = 8;
-  std::int64_t rows, tiles, parts;
+/// Whether A is read where it lies. Transposed, its rows are columns, which are far apart unless
+/// they are short.
+bool a_is_in_place(const GemmProblem& p) {
+  return p.trans_a ? p.m <= kFirstRows : is_row_major_step(p.k);
+}
 
-  explicit RowParts(std::int64_t block_rows)
-      : rows(block_rows),
-        tiles(divide_up(rows, kMaxRows)),
-        parts(divide_up(tiles, kTilesPerPart)) {}
+/// Chunks of the rows after the first, times the panels of a block.
+ChunkGrid chunks_of(const GemmProblem& p, std::int64_t block_panels) {
+  constexpr std::int64_t kPartFloats = 64 * 1024;  // of A
+  constexpr std::int64_t kEnoughChunks = 32;
+  constexpr std::int64_t kFewPanels = 8;  // fewer would not be worth packing rows of A
+  const std::int64_t rows = p.m - first_rows_of(p);
+  if (rows == 0) return {0, 1};
+  const std::int64_t depth = std::clamp<std::int64_t>(p.k, 1, kBlockDepth);
+  const std::int64_t tiles = std::clamp<std::int64_t>(kPartFloats / (depth * kMaxRows), 4, 16);
+  const std::int64_t row_parts = divide_up(rows, tiles * kMaxRows);
+  return {row_parts,
+          std::min(divide_up(kEnoughChunks, row_parts), divide_up(block_panels, kFewPanels))};
+}
 
-  Range operator[](std::int64_t part) const {
-    const Range some = part_of(tiles, parts, part);
-    return {rows * some.begin / tiles, rows * some.end / tiles};
-  }
-};
-
-/// Sizes of the packed buffers, in floats.
+/// Sizes of the packed buffers of one product, in floats.
 struct GemmBuffers {
-  std::int64_t b, a_part, a;
-  explicit GemmBuffers(const GemmProblem& p) {
+  std::int64_t first_rows = 0;  // of A
+  std::int64_t panels = 0;      // of B: a block that all threads share, or what one packs at once
+  std::int64_t rows = 0;        // of A, a part of those after the first
+  bool shares_panels;
+
+  explicit GemmBuffers(const GemmProblem& p) : shares_panels(p.m > kFirstRows) {
     const std::int64_t depth = round_up(std::min(p.k, kBlockDepth), kDepthBlock);
-    const std::int64_t rows = std::min(p.m, kBlockRows);
-    b = align_floats(round_up(std::min(p.n, kBlockColumns), kPanel) * depth);
-    a_part = (std::min(rows, RowParts::kTilesPerPart * kMaxRows) | 1) * depth;
-    a = a_part * RowParts(rows).parts;
+    const std::int64_t block = std::min(divide_up(p.n, kPanel), kBlockPanels);
+    panels = (shares_panels ? block : kPanelsTogether) * kPanel * depth;
+    if (a_is_in_place(p)) return;
+    first_rows = align_floats((first_rows_of(p) | 1) * depth);
+    if (!shares_panels) return;
+    const std::int64_t part = divide_up(p.m - kFirstRows, chunks_of(p, block).row_parts);
+    rows = align_floats((part | 1) * depth);
   }
+
+  std::int64_t of_thread() const { return rows + (shares_panels ? 0 : panels); }
+  std::int64_t of_all() const { return first_rows + (shares_panels ? panels : 0); }
+  std::int64_t floats(int threads) const { return of_all() + threads * of_thread(); }
 };
 
 std::int64_t gemm_workspace_bytes(const GemmProblem& p) {
   const GemmBuffers buffers(p);
-  return (buffers.a + buffers.b) * (side_by_side(p) ? thread_count() : 1) *
-         static_cast<std::int64_t>(sizeof(float));
+  const int threads = thread_count();
+  const std::int64_t floats =
+      side_by_side(p) ? buffers.floats(1) * threads : buffers.floats(threads);
+  return floats * static_cast<std::int64_t>(sizeof(float));
 }
 
-/// Packs panel `panel` of columns `columns` and depth [first, first + size) of op(b).
-void pack_slice_of_panel(const GemmProblem& p, const float* b, Range columns, std::int64_t panel,
-                         std::int64_t first, std::int64_t size, float* to) {
-  const std::int64_t j = columns.begin + panel * kPanel;
-  const std::int64_t width = std::min(kPanel, columns.end - j);
-  const std::int64_t padded = round_up(size, kDepthBlock);
-  if (p.trans_b) {
-    pack_panel_transposed(b + j * p.k + first, p.k, size, width, padded, to);
-  } else {
-    pack_panel(b + first * p.n + j, p.n, size, width, padded, to);
-  }
-}
+/// One product: its operands, and where it packs them.
+class PackedProduct {
+ public:
+  PackedProduct(const GemmProblem& p, const GemmArgs& args, std::int64_t t, float* workspace)
+      : p_(p), operands_(p, args, t), buffers_(p), workspace_(workspace) {}
 
-/// Packs panels `panel_range` of columns `columns` and depth `depth` of op(b). Slices of depth go
-/// across the panels, so that B is read in longer pieces than a panel's width.
-void pack_panels(const GemmProblem& p, const float* b, Range columns, Range depth,
-                 Range panel_range, float* packed) {
-  const std::int64_t panel_floats = round_up(depth.size(), kDepthBlock) * kPanel;
-  for (std::int64_t l = 0; l < depth.size(); l += kDepthBlock) {
-    const std::int64_t size = std::min(kDepthBlock, depth.size() - l);
-    for (std::int64_t panel = panel_range.begin; panel < panel_range.end; ++panel) {
-      pack_slice_of_panel(p, b, columns, panel, depth.begin + l, size,
-                          packed + panel * panel_floats + l * kPanel);
+  void run() const {
+    const std::int64_t all = panels(p_.n);
+    for (std::int64_t panel = 0; panel < all; panel += kBlockPanels) {
+      // k = 0 still gives one, empty, block of depth: it writes the bias.
+      for (std::int64_t l = 0; l == 0 || l < p_.k; l += kBlockDepth) {
+        const Range depth{l, std::min(p_.k, l + kBlockDepth)};
+        run_block({panel, std::min(all, panel + kBlockPanels)}, depth);
+      }
     }
   }
-}
 
-/// Multiplies packed rows by panels, into y (whose row 0 is the first of these rows and column 0
-/// the first column of panel 0).
-template <class Rows>
-void multiply_block(const GemmProblem& p, Rows a, std::int64_t rows, const float* b,
-                    std::int64_t depth, Range panel_range, std::int64_t columns, const float* bias,
-                    bool first_depth, float* y) {
-  const std::int64_t panel_size = round_up(depth, kDepthBlock) * kPanel;
-  for (std::int64_t panel = panel_range.begin; panel < panel_range.end; ++panel) {
-    const std::int64_t j = panel * kPanel;
-    const std::int64_t width = std::min(kPanel, columns - j);
-    const float* panel_bias = bias && first_depth ? bias + j : nullptr;
-    panel_product(
-        rows, width, a, b + panel * panel_size, depth,
-        {.y = y + j, .step = p.n, .bias = panel_bias, .addend = first_depth ? nullptr : y + j});
+ private:
+  void run_block(Range block, Range depth) const {
+    with_rows({0, first_rows_of(p_)}, depth, workspace_,
+              [&](auto rows) { multiply_first_rows(rows, block, depth); });
+    if (buffers_.shares_panels) multiply_other_rows(block, depth);
   }
-}
 
-/// The buffers of matrix `t` of the batch.
-struct Operands {
-  const float *a, *b, *bias;
-  float* y;
-  Operands(const GemmProblem& p, const GemmArgs& args, std::int64_t t)
-      : a(args.a.as<float>() + t * p.m * p.k),
-        b(args.b.as<float>() + t * p.k * p.n),
-        bias(p.bias ? args.bias.as<float>() : nullptr),
-        y(args.y.as<float>() + t * p.m * p.n) {}
+  /// Calls f with rows of A; `packed` has room for them.
+  template <class F>
+  void with_rows(Range rows, Range depth, float* packed, const F& f) const {
+    if (a_is_in_place(p_)) {
+      p_.trans_a ? f(operands_.columns_in_place(rows, depth))
+                 : f(operands_.rows_in_place(rows, depth));
+    } else {
+      p_.trans_a ? f(operands_.pack_columns(rows, depth, packed))
+                 : f(operands_.pack_rows(rows, depth, packed));
+    }
+  }
+
+  /// `rows` of A, which are `a`, times panels that lie packed one after the other. `next` is
+  /// fetched with the last of them.
+  template <class Rows>
+  void multiply(Range rows, Rows a, Range some, Range depth, const float* packed,
+                const Upcoming& next) const {
+    Upcoming upcoming;
+    for (std::int64_t panel = some.begin; panel < some.end; ++panel) {
+      if (panel == std::max(some.begin, some.end - kFetchingPanels)) upcoming = next;
+      operands_.multiply(rows, a, panel, depth, packed, upcoming);
+      packed += panel_floats(depth);
+    }
+    if (operands_.store(depth) == Store::kStreamed) hwy::FlushStream();
+  }
+
+  template <class Rows>
+  void multiply_first_rows(Rows a, Range block, Range depth) const {
+    const auto panels_of = [&](std::int64_t chunk) {
+      const std::int64_t first = block.begin + chunk * kPanelsTogether;
+      return Range{first, std::min(block.end, first + kPanelsTogether)};
+    };
+    const std::int64_t chunks = divide_up(block.size(), kPanelsTogether);
+    const int threads = thread_count();
+    parallel_for(chunks, [&](std::int64_t chunk, int worker) {
+      const Range some = panels_of(chunk);
+      float* packed = buffers_.shares_panels
+                          ? panels_packed() + (some.begin - block.begin) * panel_floats(depth)
+                          : own(worker);
+      Upcoming next;
+      if (chunk + threads < chunks) {
+        next = operands_.panels_to_come(panels_of(chunk + threads), depth);
+      }
+      operands_.pack_panels(some, depth, packed);
+      multiply({0, first_rows_of(p_)}, a, some, depth, packed, next);
+    });
+  }
+
+  void multiply_other_rows(Range block, Range depth) const {
+    const ChunkGrid grid = chunks_of(p_, block.size());
+    const auto rows_of = [&](std::int64_t part) {
+      const Range rows = part_of(p_.m - kFirstRows, grid.row_parts, part);
+      return Range{kFirstRows + rows.begin, kFirstRows + rows.end};
+    };
+    const int threads = thread_count();
+    parallel_for(grid.chunks(), [&](std::int64_t chunk, int worker) {
+      const std::int64_t part = chunk / grid.panel_parts;
+      const std::int64_t next_part = (chunk + threads) / grid.panel_parts;
+      const Range some = part_of(block.size(), grid.panel_parts, chunk % grid.panel_parts);
+      const float* packed = panels_packed() + some.begin * panel_floats(depth);
+      Upcoming next;
+      if (next_part > part && next_part < grid.row_parts) {
+        next = operands_.rows_to_come(rows_of(next_part), depth);
+      }
+      with_rows(rows_of(part), depth, own(worker), [&](auto a) {
+        multiply(rows_of(part), a, {block.begin + some.begin, block.begin + some.end}, depth,
+                 packed, next);
+      });
+    });
+  }
+
+  static std::int64_t panel_floats(Range depth) {
+    return round_up(depth.size(), kDepthBlock) * kPanel;
+  }
+  float* panels_packed() const { return workspace_ + buffers_.first_rows; }
+  float* own(int worker) const {
+    return workspace_ + buffers_.of_all() + worker * buffers_.of_thread();
+  }
+
+  const GemmProblem& p_;
+  GemmOperands operands_;
+  GemmBuffers buffers_;
+  float* workspace_;
 };
 
-/// Packs rows `rows` and depth `depth` of op(a): as Columns where it is transposed, else as a
-/// DepthMajor16.
-void pack_rows(const GemmProblem& p, const float* a, Range rows, Range depth, float* packed) {
-  if (p.trans_a) {
-    for (std::int64_t l = 0; l < depth.size(); ++l) {
-      copy_floats(a + (depth.begin + l) * p.m + rows.begin, packed + l * rows.size(), rows.size());
-    }
-    return;
-  }
-  for (std::int64_t i = 0; i < rows.size(); ++i) {
-    pack_row<kDepthBlock>(a + (rows.begin + i) * p.k + depth.begin, depth.size(),
-                          depth_block_step(rows.size()), packed + i * kDepthBlock);
-  }
-}
-
-/// Packed rows times the panels of `panel_range` of columns `columns`.
-void multiply_chunk(const GemmProblem& p, const Operands& operands, Range rows, Range panel_range,
-                    Range columns, Range depth, const float* packed_a, const float* packed_b) {
-  const float* bias = p.bias ? operands.bias + columns.begin : nullptr;
-  float* y = operands.y + rows.begin * p.n + columns.begin;
-  if (p.trans_a) {
-    multiply_block(p, Columns{packed_a, rows.size()}, rows.size(), packed_b, depth.size(),
-                   panel_range, columns.size(), bias, depth.begin == 0, y);
-  } else {
-    multiply_block(p, DepthMajor16{packed_a, depth_block_step(rows.size())}, rows.size(), packed_b,
-                   round_up(depth.size(), kDepthBlock), panel_range, columns.size(), bias,
-                   depth.begin == 0, y);
-  }
-}
-
-/// Calls f(columns, depth) for every block of B, in order.
-template <class F>
-void for_each_block(const GemmProblem& p, const F& f) {
-  for (std::int64_t j = 0; j < p.n; j += kBlockColumns) {
-    // k = 0 still gives one, empty, block: it writes the bias.
-    for (std::int64_t l = 0; l == 0 || l < p.k; l += kBlockDepth) {
-      f(Range{j, std::min(p.n, j + kBlockColumns)}, Range{l, std::min(p.k, l + kBlockDepth)});
-    }
-  }
-}
-
-/// One matrix of the batch.
-void multiply(const GemmProblem& p, const Operands& operands, float* packed_b, float* packed_a) {
-  constexpr std::int64_t kPanelsPacked = 4;  // per chunk
-  constexpr std::int64_t kEnoughChunks = 32;
-  const std::int64_t a_part = GemmBuffers(p).a_part;
-  for_each_block(p, [&](Range columns, Range depth) {
-    const std::int64_t all_panels = panels(columns.size());
-    for (std::int64_t row = 0; row < p.m; row += kBlockRows) {
-      const RowParts parts(std::min(p.m - row, kBlockRows));
-      const auto rows_of = [&](std::int64_t part) {
-        return Range{row + parts[part].begin, row + parts[part].end};
-      };
-      const std::int64_t b_chunks = row == 0 ? divide_up(all_panels, kPanelsPacked) : 0;
-      parallel_for(b_chunks + parts.parts, [&](std::int64_t chunk, int) {
-        if (const std::int64_t part = chunk - b_chunks; part >= 0) {
-          return pack_rows(p, operands.a, rows_of(part), depth, packed_a + part * a_part);
-        }
-        const std::int64_t first = chunk * kPanelsPacked;
-        pack_panels(p, operands.b, columns, depth,
-                    {first, std::min(all_panels, first + kPanelsPacked)}, packed_b);
-      });
-      const std::int64_t panel_parts = std::min(all_panels, divide_up(kEnoughChunks, parts.parts));
-      parallel_for(parts.parts * panel_parts, [&](std::int64_t chunk, int) {
-        const std::int64_t part = chunk / panel_parts;
-        multiply_chunk(p, operands, rows_of(part),
-                       part_of(all_panels, panel_parts, chunk % panel_parts), columns, depth,
-                       packed_a + part * a_part, packed_b);
-      });
-    }
-  });
-}
-
 void gemm_run(const GemmProblem& p, const GemmArgs& args) {
-  const GemmBuffers buffers(p);
-  float* scratch = static_cast<float*>(args.workspace.data);
+  float* workspace = static_cast<float*>(args.workspace.data);
   if (!side_by_side(p)) {
-    for (std::int64_t t = 0; t < p.batch; ++t) {
-      multiply(p, Operands(p, args, t), scratch, scratch + buffers.b);
-    }
+    for (std::int64_t t = 0; t < p.batch; ++t) PackedProduct(p, args, t, workspace).run();
     return;
   }
   // Tiny matrices in groups, so that handing them out does not count.
   constexpr double kEnoughWork = 65536;  // multiply-adds
   const double work = p.multiply_adds() / static_cast<double>(p.batch);
   const auto group = static_cast<std::int64_t>(std::max(1.0, kEnoughWork / std::max(1.0, work)));
+  const std::int64_t floats = GemmBuffers(p).floats(1);
   parallel_for(divide_up(p.batch, group), [&](std::int64_t chunk, int worker) {
-    float* packed_b = scratch + worker * (buffers.b + buffers.a);
     for (std::int64_t t = chunk * group; t < std::min(p.batch, (chunk + 1) * group); ++t) {
-      multiply(p, Operands(p, args, t), packed_b, packed_b + buffers.b);
+      PackedProduct(p, args, t, workspace + worker * floats).run();
     }
   });
 }

@@ -18,8 +18,12 @@
 //
 // Order. Up to kGroupTiles tiles go through a block of kSumBlock steps, then through the next:
 // so that a block of the panel is read from memory by the first and from the nearest cache by the
-// others. Meanwhile each tile fetches its share of the block that comes next (Ahead), which keeps
-// memory busy while the processor multiplies; by itself it looks ahead only within a page of 4 KB.
+// others.
+//
+// Memory. While the processor multiplies, each tile fetches its share of the block of the panel
+// that comes next, or of what the caller says is Upcoming, and the place of the result after its
+// own (Ahead). By itself the processor looks ahead only within a page of 4 KB, and fourteen rows at
+// once are more than it follows.
 //
 // Rounding. Products are summed in blocks of kSumBlock, the blocks one after the other, always from
 // first to last: a result does not depend on how rows and columns were cut into tiles. Every step
@@ -89,6 +93,13 @@ struct Columns {
   Columns from_depth(std::int64_t l) const { return {data + l * step, step}; }
 };
 
+/// How a tile is stored.
+enum class Store {
+  kNear,     // y is in a near cache
+  kFetched,  // it is not: each tile is asked for while the one before it is computed
+  kStreamed  // past the caches (streaming.h)
+};
+
 /// Where a tile goes and what is done to it on the way. y, addend: rows `step` floats apart.
 struct TileOutput {
   float* y = nullptr;
@@ -96,7 +107,7 @@ struct TileOutput {
   const float* bias = nullptr;    // kPanel numbers, or null
   const float* addend = nullptr;  // like y, or null; may be y itself
   bool relu = false;
-  bool fetch = false;  // y and addend are in no cache: they are asked for before the last products
+  Store store = Store::kNear;
 
   TileOutput from_row(std::int64_t row) const {
     TileOutput out = *this;
@@ -114,20 +125,42 @@ HWY_INLINE Vec relu(Vec x) { return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(FloatT
 template <class F>
 HWY_INLINE void for_each_tile(std::int64_t rows, const F& f) {
   const std::int64_t tiles = divide_up(rows, kMaxRows);
+  const std::int64_t least = tiles > 0 ? rows / tiles : 0, longer = rows - tiles * least;
+  std::int64_t first = 0;
   for (std::int64_t tile = 0; tile < tiles; ++tile) {
-    const std::int64_t first = rows * tile / tiles;
-    f(first, rows * (tile + 1) / tiles - first);
+    const std::int64_t count = least + (tile < longer ? 1 : 0);
+    f(first, count);
+    first += count;
   }
 }
 
-/// What is fetched while a block of the sum is computed: so many cache lines in every kAheadSteps
-/// steps, no more, or what is needed now would have to wait for them. Where there is nothing to
-/// read any more, it does no harm.
+constexpr std::int64_t kLineFloats = 16;  // of a cache line
+
+/// What is fetched while a block of the sum is computed, in every kAheadSteps steps: so many lines,
+/// `step` floats further each time, and one row of the next tile of y. No more, or what is needed
+/// now would have to wait for them. Where there is nothing to read any more, it does no harm.
 constexpr std::int64_t kAheadSteps = 4;
 struct Ahead {
   const float* from;
-  std::int64_t lines;
+  std::int64_t lines, step;
+  const float* row;  // or null
+  std::int64_t row_step;
 };
+
+/// Memory that will be read once this product is done, as far as it is not fetched yet: pieces of
+/// so many lines, `step` floats apart.
+struct Upcoming {
+  const float* from = nullptr;
+  std::int64_t lines = 0, step = 0, pieces = 0;
+
+  /// `floats` consecutive ones. As many rows again as those that are multiplied take less than
+  /// kFetchingPanels panels.
+  static Upcoming consecutive(const float* from, std::int64_t floats) {
+    constexpr std::int64_t kLines = 2;
+    return {from, kLines, kLines * kLineFloats, divide_up(floats, kLines * kLineFloats)};
+  }
+};
+constexpr std::int64_t kFetchingPanels = 2;
 
 /// The products of one block of at most kSumBlock steps, on top of `so_far` ([rows][kPanel], or
 /// null), then what `out` says.
@@ -150,24 +183,36 @@ HWY_INLINE BlockFunction<Rows> block_function(std::int64_t rows) {
 
 constexpr std::int64_t kGroupTiles = 4;
 
-/// `rows` <= kGroupTiles * kMaxRows rows, all kPanel columns.
+/// `rows` <= kGroupTiles * kMaxRows rows, all kPanel columns. next_y: where the first tile goes
+/// that is computed afterwards.
 template <class Rows>
 HWY_INLINE void group_product(std::int64_t rows, Rows a, const float* b, std::int64_t depth,
-                              const TileOutput& out) {
+                              const TileOutput& out, const float* next_y, Upcoming& upcoming) {
   HWY_ALIGN float so_far[kGroupTiles * kMaxRows * kPanel];
-  constexpr std::int64_t kLineFloats = 16, kLines = divide_up(kAheadSteps * kPanel, kLineFloats);
-  const std::int64_t lines = divide_up(kLines, divide_up(rows, kMaxRows));
+  constexpr std::int64_t kPanelLines = divide_up(kAheadSteps * kPanel, kLineFloats);
+  const std::int64_t panel_lines = divide_up(kPanelLines, divide_up(rows, kMaxRows));
   std::int64_t l = 0;
   for (bool is_last = false; !is_last; l += kSumBlock) {
     is_last = l + kSumBlock >= depth;
     const std::int64_t length = is_last ? depth - l : kSumBlock;
-    Ahead ahead{b + (l + length) * kPanel, lines};
+    const std::int64_t turns = divide_up(length, kAheadSteps);
+    const float* panel_from = b + (l + length) * kPanel;
     for_each_tile(rows, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
       float* const sums = so_far + first * kPanel;
       const TileOutput to = is_last ? out.from_row(first) : TileOutput{.y = sums, .step = kPanel};
+      Ahead ahead{panel_from, panel_lines, panel_lines * kLineFloats, nullptr, out.step};
+      if (upcoming.pieces > 0) {
+        ahead = {upcoming.from, upcoming.lines, upcoming.step, nullptr, out.step};
+        upcoming.from += turns * upcoming.step;
+        upcoming.pieces -= turns;
+      } else {
+        panel_from += turns * panel_lines * kLineFloats;
+      }
+      if (to.store == Store::kFetched) {
+        ahead.row = first + count < rows ? to.y + count * out.step : next_y;
+      }
       block_function<Rows>(count)(a.from_row(first).from_depth(l), b + l * kPanel, length,
                                   l > 0 ? sums : nullptr, ahead, to);
-      ahead.from += divide_up(length, kAheadSteps) * lines * kLineFloats;
     });
   }
 }
@@ -176,13 +221,20 @@ HWY_INLINE void group_product(std::int64_t rows, Rows a, const float* b, std::in
 /// depth is a multiple of 16.
 template <class Rows>
 HWY_INLINE void panel_product(std::int64_t rows, Rows a, const float* b, std::int64_t depth,
-                              const TileOutput& out) {
+                              const TileOutput& out, Upcoming& upcoming) {
   const std::int64_t groups = divide_up(rows, kGroupTiles * kMaxRows);
   for (std::int64_t group = 0; group < groups; ++group) {
-    const std::int64_t first = rows * group / groups;
-    group_product(rows * (group + 1) / groups - first, a.from_row(first), b, depth,
-                  out.from_row(first));
+    const std::int64_t first = rows * group / groups, end = rows * (group + 1) / groups;
+    const float* next_y = end < rows ? out.y + end * out.step : out.y + kPanel;
+    group_product(end - first, a.from_row(first), b, depth, out.from_row(first), next_y, upcoming);
   }
+}
+
+template <class Rows>
+HWY_INLINE void panel_product(std::int64_t rows, Rows a, const float* b, std::int64_t depth,
+                              const TileOutput& out) {
+  Upcoming nothing;
+  panel_product(rows, a, b, depth, out, nothing);
 }
 
 /// The same by way of tiles on the stack: where only `columns` of the panel exist, or where row i
@@ -190,7 +242,7 @@ HWY_INLINE void panel_product(std::int64_t rows, Rows a, const float* b, std::in
 template <class Rows, class RowOffset>
 HWY_INLINE void panel_product_scattered(std::int64_t rows, std::int64_t columns, Rows a,
                                         const float* b, std::int64_t depth, const TileOutput& out,
-                                        const RowOffset& row_offset) {
+                                        Upcoming& upcoming, const RowOffset& row_offset) {
   HWY_ALIGN float tile[kMaxRows * kPanel] = {};
   HWY_ALIGN float bias[kPanel] = {};
   const std::size_t row_bytes = static_cast<std::size_t>(columns) * sizeof(float);
@@ -207,7 +259,7 @@ HWY_INLINE void panel_product_scattered(std::int64_t rows, std::int64_t columns,
         std::memcpy(tile + i * kPanel, out.addend + row_offset(first + i), row_bytes);
       }
     }
-    panel_product(count, a.from_row(first), b, depth, to_tile);
+    panel_product(count, a.from_row(first), b, depth, to_tile, upcoming);
     for (std::int64_t i = 0; i < count; ++i) {
       std::memcpy(out.y + row_offset(first + i), tile + i * kPanel, row_bytes);
     }
@@ -217,9 +269,9 @@ HWY_INLINE void panel_product_scattered(std::int64_t rows, std::int64_t columns,
 /// The first `columns` <= kPanel columns, rows out.step apart.
 template <class Rows>
 HWY_INLINE void panel_product(std::int64_t rows, std::int64_t columns, Rows a, const float* b,
-                              std::int64_t depth, const TileOutput& out) {
-  if (columns == kPanel) return panel_product(rows, a, b, depth, out);
-  panel_product_scattered(rows, columns, a, b, depth, out,
+                              std::int64_t depth, const TileOutput& out, Upcoming& upcoming) {
+  if (columns == kPanel) return panel_product(rows, a, b, depth, out, upcoming);
+  panel_product_scattered(rows, columns, a, b, depth, out, upcoming,
                           [&](std::int64_t i) { return i * out.step; });
 }
 

@@ -21,11 +21,15 @@ constexpr int kUnroll = 1;
 constexpr int kUnroll = 4;
 #endif
 
-/// The lines of kAheadSteps steps, into the second-level cache.
+/// What kAheadSteps steps are to fetch: lines into the second-level cache, the row into the first.
 HWY_INLINE void fetch(Ahead& ahead) {
-  constexpr std::int64_t kLineFloats = 16;
-  for (std::int64_t i = 0; i < ahead.lines; ++i, ahead.from += kLineFloats) {
-    __builtin_prefetch(ahead.from, 0, 2);
+  for (std::int64_t i = 0; i < ahead.lines; ++i) {
+    __builtin_prefetch(ahead.from + i * kLineFloats, 0, 2);
+  }
+  ahead.from += ahead.step;
+  if (ahead.row) {
+    for (std::int64_t j = 0; j < kPanel; j += kLineFloats) __builtin_prefetch(ahead.row + j, 1, 3);
+    ahead.row += ahead.row_step;
   }
 }
 
@@ -138,14 +142,13 @@ HWY_INLINE void store_rows(const Accumulators<kRows>& sum, float* rows, std::int
   }
 }
 
-/// Without it each store would wait until memory has sent the line.
 template <int kRows>
-HWY_INLINE void fetch_output(const TileOutput& out) {
+HWY_INLINE void stream_rows(const Accumulators<kRows>& sum, float* rows, std::int64_t step) {
+  const FloatTag d;
+#pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
-    for (const std::int64_t j : {i * out.step, i * out.step + kLanes}) {
-      if (out.addend) __builtin_prefetch(out.addend + j, 0, 3);
-      __builtin_prefetch(out.y + j, 1, 3);
-    }
+    hn::Stream(sum.left[i], d, rows + i * step);
+    hn::Stream(sum.right[i], d, rows + i * step + kLanes);
   }
 }
 
@@ -154,7 +157,6 @@ HWY_INLINE void fetch_output(const TileOutput& out) {
 template <int kRows, class Rows>
 HWY_NOINLINE void block_of_rows(Rows a, const float* b, std::int64_t depth, const float* so_far,
                                 Ahead ahead, const TileOutput& out) {
-  if (out.fetch) fetch_output<kRows>(out);
   Accumulators<kRows> sum;
   set_zero(sum);
   multiply_add(sum, a, b, depth, ahead);
@@ -168,7 +170,11 @@ HWY_NOINLINE void block_of_rows(Rows a, const float* b, std::int64_t depth, cons
       sum.right[i] = relu(sum.right[i]);
     }
   }
-  store_rows(sum, out.y, out.step);
+  if (out.store == Store::kStreamed) {
+    stream_rows(sum, out.y, out.step);
+  } else {
+    store_rows(sum, out.y, out.step);
+  }
 }
 
 template <class Rows, int... kIndex>

@@ -25,6 +25,12 @@ inline void zero_floats(float* to, std::int64_t size) {
   std::memset(to, 0, static_cast<std::size_t>(size) * sizeof(float));
 }
 
+/// Asks for rows of B that are packed a little later: `floats` of them from `from` on. They lie too
+/// far apart for the processor to see what comes next.
+inline void fetch_row(const float* from, std::int64_t floats) {
+  for (std::int64_t i = 0; i < floats; i += kLineFloats) __builtin_prefetch(from + i, 0, 3);
+}
+
 /// One panel from B stored [depth][columns], rows `step` apart; `columns` <= kPanel of it exist.
 /// Writes padded_depth rows.
 inline void pack_panel(const float* b, std::int64_t step, std::int64_t depth, std::int64_t columns,
@@ -33,6 +39,7 @@ inline void pack_panel(const float* b, std::int64_t step, std::int64_t depth, st
   for (std::int64_t l = 0; l < depth; ++l) {
     const float* row = b + l * step;
     float* to = panel + l * kPanel;
+    fetch_row(row + kDepthBlock * step, kPanel);
     if (columns == kPanel) {
       hn::StoreU(hn::LoadU(d, row), d, to);
       hn::StoreU(hn::LoadU(d, row + kLanes), d, to + kLanes);
@@ -44,6 +51,29 @@ inline void pack_panel(const float* b, std::int64_t step, std::int64_t depth, st
   zero_floats(panel + depth * kPanel, (padded_depth - depth) * kPanel);
 }
 
+/// to[l * kPanel + j] = from[j * step + l] for j, l < 4.
+inline void transpose_4x4(const float* HWY_RESTRICT from, std::int64_t step,
+                          float* HWY_RESTRICT to) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int j = 0; j < 4; ++j) {
+    for (int l = 0; l < 4; ++l) to[l * kPanel + j] = from[j * step + l];
+  }
+#else
+  const hn::FixedTag<float, 4> d;
+  const hn::Repartition<double, decltype(d)> pairs;
+  const auto r0 = hn::LoadU(d, from), r1 = hn::LoadU(d, from + step);
+  const auto r2 = hn::LoadU(d, from + 2 * step), r3 = hn::LoadU(d, from + 3 * step);
+  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
+  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
+  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1));
+  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, to);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, to + kPanel);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, to + 2 * kPanel);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, to + 3 * kPanel);
+#endif
+}
+
 /// One panel from B stored transposed, [columns][depth], rows `step` apart.
 inline void pack_panel_transposed(const float* b, std::int64_t step, std::int64_t depth,
                                   std::int64_t columns, std::int64_t padded_depth, float* panel) {
@@ -51,9 +81,16 @@ inline void pack_panel_transposed(const float* b, std::int64_t step, std::int64_
   // Blocks of 16 keep both sides of the transposition within the first-level cache.
   for (std::int64_t l0 = 0; l0 < depth; l0 += kDepthBlock) {
     const std::int64_t l1 = std::min(depth, l0 + kDepthBlock);
-    for (std::int64_t j = 0; j < columns; ++j) {
-      const float* column = b + j * step;
-      for (std::int64_t l = l0; l < l1; ++l) panel[l * kPanel + j] = column[l];
+    const std::int64_t whole = l1 - l0 < kDepthBlock ? 0 : columns / 4 * 4;
+    for (std::int64_t j = 0; j < whole; j += 4) {
+      const float* from = b + j * step + l0;
+      for (int i = 0; i < 4; ++i) fetch_row(from + i * step + 2 * kDepthBlock, kDepthBlock);
+      for (std::int64_t l = 0; l < kDepthBlock; l += 4) {
+        transpose_4x4(from + l, step, panel + (l0 + l) * kPanel + j);
+      }
+    }
+    for (std::int64_t j = whole; j < columns; ++j) {
+      for (std::int64_t l = l0; l < l1; ++l) panel[l * kPanel + j] = b[j * step + l];
     }
   }
 }

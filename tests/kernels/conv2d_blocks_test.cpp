@@ -1,6 +1,6 @@
-// conv2d on cpu: how the filter and its gradient are cut up. Output channels go band by band where
-// Winograd's buffers would be large: each channel is the same bits then as in a problem of fewer
-// channels, which other tests compare with `ref`.
+// conv2d on cpu: how the filter, its gradient and large results are cut up and stored. Output
+// channels go band by band where Winograd's buffers would be large: each channel is the same bits
+// then as in a problem of fewer channels, which other tests compare with `ref`.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -95,6 +95,16 @@ TEST_CASE("conv2d backward_weight: blocks of dw") {
     for (bool integers : {true, false}) {
       check_backward_weight(backend, ConvCase(1, 15, 19, 300, 270),
                             {.integers = integers, .only = "implicit_gemm"});
+    }
+  }
+}
+
+TEST_CASE("conv2d forward: a result of 34 MB is stored past the caches") {
+  for (const Backend& backend : tested_backends()) {
+    if (backend.name != std::string_view("cpu")) continue;
+    // Aligned to lines, and not; 18 chunks of 224 rows, which fetch each other's.
+    for (std::int64_t c_out : {2112, 2120}) {
+      check_forward(backend, ConvCase(1, 62, 65, 3, c_out), {.integers = true, .offset = 0});
     }
   }
 }

@@ -23,15 +23,16 @@ struct GemmSize {
   std::int64_t m, n, k, batch = 1;
 };
 
-/// For `ref` and `cpu`. One past a tile, less than a vector, several blocks of every kind, and
-/// nothing. In batches: in groups, one by one, several blocks each, and too large for one thread
-/// each.
+/// For `ref` and `cpu`. One past a tile, less than a vector, several blocks of every kind, one more
+/// row than those that are multiplied while B is packed, a depth of whole pages, and nothing. In
+/// batches: in groups, one by one, several blocks each, and too large for one thread each.
 std::vector<GemmSize> sizes() {
-  return {{1, 1, 1},          {3, 5, 7},      {14, 32, 16},    {15, 33, 17},      {17, 1, 19},
-          {1, 40, 64},        {127, 70, 50},  {13, 4100, 9},   {20, 31, 2050},    {5, 7, 0},
-          {0, 4, 3},          {4, 0, 3},      {1, 1, 1, 70},   {3, 5, 7, 29},     {15, 33, 17, 7},
-          {1, 33, 40, 5},     {17, 1, 19, 6}, {230, 70, 3, 3}, {40, 50, 1100, 2}, {2, 4100, 5, 3},
-          {170, 160, 160, 2}, {1800, 33, 9},  {1800, 5, 9, 2}, {5, 7, 0, 3},      {4, 3, 2, 0}};
+  return {{1, 1, 1},       {3, 5, 7},         {14, 32, 16},    {15, 33, 17},       {17, 1, 19},
+          {1, 40, 64},     {127, 70, 50},     {13, 4100, 9},   {20, 31, 2350},     {113, 33, 2350},
+          {49, 300, 40},   {130, 50, 1024},   {5, 7, 0},       {0, 4, 3},          {4, 0, 3},
+          {1, 1, 1, 70},   {3, 5, 7, 29},     {15, 33, 17, 7}, {1, 33, 40, 5},     {17, 1, 19, 6},
+          {230, 70, 3, 3}, {40, 50, 1100, 2}, {2, 4100, 5, 3}, {170, 160, 160, 2}, {1800, 33, 9},
+          {1800, 5, 9, 2}, {5, 7, 0, 3},      {4, 3, 2, 0}};
 }
 
 /// For kernels in tiles of 16, 64 or 128 by 64, with steps of 16 or 32: one past a tile and a step,
@@ -141,6 +142,16 @@ TEST_CASE("gemm") {
       });
     }
   });
+}
+
+TEST_CASE("gemm on cpu: a result of 33 MB is stored past the caches") {
+  for (const Backend& backend : tested_backends()) {
+    if (backend.name != std::string_view("cpu")) continue;
+    GemmProblem p{.m = 513, .n = 16416, .k = 3};
+    for (std::int64_t offset : {0, 1}) check_backend(backend, p, true, offset);
+    p.n = 16417;  // rows that are no whole lines
+    check_backend(backend, p, true, 0);
+  }
 }
 
 TEST_CASE("gemm: kernels in tiles, and bf16") {

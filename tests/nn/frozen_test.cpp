@@ -235,6 +235,41 @@ TEST_CASE("frozen: buffers are given back on the way") {
   CHECK(memory_stats(MemorySpace::host).peak - before < 4 * picture);
 }
 
+TEST_CASE("frozen: a residual gives its memory where nothing reads it later") {
+  Generator random(4);
+  Conv2d conv(8, 8, 1, {}, random, kRef);
+  const Tensor x = pictures({1, 33, 35, 8}, kRef);
+  const auto chain = [](const auto& input, const auto& step) {
+    const auto a = step(input, nullptr);
+    const auto b = step(a, &a);
+    const auto c = step(b, &a);  // a is read once more
+    const auto d = step(c, &a);
+    return step(d, &input);  // not the plan's own
+  };
+  FrozenNetwork frozen(conv, [&](PlanBuilder& plan, const PlanValue& in) {
+    return chain(in, [&](const PlanValue& v, const PlanValue* residual) {
+      return plan.conv(v, conv, nullptr, {.residual = residual});
+    });
+  });
+  const auto before = x.to_vector<double>();
+  const Tensor expected = chain(x, [&](const Tensor& v, const Tensor* residual) {
+    return residual ? add(conv(v), *residual) : conv(v);
+  });
+  check_close(frozen(x).to_vector<double>(), expected.to_vector<double>(), 1e-13, "y");
+  CHECK(x.to_vector<double>() == before);
+
+  FrozenNetwork last(conv, [&](PlanBuilder& plan, const PlanValue& in) {
+    const PlanValue a = plan.conv(in, conv, nullptr), b = plan.conv(a, conv, nullptr);
+    return plan.conv(b, conv, nullptr, {.residual = &a});
+  });
+  last(x);
+  const auto current = memory_stats(MemorySpace::host).current;
+  reset_peak(MemorySpace::host);
+  last(x);
+  const auto picture = static_cast<std::int64_t>(33 * 35 * 8 * sizeof(double));
+  CHECK(memory_stats(MemorySpace::host).peak - current < 3 * picture);
+}
+
 TEST_CASE("frozen: errors") {
   const auto model = network();
   FrozenNetwork frozen(*model);
