@@ -73,6 +73,16 @@ struct WeightChunk {
   }
 };
 
+/// What a block of pixels needs: these channels of dy and, where patches are pixels, of x.
+Upcoming operands_to_come(const ConvProduct& patches, Range columns, const float* dy,
+                          std::int64_t rows, std::int64_t dy_pixel, Range block) {
+  const UpcomingRows of_dy =
+      upcoming_rows(dy + block.begin * dy_pixel, rows, dy_pixel, block.size());
+  if (!patches.rows_are_pixels()) return Upcoming(of_dy);
+  const float* x = patches.x + block.begin * patches.x_pixel + columns.begin;
+  return Upcoming(upcoming_rows(x, columns.size(), patches.x_pixel, block.size()), of_dy);
+}
+
 /// The chunk's part of dw [rows, columns].
 void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking, const float* dy,
                       std::int64_t dy_pixel, const WeightChunk& chunk, float* scratch, float* dw) {
@@ -80,20 +90,27 @@ void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking
                       std::min(blocking.columns, chunk.panels.end * kPanel)};
   float* staging = scratch;
   float* packed = scratch + staging_floats(chunk.panels.size() * kPanel);
-  Upcoming nothing;
   dw += chunk.rows.begin * blocking.columns;
   const std::int64_t blocks = divide_up(chunk.pixels.size(), kBlockPixels);
-  for (std::int64_t i = 0; i < blocks; ++i) {
+  const auto block_of = [&](std::int64_t i) {
     const Range of_chunk = part_of(chunk.pixels.size(), blocks, i);
-    const Range block{chunk.pixels.begin + of_chunk.begin, chunk.pixels.begin + of_chunk.end};
+    return Range{chunk.pixels.begin + of_chunk.begin, chunk.pixels.begin + of_chunk.end};
+  };
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    const Range block = block_of(i);
     gather_panels(patches, block, columns, staging, packed);
+    Upcoming upcoming;
+    if (i + 1 < blocks) {
+      upcoming = operands_to_come(patches, columns, dy + chunk.rows.begin, chunk.rows.size(),
+                                  dy_pixel, block_of(i + 1));
+    }
     const Columns a{dy + block.begin * dy_pixel + chunk.rows.begin, dy_pixel};
     for (std::int64_t j = columns.begin; j < columns.end; j += kPanel) {
       const float* panel = packed + (j - columns.begin) * block.size();
       const std::int64_t width = std::min(kPanel, columns.end - j);
       panel_product(chunk.rows.size(), width, a, panel, block.size(),
                     {.y = dw + j, .step = blocking.columns, .addend = i == 0 ? nullptr : dw + j},
-                    nothing);
+                    upcoming);
     }
   }
 }

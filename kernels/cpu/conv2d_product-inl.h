@@ -133,7 +133,7 @@ inline Upcoming rows_after(const ConvProduct& p, const ChunkGrid& grid, std::int
   const std::int64_t next = part + divide_up(threads, grid.panel_parts);
   if (next >= grid.row_parts || p.channels < p.x_pixel) return {};
   const Range rows = part_of(p.rows(), grid.row_parts, next);
-  return Upcoming::consecutive(p.x + rows.begin * p.x_pixel, rows.size() * p.x_pixel);
+  return Upcoming(upcoming_floats(p.x + rows.begin * p.x_pixel, rows.size() * p.x_pixel));
 }
 
 inline void multiply_in_place(const ConvProduct& p, const ConvBlocking& blocking) {

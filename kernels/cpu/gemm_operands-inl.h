@@ -45,15 +45,19 @@ struct GemmOperands {
   /// Where these panels are packed from.
   Upcoming panels_to_come(Range some, Range depth) const {
     const std::int64_t j = some.begin * kPanel, lines = some.size() * kPanel / kLineFloats;
-    if (!p.trans_b) return {b + depth.begin * p.n + j, lines, p.n, depth.size()};
-    if (depth.size() < p.k) return {};  // as many pieces as columns, and none of them short
-    return {b + j * p.k, lines, lines * kLineFloats, depth.size()};
+    UpcomingRows of_b{b + depth.begin * p.n + j, p.n, depth.size(), lines};
+    if (p.trans_b) {
+      if (depth.size() < p.k) return {};
+      of_b.from = b + j * p.k;
+      of_b.step = of_b.slice_floats();
+    }
+    return Upcoming(of_b);
   }
 
   /// What is read of these rows; nothing where they do not lie side by side.
   Upcoming rows_to_come(Range rows, Range depth) const {
     if (p.trans_a || depth.size() < p.k) return {};
-    return Upcoming::consecutive(a + rows.begin * p.k, rows.size() * p.k);
+    return Upcoming(upcoming_floats(a + rows.begin * p.k, rows.size() * p.k));
   }
 
   /// Rows `rows` and depth `depth` of op(a) where they lie: which of the two, trans_a says.

@@ -46,6 +46,7 @@
 #include <type_traits>
 
 #include "hwy/highway.h"
+#include "kernels/cpu/upcoming.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
@@ -134,8 +135,6 @@ HWY_INLINE void for_each_tile(std::int64_t rows, const F& f) {
   }
 }
 
-constexpr std::int64_t kLineFloats = 16;  // of a cache line
-
 /// What is fetched while a block of the sum is computed, in every kAheadSteps steps: so many lines,
 /// `step` floats further each time, and one row of the next tile of y. No more, or what is needed
 /// now would have to wait for them. Where there is nothing to read any more, it does no harm.
@@ -146,21 +145,6 @@ struct Ahead {
   const float* row;  // or null
   std::int64_t row_step;
 };
-
-/// Memory that will be read once this product is done, as far as it is not fetched yet: pieces of
-/// so many lines, `step` floats apart.
-struct Upcoming {
-  const float* from = nullptr;
-  std::int64_t lines = 0, step = 0, pieces = 0;
-
-  /// `floats` consecutive ones. As many rows again as those that are multiplied take less than
-  /// kFetchingPanels panels.
-  static Upcoming consecutive(const float* from, std::int64_t floats) {
-    constexpr std::int64_t kLines = 2;
-    return {from, kLines, kLines * kLineFloats, divide_up(floats, kLines * kLineFloats)};
-  }
-};
-constexpr std::int64_t kFetchingPanels = 2;
 
 /// The products of one block of at most kSumBlock steps, on top of `so_far` ([rows][kPanel], or
 /// null), then what `out` says.
@@ -201,10 +185,11 @@ HWY_INLINE void group_product(std::int64_t rows, Rows a, const float* b, std::in
       float* const sums = so_far + first * kPanel;
       const TileOutput to = is_last ? out.from_row(first) : TileOutput{.y = sums, .step = kPanel};
       Ahead ahead{panel_from, panel_lines, panel_lines * kLineFloats, nullptr, out.step};
-      if (upcoming.pieces > 0) {
-        ahead = {upcoming.from, upcoming.lines, upcoming.step, nullptr, out.step};
-        upcoming.from += turns * upcoming.step;
-        upcoming.pieces -= turns;
+      if (upcoming.is_left()) {
+        const UpcomingRows& now = upcoming.now();
+        ahead.lines = now.lines;
+        ahead.step = now.step;
+        ahead.from = upcoming.take(turns);
       } else {
         panel_from += turns * panel_lines * kLineFloats;
       }
