@@ -9,8 +9,11 @@
 #define TL_CPU_BATCH_NORM_INL_H_
 #endif
 
+#include "hwy/cache_control.h"
 #include "kernels/cpu/batch_norm_plan.h"
 #include "kernels/cpu/loops-inl.h"
+#include "kernels/cpu/streaming.h"
+#include "kernels/parallel_for.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
@@ -24,8 +27,41 @@ void for_each_element(const BatchNormProblem& p, const Body& body) {
       const std::int64_t first = row * p.channels;
       for_each_vector({0, p.channels}, [&](auto d, std::int64_t c) { body(d, first + c, c); });
     }
+    hwy::FlushStream();
   });
 }
+
+/// What for_each_element writes, like x.
+struct Result {
+  float* to;  // nullptr: not wanted
+  bool streams;
+
+  Result(const BatchNormProblem& p, float* result) : to(result) {
+    const std::int64_t row_bytes = p.channels * static_cast<std::int64_t>(sizeof(float));
+    streams = is_streamed(to, row_bytes, p.rows * row_bytes);
+  }
+
+  template <class D>
+  void set(D d, std::int64_t i, hn::Vec<D> value) const {
+    if (streams) {
+      hn::Stream(value, d, to + i);
+    } else {
+      hn::StoreU(value, d, to + i);
+    }
+  }
+};
+
+/// Asks for what a sum down the columns of a chunk reads as it does the same of the chunk that its
+/// thread is likely to take next: where rows are pages apart, the processor foresees nothing.
+class NextChunk {
+ public:
+  explicit NextChunk(const BatchNormProblem& p)
+      : distance_(thread_count() * batch_norm_chunk_rows(p) * p.channels) {}
+  void fetch(const float* here) const { __builtin_prefetch(here + distance_, 0, 2); }
+
+ private:
+  std::int64_t distance_;
+};
 
 /// factor * (x - mean) + beta. Subtracting first keeps the digits of a mean far from 0.
 struct Normalise {

@@ -32,25 +32,27 @@ struct Apply {
   Normalise normalise;
   const float* residual;  // nullptr: none
   bool relu;
-  float* y;
 
   template <class D>
-  void operator()(D d, std::int64_t i, std::int64_t c) const {
+  hn::Vec<D> operator()(D d, std::int64_t i, std::int64_t c) const {
     auto value = normalise(d, i, c);
     if (residual) value = hn::Add(value, hn::LoadU(d, residual + i));
-    hn::StoreU(relu ? unless_stopped(value, value) : value, d, y + i);
+    return relu ? unless_stopped(value, value) : value;
   }
 };
 
 /// Chunk statistics: sum(chunk, 0) = mean, sum(chunk, 1) = sum((x - mean)^2), over its own rows.
 void chunk_statistics(const BatchNormProblem& p, const float* x, const BatchNormWorkspace& ws) {
+  const NextChunk next(p);
   parallel_for(batch_norm_chunk_count(p), [&](std::int64_t chunk, int) {
     const Range rows = chunk_range(p.rows, batch_norm_chunk_rows(p), chunk);
     float* mean = ws.sum(chunk, 0);
-    sum_columns<1>(
-        rows, p.channels,
-        [=](auto d, std::int64_t i, std::int64_t) { return std::array{hn::LoadU(d, x + i)}; },
-        {mean});
+    sum_columns<1>(rows, p.channels,
+                   [=](auto d, std::int64_t i, std::int64_t) {
+                     next.fetch(x + i);
+                     return std::array{hn::LoadU(d, x + i)};
+                   },
+                   {mean});
     const float size = static_cast<float>(rows.size());
     for_each_vector({0, p.channels}, [=](auto d, std::int64_t c) {
       hn::StoreU(hn::Div(hn::LoadU(d, mean + c), hn::Set(d, size)), d, mean + c);
@@ -113,10 +115,11 @@ void train(const BatchNormProblem& p, const BatchNormTrainArgs& args) {
     if (running_mean) running_mean[c] += momentum * (mean[c] - running_mean[c]);
     if (running_var) running_var[c] += momentum * (squares[c] / (rows - 1) - running_var[c]);
   }
-  for_each_element(p, Apply{{x, mean, factor, args.beta.as<float>()},
-                            p.residual ? args.residual.as<float>() : nullptr,
-                            p.relu,
-                            args.y.as<float>()});
+  const Apply apply = {{x, mean, factor, args.beta.as<float>()},
+                       p.residual ? args.residual.as<float>() : nullptr,
+                       p.relu};
+  const Result y(p, args.y.as<float>());
+  for_each_element(p, [=](auto d, std::int64_t i, std::int64_t c) { y.set(d, i, apply(d, i, c)); });
 }
 
 /// There is no workspace here: each chunk makes its factors anew, on the stack, for a block of
@@ -142,10 +145,12 @@ void eval(const BatchNormProblem& p, const BatchNormEvalArgs& args) {
       // All of it counted from the block's first channel, as `factor` is.
       const Apply apply = {{x + first, mean + first, factor, beta + first},
                            residual ? residual + first : nullptr,
-                           p.relu,
-                           y + first};
+                           p.relu};
       for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-        for_each_vector(block, [=](auto d, std::int64_t c) { apply(d, row * p.channels + c, c); });
+        float* to = y + first + row * p.channels;
+        for_each_vector(block, [=](auto d, std::int64_t c) {
+          hn::StoreU(apply(d, row * p.channels + c, c), d, to + c);
+        });
       }
     }
   });

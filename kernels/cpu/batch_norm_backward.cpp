@@ -26,6 +26,10 @@ struct Passed {
     const auto g = hn::LoadU(d, dy + i);
     return y ? unless_stopped(hn::LoadU(d, y + i), g) : g;
   }
+  void fetch(const NextChunk& next, std::int64_t i) const {
+    next.fetch(dy + i);
+    if (y) next.fetch(y + i);
+  }
   /// Writes dresidual, if it is wanted, for these elements.
   void keep(Range elements) const {
     if (!dresidual) return;
@@ -46,6 +50,7 @@ struct PassedByRemade {
   hn::Vec<D> operator()(D d, std::int64_t i, std::int64_t c) const {
     return unless_stopped(normalise(d, i, c), hn::LoadU(d, dy + i));
   }
+  void fetch(const NextChunk& next, std::int64_t i) const { next.fetch(dy + i); }
   void keep(Range) const {}
   PassedByRemade kept() const { return *this; }
 };
@@ -56,11 +61,14 @@ struct PassedByRemade {
 template <class Dy>
 void gradient_sums(const BatchNormProblem& p, const float* x, const Dy& dy, const float* mean,
                    const BatchNormWorkspace& ws, float* sum_dy, float* sum_dy_x) {
+  const NextChunk next(p);
   parallel_for(batch_norm_chunk_count(p), [&](std::int64_t chunk, int) {
     const Range rows = chunk_range(p.rows, batch_norm_chunk_rows(p), chunk);
     dy.keep({rows.begin * p.channels, rows.end * p.channels});
     sum_columns<2>(rows, p.channels,
                    [=, kept = dy.kept()](auto d, std::int64_t i, std::int64_t c) {
+                     dy.fetch(next, i);
+                     next.fetch(x + i);
                      const auto g = kept(d, i, c);
                      const auto centred = hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, mean + c));
                      return std::array{g, hn::Mul(g, centred)};
@@ -101,13 +109,13 @@ void gradients(const BatchNormProblem& p, const BatchNormTrainBackwardArgs& args
     slope[c] = inv_std[c] * dgamma[c] / rows;
   }
   if (!args.dx) return;
-  float* dx = args.dx.as<float>();
   const Dy kept = dy.kept();
+  const Result dx(p, args.dx.as<float>());
   for_each_element(p, [=](auto d, std::int64_t i, std::int64_t c) {
     const auto centred = hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, mean + c));
     const auto without_mean = hn::Sub(kept(d, i, c), hn::LoadU(d, mean_dy + c));
     const auto rest = hn::NegMulAdd(hn::LoadU(d, slope + c), centred, without_mean);
-    hn::StoreU(hn::Mul(hn::LoadU(d, factor + c), rest), d, dx + i);
+    dx.set(d, i, hn::Mul(hn::LoadU(d, factor + c), rest));
   });
 }
 
@@ -143,15 +151,15 @@ void eval_backward(const BatchNormProblem& p, const BatchNormEvalBackwardArgs& a
     for (std::int64_t c = 0; c < p.channels; ++c) sum_dy_x[c] *= inv_std_of(var[c], p.epsilon);
     passed = passed.kept();
   }
-  float* dx = optional_floats(args.dx);
-  if (!dx && !passed.dresidual) return;
+  const Result dx(p, optional_floats(args.dx)), dresidual(p, passed.dresidual);
+  if (!dx.to && !dresidual.to) return;
   for (std::int64_t c = 0; c < p.channels; ++c) {
     factor[c] = gamma[c] * inv_std_of(var[c], p.epsilon);
   }
   for_each_element(p, [=](auto d, std::int64_t i, std::int64_t c) {
     const auto g = passed(d, i, c);
-    if (passed.dresidual) hn::StoreU(g, d, passed.dresidual + i);
-    if (dx) hn::StoreU(hn::Mul(hn::LoadU(d, factor + c), g), d, dx + i);
+    if (dresidual.to) dresidual.set(d, i, g);
+    if (dx.to) dx.set(d, i, hn::Mul(hn::LoadU(d, factor + c), g));
   });
 }
 
