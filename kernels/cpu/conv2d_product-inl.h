@@ -127,11 +127,12 @@ inline void for_each_chunk(const ConvProduct& p, const ChunkGrid& grid, const F&
   });
 }
 
-/// The rows of the chunk that this thread is likely to take after one of `part`, all of them.
+/// What is read of x by the chunk that this thread is likely to take after one of `part`, where
+/// that lies side by side.
 inline Upcoming rows_after(const ConvProduct& p, const ChunkGrid& grid, std::int64_t part,
                            int threads) {
   const std::int64_t next = part + divide_up(threads, grid.panel_parts);
-  if (next >= grid.row_parts || p.channels < p.x_pixel) return {};
+  if (next >= grid.row_parts || !p.rows_are_pixels() || p.channels < p.x_pixel) return {};
   const Range rows = part_of(p.rows(), grid.row_parts, next);
   return Upcoming(upcoming_floats(p.x + rows.begin * p.x_pixel, rows.size() * p.x_pixel));
 }
@@ -148,15 +149,18 @@ inline void multiply_in_place(const ConvProduct& p, const ConvBlocking& blocking
 inline void multiply_by_chunks(const ConvProduct& p, const ConvBlocking& blocking,
                                float* workspace) {
   const std::int64_t staging_size = staging_floats(blocking.block_depth);
-  for_each_chunk(p, blocking.grid, [&](std::int64_t, Range rows, Range panel_range, int worker) {
+  const int threads = thread_count();
+  const auto run = [&](std::int64_t part, Range rows, Range panel_range, int worker) {
     float* staging = workspace + worker * (staging_size + blocking.packed_floats);
     float* packed = staging + staging_size;
     const DepthMajor16 a{packed, depth_block_step(rows.size())};
+    const Upcoming next = rows_after(p, blocking.grid, part, threads);
     for_each_depth_block(p, [&](Range depth) {
       if (depth.size() > 0) gather_rows(p, rows, depth, a.block_step, staging, packed);
-      multiply_rows(p, rows, panel_range, depth, a);
+      multiply_rows(p, rows, panel_range, depth, a, next);
     });
-  });
+  };
+  for_each_chunk(p, blocking.grid, run);
 }
 
 inline void multiply_in_two_steps(const ConvProduct& p, const ConvBlocking& blocking,

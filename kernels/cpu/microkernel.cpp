@@ -23,8 +23,9 @@ constexpr int kUnroll = 4;
 
 /// What kAheadSteps steps are to fetch: lines into the second-level cache, the row into the first.
 HWY_INLINE void fetch(Ahead& ahead) {
-  for (std::int64_t i = 0; i < ahead.lines; ++i) {
-    __builtin_prefetch(ahead.from + i * kLineFloats, 0, 2);
+  const float* line = ahead.from;
+  for (std::int64_t i = 0; i < ahead.lines; ++i, line += kLineFloats) {
+    __builtin_prefetch(line, 0, 2);
   }
   ahead.from += ahead.step;
   if (ahead.row) {
