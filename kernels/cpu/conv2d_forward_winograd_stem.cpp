@@ -25,7 +25,9 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/conv2d_forward_winograd_stem.cpp"
 #include "hwy/foreach_target.h"
 //
+#include "hwy/cache_control.h"
 #include "kernels/cpu/conv2d_variants.h"
+#include "kernels/cpu/streaming.h"
 #include "kernels/cpu/winograd_stem_tiles-inl.h"
 #include "kernels/parallel_for.h"
 
@@ -111,8 +113,12 @@ void multiply_stem_points(std::int64_t tiles, std::int64_t c_in, const float* v,
 
 void stem_run(const Conv2dProblem& p, const Conv2dForwardArgs& args) {
   const StemBlocking blocking(p);
-  const StemOutput to = {args.y.as<float>(), p.bias ? args.bias.as<float>() : nullptr,
-                         p.residual ? args.residual.as<float>() : nullptr, p.relu};
+  constexpr std::int64_t kFloatBytes = sizeof(float);
+  StemOutput to = {args.y.as<float>(), p.bias ? args.bias.as<float>() : nullptr,
+                   p.residual ? args.residual.as<float>() : nullptr, p.relu, false};
+  if (kLanes * kFloatBytes == kLineBytes) {
+    to.streams = is_streamed(to.y, p.c_out * kFloatBytes, p.y_size() * kFloatBytes);
+  }
   parallel_for(p.n * blocking.image_chunks, [&](std::int64_t chunk, int worker) {
     float* memory = static_cast<float*>(args.workspace.data) + worker * blocking.worker_floats();
     float* v = memory + blocking.rows_floats;
@@ -137,6 +143,7 @@ void stem_run(const Conv2dProblem& p, const Conv2dForwardArgs& args) {
         }
       }
     }
+    if (to.streams) hwy::FlushStream();
   });
 }
 

@@ -119,6 +119,7 @@ struct StemOutput {
   const float* bias;
   const float* residual;
   bool relu;
+  bool streams;  // y past the caches: vectors are whole lines (streaming.h)
 };
 
 /// Products of one panel to y: `tiles` of row `tile_row` of the tiles of picture `image`.
@@ -149,7 +150,11 @@ inline void scatter_stem_tiles(const Conv2dProblem& p, const StemOutput& to, std
           Vec value = hn::Add(y[r][s], bias);
           if (to.residual) value = hn::Add(value, hn::LoadU(d, to.residual + offset));
           if (to.relu) value = relu(value);
-          hn::StoreU(value, d, to.y + offset);
+          if (to.streams) {
+            hn::Stream(value, d, to.y + offset);
+          } else {
+            hn::StoreU(value, d, to.y + offset);
+          }
         }
       }
     }

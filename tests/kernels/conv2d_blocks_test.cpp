@@ -106,6 +106,8 @@ TEST_CASE("conv2d forward: a result of 34 MB is stored past the caches") {
     for (std::int64_t c_out : {2112, 2120}) {
       check_forward(backend, ConvCase(1, 62, 65, 3, c_out), {.integers = true, .offset = 0});
     }
+    check_forward(backend, ConvCase(2, 510, 515, 1, 64).kernel(7, 7).stride(2, 2).pad(3, 3),
+                  {.offset = 0, .only = "winograd_stem"});
   }
 }
 
