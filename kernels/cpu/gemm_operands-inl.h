@@ -68,7 +68,8 @@ struct GemmOperands {
     return {a + depth.begin * p.m + rows.begin, p.m};
   }
 
-  /// The same packed, by all threads; within a body, by this one.
+  /// The same packed, by all threads; within a body, by this one. For rows the depth is a multiple
+  /// of 16: they are packed where they lie whole pages apart.
   DepthMajor16 pack_rows(Range rows, Range depth, float* packed) const {
     const std::int64_t step = depth_block_step(rows.size());
     const RowMajor from = rows_in_place(rows, depth);
@@ -93,7 +94,6 @@ struct GemmOperands {
   template <class Rows>
   void multiply(Range rows, Rows x, std::int64_t panel, Range depth, const float* packed,
                 Upcoming& upcoming) const {
-    constexpr bool is_padded = std::is_same_v<Rows, DepthMajor16>;
     const std::int64_t j = panel * kPanel;
     TileOutput out{.y = y + rows.begin * p.n + j, .step = p.n, .store = store(depth)};
     if (depth.begin > 0) {
@@ -101,8 +101,7 @@ struct GemmOperands {
     } else if (bias) {
       out.bias = bias + j;
     }
-    panel_product(rows.size(), std::min(kPanel, p.n - j), x, packed,
-                  is_padded ? round_up(depth.size(), kDepthBlock) : depth.size(), out, upcoming);
+    panel_product(rows.size(), std::min(kPanel, p.n - j), x, packed, depth.size(), out, upcoming);
   }
 
   /// How the last block of depth stores y, and the others.

@@ -26,7 +26,7 @@ namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr std::int64_t kBlockPanels = 4096 / kPanel;
-constexpr std::int64_t kBlockDepth = 2304;
+constexpr std::int64_t kBlockDepth = 2304;  // a multiple of 16, for rows of A that are packed
 constexpr std::int64_t kFirstRows = 8 * kMaxRows;
 constexpr std::int64_t kPanelsTogether = 2;  // of a chunk of the first rows
 
