@@ -10,6 +10,7 @@
 #endif
 
 #include "kernels/cpu/microkernel-inl.h"
+#include "kernels/cpu/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
@@ -51,29 +52,6 @@ inline void pack_panel(const float* b, std::int64_t step, std::int64_t depth, st
   zero_floats(panel + depth * kPanel, (padded_depth - depth) * kPanel);
 }
 
-/// to[l * kPanel + j] = from[j * step + l] for j, l < 4.
-inline void transpose_4x4(const float* HWY_RESTRICT from, std::int64_t step,
-                          float* HWY_RESTRICT to) {
-#if HWY_TARGET == HWY_SCALAR
-  for (int j = 0; j < 4; ++j) {
-    for (int l = 0; l < 4; ++l) to[l * kPanel + j] = from[j * step + l];
-  }
-#else
-  const hn::FixedTag<float, 4> d;
-  const hn::Repartition<double, decltype(d)> pairs;
-  const auto r0 = hn::LoadU(d, from), r1 = hn::LoadU(d, from + step);
-  const auto r2 = hn::LoadU(d, from + 2 * step), r3 = hn::LoadU(d, from + 3 * step);
-  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
-  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
-  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1));
-  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, to);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, to + kPanel);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, to + 2 * kPanel);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, to + 3 * kPanel);
-#endif
-}
-
 /// One panel from B stored transposed, [columns][depth], rows `step` apart.
 inline void pack_panel_transposed(const float* b, std::int64_t step, std::int64_t depth,
                                   std::int64_t columns, std::int64_t padded_depth, float* panel) {
@@ -86,7 +64,7 @@ inline void pack_panel_transposed(const float* b, std::int64_t step, std::int64_
       const float* from = b + j * step + l0;
       for (int i = 0; i < 4; ++i) fetch_row(from + i * step + 2 * kDepthBlock, kDepthBlock);
       for (std::int64_t l = 0; l < kDepthBlock; l += 4) {
-        transpose_4x4(from + l, step, panel + (l0 + l) * kPanel + j);
+        transpose_4x4(from + l, step, panel + (l0 + l) * kPanel + j, kPanel);
       }
     }
     for (std::int64_t j = whole; j < columns; ++j) {

@@ -22,6 +22,7 @@
 #include "hwy/highway.h"
 #include "kernels/cpu/install.h"
 #include "kernels/cpu/ranges.h"
+#include "kernels/cpu/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
@@ -44,24 +45,6 @@ constexpr std::int64_t kTile = HWY_TARGET == HWY_SCALAR || sizeof(T) < 4
                                    : 16 / static_cast<std::int64_t>(sizeof(T));
 
 #if HWY_TARGET != HWY_SCALAR
-/// 4 x 4 elements of 4 bytes.
-template <class T>
-HWY_INLINE void transpose_4x4(const T* x, std::int64_t x_step, T* y, std::int64_t y_step) {
-  const hn::Full128<T> d;
-  const hn::Repartition<std::uint64_t, decltype(d)> pairs;
-  const auto x0 = hn::LoadU(d, x), x1 = hn::LoadU(d, x + x_step);
-  const auto x2 = hn::LoadU(d, x + 2 * x_step), x3 = hn::LoadU(d, x + 3 * x_step);
-  // Elements of two rows in turn, then pairs from two such rows in turn.
-  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, x0, x1));
-  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, x2, x3));
-  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, x0, x1));
-  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, x2, x3));
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, y);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, y + y_step);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, y + 2 * y_step);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, y + 3 * y_step);
-}
-
 /// 2 x 2 elements of 8 bytes.
 template <class T>
 HWY_INLINE void transpose_2x2(const T* x, std::int64_t x_step, T* y, std::int64_t y_step) {
