@@ -18,6 +18,11 @@ inline Range part_of(std::int64_t size, std::int64_t parts, std::int64_t i) {
   return {size * i / parts, size * (i + 1) / parts};
 }
 
+inline Range part_of(Range range, std::int64_t parts, std::int64_t i) {
+  const Range part = part_of(range.size(), parts, i);
+  return {range.begin + part.begin, range.begin + part.end};
+}
+
 /// A grid of chunks over rows and column panels.
 struct ChunkGrid {
   std::int64_t row_parts = 1, panel_parts = 1;
@@ -35,11 +40,17 @@ inline ChunkGrid cut_into_chunks(std::int64_t rows, std::int64_t panels, std::in
   return grid;
 }
 
+constexpr std::int64_t kLineFloats = 16;  // of a cache line
+
 /// Rounds a number of floats up to whole cache lines.
-inline std::int64_t align_floats(std::int64_t floats) { return (floats + 15) / 16 * 16; }
+inline std::int64_t align_floats(std::int64_t floats) {
+  return (floats + kLineFloats - 1) / kLineFloats * kLineFloats;
+}
 
 /// To an odd number of cache lines, so that what is read together from places so far apart does not
 /// compete for the same sets of the cache.
-inline std::int64_t odd_lines(std::int64_t floats) { return (align_floats(floats) / 16 | 1) * 16; }
+inline std::int64_t odd_lines(std::int64_t floats) {
+  return (align_floats(floats) / kLineFloats | 1) * kLineFloats;
+}
 
 }  // namespace tl::cpu

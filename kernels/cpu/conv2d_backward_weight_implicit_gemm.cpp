@@ -92,17 +92,13 @@ void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking
   float* packed = scratch + staging_floats(chunk.panels.size() * kPanel);
   dw += chunk.rows.begin * blocking.columns;
   const std::int64_t blocks = divide_up(chunk.pixels.size(), kBlockPixels);
-  const auto block_of = [&](std::int64_t i) {
-    const Range of_chunk = part_of(chunk.pixels.size(), blocks, i);
-    return Range{chunk.pixels.begin + of_chunk.begin, chunk.pixels.begin + of_chunk.end};
-  };
   for (std::int64_t i = 0; i < blocks; ++i) {
-    const Range block = block_of(i);
+    const Range block = part_of(chunk.pixels, blocks, i);
     gather_panels(patches, block, columns, staging, packed);
     Upcoming upcoming;
     if (i + 1 < blocks) {
       upcoming = operands_to_come(patches, columns, dy + chunk.rows.begin, chunk.rows.size(),
-                                  dy_pixel, block_of(i + 1));
+                                  dy_pixel, part_of(chunk.pixels, blocks, i + 1));
     }
     const Columns a{dy + block.begin * dy_pixel + chunk.rows.begin, dy_pixel};
     for (std::int64_t j = columns.begin; j < columns.end; j += kPanel) {

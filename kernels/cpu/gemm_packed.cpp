@@ -163,23 +163,20 @@ class PackedProduct {
   void multiply_other_rows(Range block, Range depth) const {
     const ChunkGrid grid = chunks_of(p_, block.size());
     const auto rows_of = [&](std::int64_t part) {
-      const Range rows = part_of(p_.m - kFirstRows, grid.row_parts, part);
-      return Range{kFirstRows + rows.begin, kFirstRows + rows.end};
+      return part_of(Range{kFirstRows, p_.m}, grid.row_parts, part);
     };
     const int threads = thread_count();
     parallel_for(grid.chunks(), [&](std::int64_t chunk, int worker) {
       const std::int64_t part = chunk / grid.panel_parts;
       const std::int64_t next_part = (chunk + threads) / grid.panel_parts;
-      const Range some = part_of(block.size(), grid.panel_parts, chunk % grid.panel_parts);
-      const float* packed = panels_packed() + some.begin * panel_floats(depth);
+      const Range some = part_of(block, grid.panel_parts, chunk % grid.panel_parts);
+      const float* packed = panels_packed() + (some.begin - block.begin) * panel_floats(depth);
       Upcoming next;
       if (next_part > part && next_part < grid.row_parts) {
         next = operands_.rows_to_come(rows_of(next_part), depth);
       }
-      with_rows(rows_of(part), depth, own(worker), [&](auto a) {
-        multiply(rows_of(part), a, {block.begin + some.begin, block.begin + some.end}, depth,
-                 packed, next);
-      });
+      with_rows(rows_of(part), depth, own(worker),
+                [&](auto a) { multiply(rows_of(part), a, some, depth, packed, next); });
     });
   }
 

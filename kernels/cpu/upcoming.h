@@ -5,12 +5,11 @@
 // between its multiplications, a few at a time.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
-namespace tl::cpu {
+#include "kernels/cpu/blocking.h"
 
-constexpr std::int64_t kLineFloats = 16;  // of a cache line
+namespace tl::cpu {
 
 /// Rows of whole lines, `step` floats apart, in slices that are `lines` wide: one after the other.
 struct UpcomingRows {
