@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include "io/regular_file.h"
+
 namespace tl {
 
 /// Two contents that differ have the same digest by accident once in 2^128 pairs, which no
@@ -19,6 +21,10 @@ struct Digest {
 
 /// XXH3 of 128 bits; another `seed` gives unrelated digests.
 Digest digest_of(std::span<const std::byte> bytes, std::uint64_t seed = 0);
+
+/// The same of a whole file, whatever its size: it is read in pieces. Throws Error with the cause
+/// alone.
+Digest digest_of(const RegularFile& file);
 
 /// 32 hexadecimal digits.
 std::string to_text(const Digest& digest);

@@ -1,6 +1,7 @@
 #include "apps/model_file.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -178,7 +179,7 @@ ModelFile read_model_file(const std::filesystem::path& path) {
 WeightsFile content_of_model(const ResNet& network, const ModelInfo& info) {
   WeightsFile file;
   for (const auto& [name, tensor] : export_weights(network))
-    file.arrays.emplace_back(name, to_array(tensor));
+    file.arrays.emplace_back(name, sharing_array(tensor));  // of export_weights' copy
   file.attributes = attributes_of(kModelKind, network, info);
   return file;
 }
@@ -193,11 +194,8 @@ std::string checksum_of_backbone(const ResNet& network) {
   const auto add = [&hash](std::uint32_t bits) { hash = (hash ^ bits) * 0x100000001b3; };
   for (const NamedTensor& s : network.state()) {
     if (is_head(s.name)) continue;
-    for (const float value : s.tensor.to_vector<float>()) {
-      std::uint32_t bits;
-      std::memcpy(&bits, &value, sizeof(bits));
-      add(bits);
-    }
+    const Array array = sharing_array(s.tensor.detached());
+    for (const float value : array.as<float>()) add(std::bit_cast<std::uint32_t>(value));
   }
   for (const char c : to_json(network.config.unseen)) add(static_cast<unsigned char>(c));
   char text[17];

@@ -1,7 +1,6 @@
 #include "apps/program_digest.h"
 
 #include "apps/digest.h"
-#include "io/shared_bytes.h"
 #include "kernels/error.h"
 
 namespace tl {
@@ -9,7 +8,7 @@ namespace tl {
 std::string program_digest() {
   constexpr const char* kProgram = "/proc/self/exe";
   try {
-    return to_text(digest_of(read_shared_bytes(kProgram).span()));
+    return to_text(digest_of(open_regular_file(kProgram)));
   } catch (const Error& error) {
     throw Error(concat(kProgram, ": ", error.what()));
   }

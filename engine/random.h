@@ -12,6 +12,7 @@ class Generator {
   /// Whose uniform() and normal() are all 0 and take no time: for a network that a file will fill.
   /// Orders and streams are those of seed 0.
   static Generator of_zeros();
+  bool is_zero() const { return is_zero_; }
   std::uint64_t seed() const { return seed_; }
 
   /// `size` numbers, uniform in [0, 1), 32 random bits each.

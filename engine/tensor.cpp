@@ -28,6 +28,22 @@ std::vector<U> converted(std::span<const T> values) {
   return std::vector<U>(values.begin(), values.end());
 }
 
+std::int64_t bytes_of(const Shape& shape, DType dtype) {
+  constexpr std::int64_t kMostBytes = std::int64_t{1} << 62;
+  const auto element = static_cast<std::int64_t>(size_of(dtype));
+  check(shape.size() <= kMostBytes / element, "tensor: ", shape, " ", dtype,
+        " needs more than 2^62 bytes");
+  return shape.size() * element;
+}
+
+std::shared_ptr<TensorImpl> whole(std::shared_ptr<Storage> storage, Shape shape, DType dtype) {
+  auto impl = std::make_shared<TensorImpl>();
+  impl->shape = std::move(shape);
+  impl->dtype = dtype;
+  impl->storage = std::move(storage);
+  return impl;
+}
+
 void check_untracked(const char* function, const Tensor& x) {
   check(!x.requires_grad(), function,
         ": is not recorded, and the tensor needs a gradient; call detached() first");
@@ -36,16 +52,15 @@ void check_untracked(const char* function, const Tensor& x) {
 }  // namespace
 
 Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
-  auto impl = std::make_shared<TensorImpl>();
-  constexpr std::int64_t kMostBytes = std::int64_t{1} << 62;
-  const auto element = static_cast<std::int64_t>(size_of(dtype));
-  check(shape.size() <= kMostBytes / element, "tensor: ", shape, " ", dtype,
-        " needs more than 2^62 bytes");
-  const std::int64_t bytes = shape.size() * element;
-  impl->shape = std::move(shape);
-  impl->dtype = dtype;
-  impl->storage = std::make_shared<Storage>(device, bytes);
-  return Tensor(std::move(impl));
+  auto storage = std::make_shared<Storage>(device, bytes_of(shape, dtype));
+  return Tensor(whole(std::move(storage), std::move(shape), dtype));
+}
+
+Tensor Tensor::sharing(std::shared_ptr<const void> values, Shape shape, DType dtype) {
+  if (shape.size() == 0) return empty(std::move(shape), dtype, Device::ref);
+  check(values != nullptr, "tensor: no values for ", shape);
+  auto storage = std::make_shared<Storage>(std::move(values), bytes_of(shape, dtype));
+  return Tensor(whole(std::move(storage), std::move(shape), dtype));
 }
 
 Tensor Tensor::full(Shape shape, double value, DType dtype, Device device) {
@@ -115,6 +130,11 @@ Tensor Tensor::to(Device target, DType target_dtype) const {
   check_untracked("to", *this);
   if (target == device() && target_dtype == dtype()) return *this;
   Tensor y;
+  if (target_dtype == dtype()) {
+    y = empty(shape(), dtype(), target);
+    y.copy_from(*this);
+    return y;
+  }
   with_type(dtype(), [&](auto type) {
     y = from(to_vector<decltype(type)>(), shape(), target_dtype, target);
   });
@@ -184,6 +204,7 @@ ConstView Tensor::readable() const {
 
 View Tensor::writable() const {
   const TensorImpl& impl = deref(impl_);
+  check(!impl.storage->is_read_only(), "tensor: would be written to, but shares memory to be read");
   impl.storage->bump_version();
   log_write(impl.storage);
   const auto bytes = impl.offset * static_cast<std::int64_t>(size_of(impl.dtype));

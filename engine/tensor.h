@@ -45,6 +45,9 @@ class Tensor {
   static Tensor from(const std::vector<T>& values, Shape shape, DType dtype, Device device) {
     return from(std::span<const T>(values), std::move(shape), dtype, device);
   }
+  /// On `ref`, the numbers where they are, row-major and aligned to the element: not copied, and
+  /// not to be written to by anybody while a tensor has them. writable() throws.
+  static Tensor sharing(std::shared_ptr<const void> values, Shape shape, DType dtype);
 
   const Shape& shape() const;
   DType dtype() const;

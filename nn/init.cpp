@@ -12,12 +12,14 @@ Fans fans_of(const Shape& shape) {
 }
 
 Tensor uniform_tensor(const Shape& shape, double bound, Generator& random, Placement where) {
+  if (random.is_zero()) return Tensor::zeros(shape, where.dtype, where.device);
   std::vector<double> values = random.uniform(shape.size());
   for (double& v : values) v = bound * (2 * v - 1);
   return Tensor::from(values, shape, where.dtype, where.device);
 }
 
 Tensor normal_tensor(const Shape& shape, double deviation, Generator& random, Placement where) {
+  if (random.is_zero()) return Tensor::zeros(shape, where.dtype, where.device);
   std::vector<double> values = random.normal(shape.size());
   for (double& v : values) v *= deviation;
   return Tensor::from(values, shape, where.dtype, where.device);

@@ -106,6 +106,29 @@ TEST_CASE("tensor: shares_storage counts handles too") {
   CHECK(!x.shares_storage());
 }
 
+TEST_CASE("tensor: shared memory is kept, read where it is, and not written to") {
+  auto numbers = std::make_shared<const std::vector<float>>(std::initializer_list<float>{1, 2, 3});
+  const std::weak_ptr<const std::vector<float>> watched = numbers;
+  const float* const data = numbers->data();
+  {
+    const Tensor x = Tensor::sharing({numbers, data}, {1, 3}, DType::f32);
+    numbers.reset();
+    CHECK(x.device() == Device::ref);
+    CHECK(x.readable().data == data);
+    CHECK(x.viewed_as({3}).to_vector<double>() == Values{1, 2, 3});
+    CHECK_THROWS_WITH_AS(x.copy_from(Tensor::zeros_like(x)), doctest::Contains("to be read"),
+                         Error);
+    CHECK(x.to_vector<double>() == Values{1, 2, 3});
+    const Tensor copy = x.clone();
+    CHECK(copy.readable().data != data);
+    CHECK(!watched.expired());
+  }
+  CHECK(watched.expired());
+  CHECK(Tensor::sharing(nullptr, {0, 3}, DType::f32).size() == 0);
+  CHECK_THROWS_WITH_AS(Tensor::sharing(nullptr, {3}, DType::f32), doctest::Contains("no values"),
+                       Error);
+}
+
 TEST_CASE("tensor: to other devices and dtypes") {
   const Tensor x = Tensor::from(Values{1.5, -2, 1e-9}, {3}, DType::f64, Device::ref);
   CHECK(x.to(Device::ref, DType::f64).impl() == x.impl());

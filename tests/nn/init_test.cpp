@@ -65,5 +65,12 @@ TEST_CASE("init: other ranks have no fans") {
               "c_in]");
 }
 
+TEST_CASE("init: a generator of zeros") {
+  Generator zeros = Generator::of_zeros();
+  const std::vector<double> expected(6, 0);
+  CHECK(kaiming_normal_fan_out({2, 3}, zeros, kRef).to_vector<double>() == expected);
+  CHECK(kaiming_uniform({2, 3}, 1, zeros, kRef).to_vector<double>() == expected);
+}
+
 }  // namespace
 }  // namespace tl::test
