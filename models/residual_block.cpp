@@ -77,8 +77,8 @@ Tensor BasicBlock::forward(const Tensor& x) {
 }
 
 PlanValue BasicBlock::lower(PlanBuilder& plan, const PlanValue& x) const {
-  const PlanValue residual = shortcut_.lower(plan, x);
   const PlanValue y = plan.conv(x, conv1_, &bn1_, {.relu = true});
+  const PlanValue residual = shortcut_.lower(plan, x);  // read soon, from a near cache
   return plan.conv(y, conv2_, &bn2_, {.residual = &residual, .relu = true});
 }
 
