@@ -18,7 +18,8 @@
 // dw need exist). Sums over channels are of y as it is stored, after its rounding.
 // Winograd variants round more: in tiles of 4x4, on 3x3 of 64 to 512 channels and the 7x7 of the
 // stem, the relative L2 error of y and dx is up to 1.5e-6 where a direct sum of `cpu` has 2e-7, and
-// that of dw up to 1.6e-6, of the stem's 2.6e-6 (kernels/cpu/README.md has all).
+// that of dw up to 1.6e-6, of the stem's 2.6e-6; in tiles of 5x5 up to 4e-6 (kernels/cpu/README.md
+// has all).
 #pragma once
 
 #include <cstdint>

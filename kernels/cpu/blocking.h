@@ -23,6 +23,14 @@ inline Range part_of(Range range, std::int64_t parts, std::int64_t i) {
   return {range.begin + part.begin, range.begin + part.end};
 }
 
+/// Floats of a block of Winograd's transformed tiles and their products, where each block reads the
+/// whole filter. They stay in the cache that threads share, beside the filter; one that is too
+/// large for it comes from memory, so blocks are few then.
+inline std::int64_t winograd_block_floats(std::int64_t filter_floats) {
+  constexpr std::int64_t kMega = 1024 * 1024;
+  return filter_floats <= 4 * kMega ? kMega * 3 / 2 : 8 * kMega;
+}
+
 /// A grid of chunks over rows and column panels.
 struct ChunkGrid {
   std::int64_t row_parts = 1, panel_parts = 1;

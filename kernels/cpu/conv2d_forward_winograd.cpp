@@ -1,10 +1,14 @@
-// conv2d.forward "winograd_f2x2" and "winograd_f4x4": 3x3, stride 1, by Winograd's algorithm in
-// tiles of 2x2 or 4x4 outputs (winograd_product-inl.h).
+// conv2d.forward "winograd_f2x2", "winograd_f4x4" and "winograd_f5x5": 3x3, stride 1, by Winograd's
+// algorithm in tiles of 2x2, 4x4 or 5x5 outputs (winograd_product-inl.h).
 //
 //   f4x4   4 times fewer multiplications, at five to seven times the rounding error of a direct
 //          sum; reads a filter four times as large
-//   f2x2   2.25 times fewer, at less than twice the rounding error; reads a filter 1.8 times as
-//          large. For few pixels and many channels, where reading the filter takes the time
+//   f5x5   4.6 times fewer, at two to three times the rounding error of f4x4; reads a filter 5.4
+//          times as large. Where tiles of 4x4 would stand out far over the edge: 14 is 3 * 5 - 1
+//          and 4 * 4 - 2
+//   f2x2   2.25 times fewer, at less than twice the rounding error of a direct sum; reads a filter
+//          1.8 times as large. For few pixels and many channels, where reading the filter takes
+//          the time
 //
 // The filter is prepared as U [panel][point][c_in][kPanel].
 #include "kernels/cpu/simd_target.h"
@@ -13,25 +17,8 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/conv2d_forward_winograd.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/cpu/conv2d_variants.h"
 #include "kernels/cpu/winograd_product-inl.h"
-
-#ifndef TL_CPU_CONV2D_FORWARD_WINOGRAD_CPP_
-#define TL_CPU_CONV2D_FORWARD_WINOGRAD_CPP_
-namespace tl::cpu {
-namespace {
-
-/// What is compiled for every instruction set.
-struct WinogradForward {
-  std::int64_t (*prepared_bytes)(const Conv2dProblem& p);
-  void (*prepare)(const Conv2dProblem& p, const float* w, float* prepared);
-  std::int64_t (*workspace_bytes)(const Conv2dProblem& p);
-  void (*run)(const Conv2dProblem& p, const Conv2dForwardArgs& args);
-};
-
-}  // namespace
-}  // namespace tl::cpu
-#endif
+#include "kernels/cpu/winograd_variant.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
@@ -58,13 +45,16 @@ void prepare(const Conv2dProblem& p, const float* w, float* prepared) {
 
 template <int kTile>
 std::int64_t workspace_bytes(const Conv2dProblem& p) {
-  const WinogradBlocking<kTile> blocking(forward_tiles<kTile>(p).tiles(), p.c_in, p.c_out);
+  const std::int64_t tiles = forward_tiles<kTile>(p).tiles();
+  if (tiles == 0) return 0;
+  const WinogradBlocking<kTile> blocking(tiles, p.c_in, p.c_out);
   return blocking.workspace_floats() * static_cast<std::int64_t>(sizeof(float));
 }
 
 template <int kTile>
 void run(const Conv2dProblem& p, const Conv2dForwardArgs& args) {
   WinogradProduct<kTile> product = forward_tiles<kTile>(p);
+  if (product.tiles() == 0) return;
   product.x = args.x.as<float>();
   product.u = static_cast<const float*>(args.w.data);
   product.y = args.y.as<float>();
@@ -74,13 +64,16 @@ void run(const Conv2dProblem& p, const Conv2dForwardArgs& args) {
   run_winograd_product(product, static_cast<float*>(args.workspace.data));
 }
 
+using Functions = WinogradFunctions<Conv2dForwardArgs>;
+
 template <int kTile>
-WinogradForward functions() {
+Functions functions() {
   return {prepared_bytes<kTile>, prepare<kTile>, workspace_bytes<kTile>, run<kTile>};
 }
 
-WinogradForward winograd_forward_f2x2() { return functions<2>(); }
-WinogradForward winograd_forward_f4x4() { return functions<4>(); }
+Functions winograd_forward_f2x2() { return functions<2>(); }
+Functions winograd_forward_f4x4() { return functions<4>(); }
+Functions winograd_forward_f5x5() { return functions<5>(); }
 
 }  // namespace
 }  // namespace tl::cpu::HWY_NAMESPACE
@@ -92,12 +85,14 @@ namespace {
 
 HWY_EXPORT(winograd_forward_f2x2);
 HWY_EXPORT(winograd_forward_f4x4);
+HWY_EXPORT(winograd_forward_f5x5);
 
 /// Those of the instruction set that runs.
 template <int kTile>
-WinogradForward functions() {
-  return kTile == 2 ? HWY_DYNAMIC_DISPATCH(winograd_forward_f2x2)()
-                    : HWY_DYNAMIC_DISPATCH(winograd_forward_f4x4)();
+WinogradFunctions<Conv2dForwardArgs> functions() {
+  if constexpr (kTile == 2) return HWY_DYNAMIC_DISPATCH(winograd_forward_f2x2)();
+  if constexpr (kTile == 4) return HWY_DYNAMIC_DISPATCH(winograd_forward_f4x4)();
+  if constexpr (kTile == 5) return HWY_DYNAMIC_DISPATCH(winograd_forward_f5x5)();
 }
 
 bool supports(const Conv2dProblem& p) {
@@ -105,47 +100,15 @@ bool supports(const Conv2dProblem& p) {
 }
 
 template <int kTile>
-std::int64_t prepared_bytes(const Conv2dProblem& p) {
-  return functions<kTile>().prepared_bytes(p);
-}
-
-template <int kTile>
-void prepare(Stream, const Conv2dProblem& p, ConstView weights, View prepared) {
-  functions<kTile>().prepare(p, weights.as<float>(), static_cast<float*>(prepared.data));
-}
-
-template <int kTile>
-std::int64_t workspace_bytes(const Conv2dProblem& p) {
-  if (p.y_size() == 0) return 0;
-  return functions<kTile>().workspace_bytes(p);
-}
-
-template <int kTile>
-void run(Stream, const Conv2dProblem& p, const Conv2dForwardArgs& args) {
-  if (p.y_size() == 0) return;
-  functions<kTile>().run(p, args);
-}
-
-template <int kTile>
-double cost(const Conv2dProblem& p) {
-  return winograd_cost(p, kTile);
-}
-
-template <int kTile>
 Conv2dForwardVariant variant(const char* name) {
-  return {.name = name,
-          .supports = supports,
-          .prepared_bytes = prepared_bytes<kTile>,
-          .prepare = prepare<kTile>,
-          .workspace_bytes = workspace_bytes<kTile>,
-          .run = run<kTile>,
-          .cost = cost<kTile>};
+  return winograd_variant<kTile, Conv2dForwardArgs, functions<kTile>>(name, supports);
 }
 
 }  // namespace
 
 Conv2dForwardVariant conv2d_forward_winograd_f2x2() { return variant<2>("winograd_f2x2"); }
 Conv2dForwardVariant conv2d_forward_winograd_f4x4() { return variant<4>("winograd_f4x4"); }
+Conv2dForwardVariant conv2d_forward_winograd_f5x5() { return variant<5>("winograd_f5x5"); }
 
 }  // namespace tl::cpu
 #endif

@@ -1,4 +1,4 @@
-// transform_gradient: a tile of 4x4 pixels of dy, as every gradient by Winograd's algorithm begins.
+// transform_gradient: a square tile of dy, as every gradient by Winograd's algorithm begins.
 #if defined(TL_CPU_WINOGRAD_GRADIENT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TL_CPU_WINOGRAD_GRADIENT_INL_H_
 #undef TL_CPU_WINOGRAD_GRADIENT_INL_H_
@@ -19,18 +19,17 @@ struct GradientTile {
   std::int64_t height, width;
 };
 
-/// T dy T^T of one vector of channels, where transform(in, out) is T from 4 pixels to kPointCount
-/// points; these go point_step floats apart.
-template <int kPointCount, class Transform>
+/// T dy T^T of one vector of channels, where transform(in, out) is T from kPixels pixels to
+/// kPointCount points; these go point_step floats apart.
+template <int kPointCount, int kPixels = 4, class Transform>
 HWY_INLINE void transform_gradient(const GradientTile& tile, const Transform& transform, float* z,
                                    std::int64_t point_step) {
-  constexpr int kPixels = 4;
   const FloatTag d;
   Vec columns[kPointCount][kPixels];
-#pragma GCC unroll 4
+#pragma GCC unroll 5
   for (int s = 0; s < kPixels; ++s) {
     Vec in[kPixels], out[kPointCount];
-#pragma GCC unroll 4
+#pragma GCC unroll 5
     for (int r = 0; r < kPixels; ++r) {
       const bool inside = r < tile.height && s < tile.width;
       in[r] =

@@ -1,5 +1,5 @@
-// run_winograd_product: a WinogradProduct (winograd_product.h) on the 36 points of F(4x4, 3x3) or
-// the 16 of F(2x2, 3x3).
+// run_winograd_product: a WinogradProduct (winograd_product.h) on the 16 points of F(2x2, 3x3), the
+// 36 of F(4x4, 3x3) or the 49 of F(5x5, 3x3).
 //
 //   V = transformed patches of x      for each point a matrix [tiles, c_in]
 //   U = transformed filter            for each point a matrix [c_in, c_out]
@@ -13,11 +13,11 @@
 //   by panels  for few tiles: all are transformed, then the panels are shared out, and each goes on
 //              to y. V is small enough for every thread to keep, U streams by once, and M of a
 //              panel stays with the thread that made it.
-//   by points  all tiles are transformed, then the points are shared out, then y is written: three
-//              steps, the latter two for a band of output channels after the other. For many
-//              channels, where V of even a small block is too large for the cache and U too large
-//              to stream by for each, and where tiles and panels are few. V and M leave the cache,
-//              and half of what a thread reads another has written.
+//   by points  a block of tiles is transformed, then the points are shared out, then y is written.
+//              For many channels, where V of even a small block is too large for one thread's cache
+//              and U too large to stream by for each, and where tiles and panels are few. V and M
+//              stay in the cache that threads share, if U does too; half of what one reads another
+//              has written.
 //
 // Which order and how large its blocks are depends on the threads too.
 #if defined(TL_CPU_WINOGRAD_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -39,17 +39,14 @@ enum class WinogradOrder { by_tiles, by_panels, by_points };
 template <int kTile>
 struct WinogradBlocking {
   static constexpr std::int64_t kPlane = WinogradProduct<kTile>::kPlane;
-  static constexpr std::int64_t kCacheFloats = 128 * 1024;          // for V of one block
-  static constexpr std::int64_t kByPanelsFloats = 512 * 1024;       // for V of all tiles
-  static constexpr std::int64_t kByPointsFloats = 8 * 1024 * 1024;  // for V and M of all channels
-  static constexpr std::int64_t kBandFloats = 1280 * 1024;          // for M of a band
+  static constexpr std::int64_t kCacheFloats = 128 * 1024;     // for V of one block
+  static constexpr std::int64_t kByPanelsFloats = 512 * 1024;  // for V of all tiles
   static constexpr std::int64_t kEnoughPanels = 8;
   static constexpr std::int64_t kFewTiles = 12;  // too few to stream U by for
   static constexpr std::int64_t kSmallBlock = HWY_TARGET <= HWY_AVX3 ? 28 : 24;
 
   WinogradOrder order = WinogradOrder::by_tiles;
   std::int64_t block_tiles = 0, blocks = 0;
-  std::int64_t bands = 1, band_panels = 1;          // by points
   std::int64_t v_point_step = 0, m_point_step = 0;  // floats
 
   WinogradBlocking(std::int64_t tiles, std::int64_t c_in, std::int64_t c_out) {
@@ -64,19 +61,16 @@ struct WinogradBlocking {
         blocks = 1;
       } else {
         order = WinogradOrder::by_points;
-        const std::int64_t floats_per_tile = kPlane * (c_in + panels(c_out) * kPanel);
-        block_tiles = std::max(kSmallBlock, kByPointsFloats / floats_per_tile);
+        const std::int64_t columns = panels(c_out) * kPanel;
+        block_tiles = std::max(kSmallBlock, winograd_block_floats(kPlane * c_in * columns) /
+                                                (kPlane * (c_in + columns)));
         blocks = std::max<std::int64_t>(1, divide_up(tiles, block_tiles));
       }
     }
     block_tiles = divide_up(tiles, blocks);
-    if (order == WinogradOrder::by_points) {
-      bands = divide_up(kPlane * block_tiles * panels(c_out) * kPanel, kBandFloats);
-      band_panels = divide_up(panels(c_out), bands);
-      bands = divide_up(panels(c_out), band_panels);
-    }
     v_point_step = odd_lines(depth_block_step(block_tiles) / kDepthBlock * c_in);
-    m_point_step = odd_lines(block_tiles * band_panels * kPanel);
+    const std::int64_t m_panels = order == WinogradOrder::by_points ? panels(c_out) : 1;
+    m_point_step = odd_lines(block_tiles * m_panels * kPanel);
   }
 
   std::int64_t v_floats() const { return kPlane * v_point_step; }
@@ -172,28 +166,6 @@ void run_winograd_by_panels(const WinogradProduct<kTile>& p,
   });
 }
 
-/// From V of `tiles` to y in the channels of a band of panels.
-template <int kTile>
-void run_band(const WinogradProduct<kTile>& p, const WinogradBlocking<kTile>& blocking, Range tiles,
-              Range band, const float* v, float* m) {
-  const std::int64_t panel_step = tiles.size() * kPanel;
-  parallel_for(p.kPlane, [&](std::int64_t point, int) {
-    for (std::int64_t panel = band.begin; panel < band.end; ++panel) {
-      multiply_point(tiles.size(), p.c_in, v + point * blocking.v_point_step,
-                     p.u + (panel * p.kPlane + point) * p.c_in * kPanel,
-                     m + point * blocking.m_point_step + (panel - band.begin) * panel_step);
-    }
-  });
-  parallel_for(divide_up(tiles.size(), kTilesPerChunk), [&](std::int64_t chunk, int) {
-    const Range part = tiles_of_chunk(tiles, chunk);
-    for (std::int64_t panel = band.begin; panel < band.end; ++panel) {
-      scatter_tiles(p, part, panel,
-                    m + (panel - band.begin) * panel_step + (part.begin - tiles.begin) * kPanel,
-                    blocking.m_point_step);
-    }
-  });
-}
-
 template <int kTile>
 void run_winograd_by_points(const WinogradProduct<kTile>& p,
                             const WinogradBlocking<kTile>& blocking, float* workspace) {
@@ -201,11 +173,22 @@ void run_winograd_by_points(const WinogradProduct<kTile>& p,
   float* m = v + blocking.v_floats();
   for (std::int64_t block = 0; block < blocking.blocks; ++block) {
     const Range tiles = part_of(p.tiles(), blocking.blocks, block);
+    const std::int64_t panel_step = tiles.size() * kPanel;
     gather_in_parallel(p, tiles, v, blocking.v_point_step);
-    for (std::int64_t band = 0; band < blocking.bands; ++band) {
-      const Range of_band = part_of(panels(p.c_out), blocking.bands, band);
-      run_band(p, blocking, tiles, of_band, v, m);
-    }
+    parallel_for(p.kPlane, [&](std::int64_t point, int) {
+      for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
+        multiply_point(tiles.size(), p.c_in, v + point * blocking.v_point_step,
+                       p.u + (panel * p.kPlane + point) * p.c_in * kPanel,
+                       m + point * blocking.m_point_step + panel * panel_step);
+      }
+    });
+    parallel_for(divide_up(tiles.size(), kTilesPerChunk), [&](std::int64_t chunk, int) {
+      const Range part = tiles_of_chunk(tiles, chunk);
+      for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
+        scatter_tiles(p, part, panel, m + panel * panel_step + (part.begin - tiles.begin) * kPanel,
+                      blocking.m_point_step);
+      }
+    });
   }
 }
 

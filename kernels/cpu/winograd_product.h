@@ -1,5 +1,5 @@
-// WinogradProduct: a convolution of 3x3 taps, stride 1, in tiles of 2x2 or 4x4 outputs, and the
-// order in which its tiles are counted.
+// WinogradProduct: a convolution of 3x3 taps, stride 1, in tiles of 2x2, 4x4 or 5x5 outputs,
+// and the order in which its tiles are counted.
 #pragma once
 
 #include <cstdint>

@@ -1,15 +1,12 @@
 // The one-dimensional transforms of F(4, 4): four outputs of a filter of four taps from seven
-// inputs. The points are those of F(4, 3) in winograd_transform-inl.h and one more, at the end:
+// inputs, on the points of F(5, 3), whose B^T it has (winograd_seven_points-inl.h):
 //
 //   0, 1, -1, 1/2, -2, infinity, -1/2
 //
-//         [ 1/2  1/4 -5/2 -5/4   2   1  0 ]
-//         [  0  -1/2 -3/4  7/4   3   1  0 ]          [ 1  1  1   1   1  0   1  ]
-//         [  0   1/2 -1/4 -9/4   1   1  0 ]    A^T = [ 0  1 -1  1/2 -2  0 -1/2 ]
-//   B^T = [  0   -1  -5/2   0   5/2  1  0 ]          [ 0  1  1  1/4  4  0  1/4 ]
-//         [  0   1/4   0  -5/4   0   1  0 ]          [ 0  1 -1  1/8 -8  1 -1/8 ]
-//         [  0   1/2  1/4 -5/2 -5/4  2  1 ]
-//         [  0    1  -3/2  -2   3/2  1  0 ]
+//         [ 1  1  1   1   1  0   1  ]
+//   A^T = [ 0  1 -1  1/2 -2  0 -1/2 ]
+//         [ 0  1  1  1/4  4  0  1/4 ]
+//         [ 0  1 -1  1/8 -8  1 -1/8 ]
 //
 // A column of A^T holds the powers of its point, whatever the other points are. So products of
 // F(4, 3) and of F(4, 4) may be summed point by point before they are transformed back: those of
@@ -23,7 +20,7 @@
 #define TL_CPU_WINOGRAD_STEM_TRANSFORM_INL_H_
 #endif
 
-#include "kernels/cpu/winograd_transform-inl.h"
+#include "kernels/cpu/winograd_seven_points-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
@@ -49,36 +46,6 @@ constexpr double kThreeTaps[kPoints][kTaps] = {
     {1.0 / 15, -2.0 / 15, 4.0 / 15},
     {0, 0, 1},
 };
-
-/// B^T d.
-HWY_INLINE void transform_inputs(const Vec (&d)[kStemPoints], Vec (&out)[kStemPoints]) {
-  const Vec quarter = constant(0.25f), half = constant(0.5f);
-  const Vec five_quarters = constant(1.25f), two = constant(2.0f);
-  // A row is the product of x - p over all points p but its own, as a polynomial in x, and that of
-  // infinity the product over all. Rows share factors. (x^2 - 1) (x^2 - 1/4), times 1, x, x^2:
-  const Vec e0 = hn::MulAdd(quarter, d[0], hn::NegMulAdd(five_quarters, d[2], d[4]));
-  const Vec e1 = hn::MulAdd(quarter, d[1], hn::NegMulAdd(five_quarters, d[3], d[5]));
-  const Vec e2 = hn::MulAdd(quarter, d[2], hn::NegMulAdd(five_quarters, d[4], d[6]));
-  out[0] = hn::MulAdd(two, e0, e1);
-  out[4] = e1;
-  out[5] = hn::MulAdd(two, e1, e2);
-  // x (x + 2) (x^2 - 1/4), times 1, x:
-  const Vec f1 = hn::NegMulAdd(quarter, d[1], d[3]);
-  const Vec f2 = hn::NegMulAdd(quarter, d[2], d[4]);
-  const Vec f3 = hn::NegMulAdd(quarter, d[3], d[5]);
-  const Vec ones_low = hn::MulAdd(two, f1, f2);
-  const Vec ones_high = hn::MulAdd(two, f2, f3);
-  out[1] = hn::Add(ones_high, ones_low);
-  out[2] = hn::Sub(ones_high, ones_low);
-  // x (x + 2) (x^2 - 1), times 1, x:
-  const Vec g1 = hn::Sub(d[3], d[1]);
-  const Vec g2 = hn::Sub(d[4], d[2]);
-  const Vec g3 = hn::Sub(d[5], d[3]);
-  const Vec halves_low = hn::MulAdd(two, g1, g2);
-  const Vec halves_high = hn::MulAdd(two, g2, g3);
-  out[3] = hn::MulAdd(half, halves_low, halves_high);
-  out[6] = hn::NegMulAdd(half, halves_low, halves_high);
-}
 
 /// A^T m.
 HWY_INLINE void transform_outputs(const Vec (&m)[kStemPoints], Vec (&out)[kOutputs]) {

@@ -24,7 +24,6 @@ namespace tl::cpu::HWY_NAMESPACE {
 
 /// How the tiles are cut into blocks, and where V and M of one lie. There is a tile at least.
 struct Stride2Blocking {
-  static constexpr std::int64_t kBlockFloats = 8 * 1024 * 1024;  // for V and M, about
   static constexpr std::int64_t kSmallBlock = 2 * kMaxRows;
 
   std::int64_t tiles, blocks;
@@ -33,7 +32,9 @@ struct Stride2Blocking {
   explicit Stride2Blocking(const Conv2dProblem& p) : tiles(Stride2Product::tiles(p)) {
     const std::int64_t columns = panels(p.c_out) * kPanel;
     const std::int64_t floats_per_tile = kSlices * p.c_in + kPhasePlane * columns;
-    blocks = divide_up(tiles, std::max(kSmallBlock, kBlockFloats / floats_per_tile));
+    blocks = divide_up(
+        tiles,
+        std::max(kSmallBlock, winograd_block_floats(kSlices * p.c_in * columns) / floats_per_tile));
     const std::int64_t block_tiles = divide_up(tiles, blocks);
     v_floats = SliceLayout::of_rows(block_tiles, p.c_in).floats();
     m_point_step = odd_lines(block_tiles * columns);

@@ -4,8 +4,8 @@
 //   transform_filter  panels of the filter             -> U [panel][point][c_in][kPanel]
 //   scatter_tiles     products M [point][tile][kPanel] -> pixels of y, with the epilogue
 //
-// V is the microkernel's DepthMajor16 and U its panels, once for each of the 36 points of a tile of
-// 4x4 outputs or the 16 of one of 2x2.
+// V is the microkernel's DepthMajor16 and U its panels, once for each point: 16 of a tile of 2x2
+// outputs, 36 of one of 4x4, 49 of one of 5x5.
 #if defined(TL_CPU_WINOGRAD_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TL_CPU_WINOGRAD_TILES_INL_H_
 #undef TL_CPU_WINOGRAD_TILES_INL_H_
@@ -16,7 +16,7 @@
 #include "kernels/cpu/blocking.h"
 #include "kernels/cpu/pack-inl.h"
 #include "kernels/cpu/winograd_product.h"
-#include "kernels/cpu/winograd_transform-inl.h"
+#include "kernels/cpu/winograd_seven_points-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
@@ -46,23 +46,23 @@ HWY_INLINE void transform_patch(const Patch<kTile>& patch, std::int64_t channel,
   constexpr int kPatch = Patch<kTile>::kPatch;
   const FloatTag d;
   Vec columns[kPatch][kPatch];  // [point of h][s]
-#pragma GCC unroll 6
+#pragma GCC unroll 7
   for (int s = 0; s < kPatch; ++s) {
     Vec in[kPatch], out[kPatch];
-#pragma GCC unroll 6
+#pragma GCC unroll 7
     for (int r = 0; r < kPatch; ++r) {
       const float* pixel = patch.pixel[r][s];
       in[r] = pixel ? hn::LoadU(d, pixel + channel) : hn::Zero(d);
     }
     transform_inputs(in, out);
-#pragma GCC unroll 6
+#pragma GCC unroll 7
     for (int i = 0; i < kPatch; ++i) columns[i][s] = out[i];
   }
-#pragma GCC unroll 6
+#pragma GCC unroll 7
   for (int i = 0; i < kPatch; ++i) {
     Vec out[kPatch];
     transform_inputs(columns[i], out);
-#pragma GCC unroll 6
+#pragma GCC unroll 7
     for (int j = 0; j < kPatch; ++j) hn::StoreU(out[j], d, v + (i * kPatch + j) * point_step);
   }
 }
@@ -118,16 +118,16 @@ HWY_INLINE void transform_products(const float* m, std::int64_t point_step,
                                    Vec (&y)[kSize][kSize]) {
   const FloatTag d;
   Vec columns[kSize][kPatch];
-#pragma GCC unroll 6
+#pragma GCC unroll 7
   for (int s = 0; s < kPatch; ++s) {
     Vec in[kPatch], out[kSize];
-#pragma GCC unroll 6
+#pragma GCC unroll 7
     for (int r = 0; r < kPatch; ++r) in[r] = hn::LoadU(d, m + (r * kPatch + s) * point_step);
     transform_outputs(in, out);
-#pragma GCC unroll 4
+#pragma GCC unroll 5
     for (int i = 0; i < kSize; ++i) columns[i][s] = out[i];
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 5
   for (int i = 0; i < kSize; ++i) transform_outputs(columns[i], y[i]);
 }
 
@@ -150,10 +150,10 @@ inline void scatter_tiles(const WinogradProduct<kTile>& p, Range tiles, std::int
       Vec y[kTile][kTile];
       transform_products<WinogradProduct<kTile>::kPatch>(m + (t - tiles.begin) * kPanel + c,
                                                          point_step, y);
-#pragma GCC unroll 4
+#pragma GCC unroll 5
       for (int i = 0; i < kTile; ++i) {
         if (i >= height) break;
-#pragma GCC unroll 4
+#pragma GCC unroll 5
         for (int j = 0; j < kTile; ++j) {
           if (j >= length) break;
           const std::int64_t offset = corner + (i * p.y_w + j) * p.c_out + channel;

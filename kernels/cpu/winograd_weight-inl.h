@@ -112,10 +112,7 @@ void accumulate_band(const WinogradWeightBlocking& blocking, std::int64_t band, 
   float* scratch = d + blocking.parts * blocking.d_floats();
   const Range channels = {band * blocking.band_c_out, (band + 1) * blocking.band_c_out};
   const auto block_of = [&](Range part, std::int64_t i, float* buffer) {
-    const Range tiles = part_of(part.size(), blocking.blocks, i);
-    return WinogradWeightBlock{{part.begin + tiles.begin, part.begin + tiles.end},
-                               channels,
-                               buffer,
+    return WinogradWeightBlock{part_of(part, blocking.blocks, i), channels, buffer,
                                buffer + blocking.slices * blocking.v_step};
   };
   const auto accumulate = [&](const WinogradWeightBlock& block, std::int64_t point, bool first,

@@ -1,6 +1,7 @@
-// conv2d on cpu: how the filter, its gradient and large results are cut up and stored. Output
-// channels go band by band where Winograd's buffers would be large: each channel is the same bits
-// then as in a problem of fewer channels, which other tests compare with `ref`.
+// conv2d on cpu: how the filter, its gradient and large results are cut up and stored. Where
+// Winograd's buffers would be large, tiles go block by block, and output channels of the gradient
+// band by band: each channel is the same bits then as in a problem of fewer channels, which other
+// tests compare with `ref`.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -49,10 +50,10 @@ Conv2dProblem case_of(std::int64_t size, std::int64_t c_in, std::int64_t c_out) 
 
 }  // namespace
 
-TEST_CASE("conv2d forward: bands of output channels do not change a bit") {
+TEST_CASE("conv2d forward: blocks of tiles do not change a bit") {
   for (const Backend& backend : tested_backends()) {
     if (backend.name != std::string_view("cpu")) continue;
-    // 81 tiles on 36 points; 33 panels, which do not fall into two equal bands.
+    // 81 tiles on 36 points: two blocks of all 528 channels, one of half of them.
     const Conv2dProblem p = case_of(33, 208, 528);
     const Conv2dInputs in = random_inputs(p, false);
     const auto& winograd = variant_of(backend.conv2d.forward, "winograd_f4x4");
