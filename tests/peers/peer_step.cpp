@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "apps/array_tensor.h"
+#include "apps/force_variant.h"
 #include "engine/ops.h"
 #include "io/hdf5_weights.h"
 #include "kernels/parallel_for.h"
@@ -17,6 +18,7 @@ namespace {
 
 struct Options {
   std::string arch = "resnet18", weights, input, out, device = "ref", dtype = "f64", mode = "train";
+  std::string variant;
   std::int64_t classes = 1000;
   int threads = 0, steps = 10;
   double learning_rate = 0.01, momentum = 0.9;
@@ -49,32 +51,55 @@ void write_gradients(const ResNet& network, const Tensor& x, Output& out) {
   out.add("grad/input", images_to_file(x.grad()));
 }
 
-/// While it lives, counts the positive outputs of every relu on `device`, call by call. A count
-/// that differs from PyTorch's says that rounding pushed a number across the kink.
+/// While it lives, counts the positive outputs of every ReLU on `device`, alone or behind a batch
+/// norm, call by call. A count that differs from PyTorch's says that rounding pushed a number
+/// across the kink. One at a time.
 class ReluCounts {
  public:
-  explicit ReluCounts(Device device) : scope_(device, counting(backend(device))) {}
+  explicit ReluCounts(Device device)
+      : below_(backend(device)), scope_(device, counting(backend(device))) {
+    current_ = this;
+  }
   const std::vector<std::int32_t>& counts() const { return counts_; }
 
  private:
+  using TrainVariant = Variant<BatchNormProblem, BatchNormTrainArgs>;
+
+  static const TrainVariant& chosen(const BatchNormProblem& p) {
+    return current_->below_.batch_norm.train.choose(p);
+  }
+
   Backend counting(Backend b) {
     const auto unary = b.elementwise.unary;
-    const auto copy_to_host = b.memory.copy_to_host;
-    b.elementwise.unary = [this, unary, copy_to_host](Stream stream, const UnaryProblem& p,
-                                                      ConstView x, View y) {
+    b.elementwise.unary = [this, unary](Stream stream, const UnaryProblem& p, ConstView x, View y) {
       unary(stream, p, x, y);
-      if (p.op != UnaryOp::relu) return;
-      counts_.push_back(with_float("relu", y.dtype, [&]<class T>(T) {
-        std::vector<T> host(static_cast<std::size_t>(y.size));
-        copy_to_host(stream, y, view_of(host.data(), y.size));
-        return static_cast<std::int32_t>(
-            std::count_if(host.begin(), host.end(), [](T v) { return v > 0; }));
-      }));
+      if (p.op == UnaryOp::relu) count(stream, y);
     };
+    b.batch_norm.train = VariantSlot<BatchNormProblem, BatchNormTrainArgs>("batch_norm.train");
+    b.batch_norm.train.add(
+        {.name = "counted",
+         .supports = [](const BatchNormProblem&) { return true; },
+         .workspace_bytes = [](const BatchNormProblem& p) { return chosen(p).workspace_size(p); },
+         .run =
+             [](Stream stream, const BatchNormProblem& p, const BatchNormTrainArgs& args) {
+               chosen(p).run(stream, p, args);
+               if (p.relu) current_->count(stream, args.y);
+             }});
     return b;
   }
 
+  void count(Stream stream, ConstView y) {
+    counts_.push_back(with_float("relu", y.dtype, [&]<class T>(T) {
+      std::vector<T> host(static_cast<std::size_t>(y.size));
+      below_.memory.copy_to_host(stream, y, view_of(host.data(), y.size));
+      return static_cast<std::int32_t>(
+          std::count_if(host.begin(), host.end(), [](T v) { return v > 0; }));
+    }));
+  }
+
+  static inline ReluCounts* current_ = nullptr;
   std::vector<std::int32_t> counts_;
+  const Backend below_;
   ScopedBackend scope_;
 };
 
@@ -116,6 +141,7 @@ void train(ResNet& network, const Tensor& x, const Tensor& labels, const Options
 void run(const Options& o) {
   if (o.threads > 0) set_thread_count(o.threads);
   const Placement where{o.dtype == "f64" ? DType::f64 : DType::f32, parse_device(o.device)};
+  const auto forced = o.variant.empty() ? nullptr : force_variant(where.device, o.variant);
   ResNetConfig config = resnet_config(o.arch);
   config.classes = o.classes;
   Generator random(0);
@@ -153,6 +179,7 @@ int main(int argc, char** argv) {
   app.add_option("--device", o.device);
   app.add_option("--dtype", o.dtype)->check(CLI::IsMember({"f32", "f64"}));
   app.add_option("--mode", o.mode)->check(CLI::IsMember({"forward", "train"}));
+  app.add_option("--variant", o.variant);
   app.add_option("--threads", o.threads);
   app.add_option("--steps", o.steps);
   app.add_option("--lr", o.learning_rate);
