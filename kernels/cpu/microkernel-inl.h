@@ -136,9 +136,11 @@ HWY_INLINE void for_each_tile(std::int64_t rows, const F& f) {
 }
 
 /// What is fetched while a block of the sum is computed, in every kAheadSteps steps: so many lines,
-/// `step` floats further each time, and one row of the next tile of y. No more, or what is needed
-/// now would have to wait for them. Where there is nothing to read any more, it does no harm.
+/// at least kLeastLines, `step` floats further each time, and one row of the next tile of y. No
+/// more, or what is needed now would have to wait for them. Where there is nothing to read any more,
+/// it does no harm.
 constexpr std::int64_t kAheadSteps = 4;
+constexpr std::int64_t kLeastLines = 2;
 struct Ahead {
   const float* from;
   std::int64_t lines, step;
@@ -148,9 +150,12 @@ struct Ahead {
 
 /// The products of one block of at most kSumBlock steps, on top of `so_far` ([rows][kPanel], or
 /// null), then what `out` says.
+///
+/// `ahead` by reference: what has just been stored in pieces must not be copied as a whole, because
+/// a wide load waits until the stores are in the cache, and so for all products before them.
 template <class Rows>
 using BlockFunction = void (*)(Rows a, const float* b, std::int64_t depth, const float* so_far,
-                               Ahead ahead, const TileOutput& out);
+                               const Ahead& ahead, const TileOutput& out);
 
 /// For 1, 2, ... kMaxRows rows; defined in microkernel.cpp.
 extern const std::array<BlockFunction<DepthMajor16>, kMaxRows> kDepthMajorBlocks;
@@ -174,7 +179,8 @@ HWY_INLINE void group_product(std::int64_t rows, Rows a, const float* b, std::in
                               const TileOutput& out, const float* next_y, Upcoming& upcoming) {
   HWY_ALIGN float so_far[kGroupTiles * kMaxRows * kPanel];
   constexpr std::int64_t kPanelLines = divide_up(kAheadSteps * kPanel, kLineFloats);
-  const std::int64_t panel_lines = divide_up(kPanelLines, divide_up(rows, kMaxRows));
+  const std::int64_t panel_lines =
+      std::max(kLeastLines, divide_up(kPanelLines, divide_up(rows, kMaxRows)));
   std::int64_t l = 0;
   for (bool is_last = false; !is_last; l += kSumBlock) {
     is_last = l + kSumBlock >= depth;

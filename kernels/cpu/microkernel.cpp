@@ -24,7 +24,10 @@ constexpr int kUnroll = 4;
 /// What kAheadSteps steps are to fetch: lines into the second-level cache, the row into the first.
 HWY_INLINE void fetch(Ahead& ahead) {
   const float* line = ahead.from;
-  for (std::int64_t i = 0; i < ahead.lines; ++i, line += kLineFloats) {
+  for (std::int64_t i = 0; i < kLeastLines; ++i, line += kLineFloats) {
+    __builtin_prefetch(line, 0, 2);
+  }
+  for (std::int64_t i = kLeastLines; i < ahead.lines; ++i, line += kLineFloats) {
     __builtin_prefetch(line, 0, 2);
   }
   ahead.from += ahead.step;
@@ -157,7 +160,7 @@ HWY_INLINE void stream_rows(const Accumulators<kRows>& sum, float* rows, std::in
 /// step of the sum. A function of its own: its loop keeps all accumulators in registers.
 template <int kRows, class Rows>
 HWY_NOINLINE void block_of_rows(Rows a, const float* b, std::int64_t depth, const float* so_far,
-                                Ahead ahead, const TileOutput& out) {
+                                const Ahead& ahead, const TileOutput& out) {
   Accumulators<kRows> sum;
   set_zero(sum);
   multiply_add(sum, a, b, depth, ahead);
