@@ -118,8 +118,15 @@ struct TileOutput {
   }
 };
 
-/// max(x, 0) that keeps a NaN, which Max may not.
-HWY_INLINE Vec relu(Vec x) { return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(FloatTag())), x); }
+/// max(x, 0) that keeps a NaN.
+HWY_INLINE Vec relu(Vec x) {
+  const Vec zero = hn::Zero(FloatTag());
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  return hn::Max(zero, x);  // the instruction returns its second operand where one is a NaN
+#else
+  return hn::IfThenZeroElse(hn::Lt(x, zero), x);  // Max may not keep it
+#endif
+}
 
 /// Calls f(first, rows) for a cut of `rows` rows into tiles that differ by at most one row: no tile
 /// is left almost empty.
