@@ -144,8 +144,8 @@ HWY_INLINE void for_each_tile(std::int64_t rows, const F& f) {
 
 /// What is fetched while a block of the sum is computed, in every kAheadSteps steps: so many lines,
 /// at least kLeastLines, `step` floats further each time, and one row of the next tile of y. No
-/// more, or what is needed now would have to wait for them. Where there is nothing to read any more,
-/// it does no harm.
+/// more, or what is needed now would have to wait for them. Where there is nothing to read any
+/// more, it does no harm.
 constexpr std::int64_t kAheadSteps = 4;
 constexpr std::int64_t kLeastLines = 2;
 struct Ahead {

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -149,6 +151,36 @@ TEST_CASE("conv2d forward: the residual may be y itself") {
       INFO("backend ", backend.name, ", variant ", variant.name);
       CHECK(harness.forward_in_place(variant) == harness.forward(variant).y);
     }
+  }
+}
+
+TEST_CASE("conv2d forward with relu: a NaN is not cut off") {
+  const Conv2dProblem wide{.n = 1, .h = 9, .w = 8, .c_in = 16, .c_out = 48, .kh = 3, .kw = 3};
+  Conv2dProblem strided = wide, stem = wide, depthwise = wide;
+  strided.stride_h = strided.stride_w = 2;
+  stem.kh = stem.kw = 7;
+  stem.stride_h = stem.stride_w = 2;
+  stem.c_in = 3;
+  depthwise.c_in = depthwise.groups = depthwise.c_out;
+  constexpr std::int64_t kChannel = 5;
+  for (Conv2dProblem p : {wide, strided, stem, depthwise}) {
+    p.bias = p.relu = true;
+    CAPTURE(p);
+    Conv2dInputs in = random_inputs(p, false);
+    in.bias[kChannel] = std::numeric_limits<double>::quiet_NaN();
+    for_each_backend([&](const Backend& backend) {
+      for (const auto& variant : backend.conv2d.forward.all()) {
+        if (!variant.supports(p)) continue;
+        INFO("backend ", backend.name, ", variant ", variant.name);
+        const Values y = Harness(backend, p, in).forward(variant).y;
+        std::int64_t wrong = 0;
+        for (std::size_t i = 0; i < y.size(); ++i) {
+          const bool is_nan = static_cast<std::int64_t>(i) % p.c_out == kChannel;
+          wrong += is_nan ? !std::isnan(y[i]) : !(y[i] >= 0);
+        }
+        CHECK(wrong == 0);
+      }
+    });
   }
 }
 
