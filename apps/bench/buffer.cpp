@@ -65,7 +65,8 @@ int copies_past_cache(const Backend& b, double bytes) {
   if (device == "cpu") cache = static_cast<double>(cache_sizes().last_level());
   if (device == "cuda") cache = 64 << 20;  // the second level of the largest so far
   if (cache == 0) return 1;
-  return static_cast<int>(std::clamp(std::ceil(2 * cache / std::max(bytes, 1.0)), 2.0, 256.0));
+  constexpr double kMost = 1024;
+  return static_cast<int>(std::clamp(std::ceil(2 * cache / std::max(bytes, 1.0)), 2.0, kMost));
 }
 
 }  // namespace tl

@@ -46,7 +46,7 @@ class Buffers {
 std::vector<float> to_host(const Backend& b, ConstView x);
 
 /// `bytes` of operands so many times that all copies together are twice as large as the last-level
-/// cache of where `b` computes: at least 2, at most 256. On `simt` and `ref`, which no cache holds
+/// cache of where `b` computes: at least 2, at most 1024. On `simt` and `ref`, which no cache holds
 /// up, 1.
 int copies_past_cache(const Backend& b, double bytes);
 
