@@ -103,6 +103,7 @@ std::int64_t stem_workspace_bytes(const Conv2dProblem& p) {
 /// what panel_product does around it, saves a twentieth of the whole.
 void multiply_stem_points(std::int64_t tiles, std::int64_t c_in, const float* v, const float* u,
                           float* m) {
+  static_assert(4 * kMaxStemChannels <= kSumBlock);
   const Ahead ahead{u, kLeastLines, kPanel, nullptr, 0};
   for (int point = 0; point < kStemPlane; ++point) {
     const std::int64_t depth = depth_of(point / kStemPoints, point % kStemPoints, c_in);

@@ -27,6 +27,7 @@ HWY_INLINE void fetch(Ahead& ahead) {
   for (std::int64_t i = 0; i < kLeastLines; ++i, line += kLineFloats) {
     __builtin_prefetch(line, 0, 2);
   }
+  // The lines above are unrolled; there are more only where few tiles share a block of the panel.
   for (std::int64_t i = kLeastLines; i < ahead.lines; ++i, line += kLineFloats) {
     __builtin_prefetch(line, 0, 2);
   }
