@@ -116,7 +116,9 @@ PlanValue FrozenPlanBuilder::conv(const PlanValue& x, const Conv2d& conv, const 
   p.bias = static_cast<bool>(folded.filter.bias);
   p.residual = epilogue.residual != nullptr;
   p.relu = epilogue.relu;
-  const auto& variant = choose_conv(p, folded);
+  Conv2dProblem part = p;  // what is computed at once (plan.h)
+  if (where_.device == Device::cpu) part.n = std::min(p.n, pictures_at_once(x.shape));
+  const auto& variant = choose_conv(part, folded);
   const Tensor weights = folded.prepared_for(variant, p, where_.device);
 
   const auto compute = [=, bias = folded.filter.bias, layer = static_cast<Layer>(&conv)](

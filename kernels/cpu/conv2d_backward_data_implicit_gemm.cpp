@@ -116,7 +116,7 @@ std::int64_t backward_data_workspace_bytes(const Conv2dProblem& p) {
   for_each_product(p, [&](std::int64_t, std::int64_t i, std::int64_t j, const ResidueTaps& h,
                           const ResidueTaps& w, std::int64_t) {
     const ConvProduct product = product_of_residues(p, i, j, h, w);
-    floats = std::max(floats, ConvBlocking(product).workspace_floats());
+    floats = std::max(floats, conv_workspace_floats(product));
   });
   return floats * static_cast<std::int64_t>(sizeof(float));
 }

@@ -13,6 +13,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/conv2d_backward_weight_implicit_gemm.cpp"
 #include "hwy/foreach_target.h"
 //
+#include "kernels/cpu/amx_product-inl.h"
 #include "kernels/cpu/conv2d_gather-inl.h"
 #include "kernels/cpu/conv2d_variants.h"
 #include "kernels/parallel_for.h"
@@ -21,31 +22,43 @@ HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr std::int64_t kBlockPixels = 128;
-constexpr std::int64_t kRowsPerChunk = 256;
-constexpr std::int64_t kColumnsPerChunk = 256;
-constexpr std::int64_t kEnoughChunks = 32;
 constexpr std::int64_t kMaxPartialFloats = std::int64_t{1} << 24;
+
+/// Sizes of what one chunk computes, and of how many pixels at a time.
+struct BlockSizes {
+  std::int64_t rows = 256, columns = 256, pixels = 128;
+  std::int64_t enough_chunks = 32;
+};
+BlockSizes block_sizes() {
+  if (matrix_unit_is_on()) return {.rows = 256, .columns = 512, .pixels = 128, .enough_chunks = 16};
+  return {};
+}
 
 /// How one group's product is cut up.
 struct WeightBlocking {
   std::int64_t rows, columns, pixels;  // c_out, kh * kw * c_in of the group; n * out_h * out_w
   std::int64_t row_parts, panel_parts, pixel_parts;
+  std::int64_t block_pixels;
   std::int64_t partial_floats, scratch_floats;  // per pixel part; per worker
 
   explicit WeightBlocking(const Conv2dProblem& p)
       : rows(p.c_out / p.groups),
         columns(p.kh * p.kw * (p.c_in / p.groups)),
-        pixels(p.n * p.out_h() * p.out_w()) {
-    row_parts = divide_up(rows, kRowsPerChunk);
-    panel_parts = divide_up(columns, kColumnsPerChunk);
+        pixels(p.n * p.out_h() * p.out_w()),
+        block_pixels(block_sizes().pixels) {
+    row_parts = divide_up(rows, block_sizes().rows);
+    panel_parts = divide_up(columns, block_sizes().columns);
     const std::int64_t affordable =
         std::max<std::int64_t>(1, kMaxPartialFloats / std::max<std::int64_t>(1, rows * columns));
-    pixel_parts = std::min({divide_up(kEnoughChunks, row_parts * panel_parts), affordable,
-                            std::max<std::int64_t>(1, pixels / kBlockPixels)});
+    pixel_parts = std::min({divide_up(block_sizes().enough_chunks, row_parts * panel_parts),
+                            affordable, std::max<std::int64_t>(1, pixels / block_pixels)});
     partial_floats = pixel_parts > 1 ? align_floats(rows * columns) : 0;
     const std::int64_t chunk_columns = divide_up(panels(columns), panel_parts) * kPanel;
-    scratch_floats = staging_floats(chunk_columns) + chunk_columns * kBlockPixels;
+    scratch_floats = staging_floats(chunk_columns) + chunk_columns * block_pixels;
+    if (matrix_unit_is_on()) {
+      scratch_floats += UnitSums(divide_up(rows, row_parts), panels(chunk_columns)).floats() +
+                        UnitScratch::pieces_floats(panels(chunk_columns), block_pixels);
+    }
   }
 
   std::int64_t chunks() const { return pixel_parts * row_parts * panel_parts; }
@@ -91,7 +104,7 @@ void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking
   float* staging = scratch;
   float* packed = scratch + staging_floats(chunk.panels.size() * kPanel);
   dw += chunk.rows.begin * blocking.columns;
-  const std::int64_t blocks = divide_up(chunk.pixels.size(), kBlockPixels);
+  const std::int64_t blocks = divide_up(chunk.pixels.size(), blocking.block_pixels);
   for (std::int64_t i = 0; i < blocks; ++i) {
     const Range block = part_of(chunk.pixels, blocks, i);
     gather_panels(patches, block, columns, staging, packed);
@@ -107,6 +120,59 @@ void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking
       panel_product(chunk.rows.size(), width, a, panel, block.size(),
                     {.y = dw + j, .step = blocking.columns, .addend = i == 0 ? nullptr : dw + j},
                     upcoming);
+    }
+  }
+}
+
+/// The same on the matrix unit. So many blocks of pixels are summed up before dw is touched: more
+/// would save little time, and round more.
+constexpr std::int64_t kBlocksPerSum = 8;
+void accumulate_chunk_on_unit(const ConvProduct& patches, const WeightBlocking& blocking,
+                              const float* dy, std::int64_t dy_pixel, const WeightChunk& chunk,
+                              float* scratch, float* dw) {
+  const std::int64_t some = chunk.panels.size();
+  const Range columns{chunk.panels.begin * kPanel,
+                      std::min(blocking.columns, chunk.panels.end * kPanel)};
+  const bool in_place = patches.rows_are_pixels() && columns.size() % kPanel == 0;
+  UnitSums sums(chunk.rows.size(), some);
+  sums.data = scratch;
+  auto* const pieces = reinterpret_cast<std::uint16_t*>(scratch + sums.floats());
+  float* const staging =
+      scratch + sums.floats() + UnitScratch::pieces_floats(some, blocking.block_pixels);
+  float* const packed = staging + staging_floats(some * kPanel);
+  dw += chunk.rows.begin * blocking.columns;
+  dy += chunk.rows.begin;
+  const float* x = patches.x + columns.begin;
+  const std::int64_t blocks = divide_up(chunk.pixels.size(), blocking.block_pixels);
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    const Range block = part_of(chunk.pixels, blocks, i);
+    if (in_place) {
+      split_panels(x + block.begin * patches.x_pixel, patches.x_pixel, kPanel, some, block.size(),
+                   pieces);
+    } else {
+      gather_panels(patches, block, columns, staging, packed);
+      split_panels(packed, kPanel, block.size() * kPanel, some, block.size(), pieces);
+    }
+    Then then;
+    if (i + 1 < blocks) {
+      const Range next = part_of(chunk.pixels, blocks, i + 1);
+      then[0] = {dy + next.begin * dy_pixel, next.size(), divide_up(chunk.rows.size(), kLineFloats),
+                 dy_pixel};
+      if (in_place) {
+        then[1] = {x + next.begin * patches.x_pixel, next.size(), columns.size() / kLineFloats,
+                   patches.x_pixel};
+      }
+    }
+    const Columns a{dy + block.begin * dy_pixel, dy_pixel};
+    accumulate_on_unit(sums, pieces, block.size(), i % kBlocksPerSum == 0, then,
+                       [&](std::int64_t row, std::int64_t count, std::uint16_t* to) {
+                         split_rows(a.from_row(row), count, block.size(), to);
+                       });
+    if (i + 1 < blocks && (i + 1) % kBlocksPerSum != 0) continue;
+    TileOutput out{.y = dw + columns.begin, .step = blocking.columns};
+    if (i >= kBlocksPerSum) out.addend = out.y;
+    for (std::int64_t row = 0; row < chunk.rows.size(); ++row) {
+      store_unit_row(sums.row(row), columns.size(), out, row * blocking.columns);
     }
   }
 }
@@ -136,9 +202,9 @@ void backward_weight_run(const Conv2dProblem& p, const Conv2dBackwardWeightArgs&
     float* dw = args.dw.as<float>() + group * blocking.rows * blocking.columns;
     parallel_for(blocking.chunks(), [&](std::int64_t i, int worker) {
       const WeightChunk chunk(blocking, i);
-      accumulate_chunk(
-          patches, blocking, dy, p.c_out, chunk, scratch + worker * blocking.scratch_floats,
-          blocking.pixel_parts > 1 ? partial + chunk.part * blocking.partial_floats : dw);
+      const auto accumulate = matrix_unit_is_on() ? accumulate_chunk_on_unit : accumulate_chunk;
+      accumulate(patches, blocking, dy, p.c_out, chunk, scratch + worker * blocking.scratch_floats,
+                 blocking.pixel_parts > 1 ? partial + chunk.part * blocking.partial_floats : dw);
     });
     if (blocking.pixel_parts > 1) combine_partials(blocking, partial, dw);
   }

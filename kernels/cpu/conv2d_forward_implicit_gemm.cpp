@@ -38,7 +38,7 @@ void forward_prepare(const Conv2dProblem& p, const float* w, float* prepared) {
 std::int64_t forward_workspace_bytes(const Conv2dProblem& p) {
   ConvProduct product = patches_of_group(p, nullptr, 0);
   product.columns = p.c_out / p.groups;
-  return ConvBlocking(product).workspace_floats() * static_cast<std::int64_t>(sizeof(float));
+  return conv_workspace_floats(product) * static_cast<std::int64_t>(sizeof(float));
 }
 
 ConvProduct product_of_group(const Conv2dProblem& p, const Conv2dForwardArgs& args,

@@ -19,8 +19,7 @@
 #include <type_traits>
 
 #include "hwy/cache_control.h"
-#include "kernels/cpu/conv2d_gather-inl.h"
-#include "kernels/cpu/streaming.h"
+#include "kernels/cpu/conv2d_unit-inl.h"
 #include "kernels/parallel_for.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -39,6 +38,14 @@ inline std::int64_t conv_block_rows(std::int64_t depth) {
   const std::int64_t block_depth = round_up(std::min(depth, kConvBlockDepth), kDepthBlock);
   const std::int64_t tiles = kConvBlockFloats / (std::max(block_depth, kDepthBlock) * kMaxRows);
   return std::clamp<std::int64_t>(tiles, 2, 16) * kMaxRows;
+}
+
+/// Where these rows lie in y.
+inline void row_offsets(const ConvProduct& p, Range rows, std::int64_t* offsets) {
+  GridPlace place(p, rows.begin);
+  for (std::int64_t i = 0; i < rows.size(); ++i, place.advance(p)) {
+    offsets[i] = p.y_offset(place.image, place.i, place.j);
+  }
 }
 
 /// How a product is cut, by its geometry alone; buffers may be null.
@@ -68,10 +75,7 @@ struct ConvBlocking {
 template <class Rows>
 inline void multiply_rows(const ConvProduct& p, Range rows, Range panel_range, Range depth,
                           const Rows& a, const Upcoming& next = {}) {
-  const bool first = depth.begin == 0, last = depth.end == p.depth();
-  const std::int64_t step_bytes = p.y_pixel * static_cast<std::int64_t>(sizeof(float));
-  const Store store = last && is_streamed(p.y, step_bytes, p.rows() * step_bytes) ? Store::kStreamed
-                                                                                  : Store::kFetched;
+  const ConvEpilogue epilogue(p, depth);
   const bool is_padded = std::is_same_v<Rows, DepthMajor16>;
   const std::int64_t length = is_padded ? round_up(depth.size(), kDepthBlock) : depth.size();
   const std::int64_t panel_size = round_up(p.depth(), kDepthBlock) * kPanel;
@@ -81,50 +85,20 @@ inline void multiply_rows(const ConvProduct& p, Range rows, Range panel_range, R
     const std::int64_t column = panel * kPanel;
     const std::int64_t width = std::min(kPanel, p.columns - column);
     const float* w = p.w + panel * panel_size + depth.begin * kPanel;
-    TileOutput out;
-    out.step = p.y_pixel;
-    out.bias = first && p.bias ? p.bias + column : nullptr;
-    out.relu = last && p.relu;
-    const float* addend = first ? p.addend : p.y;
+    TileOutput out = epilogue.output(column);
     if (p.y_is_dense()) {
-      const std::int64_t offset = rows.begin * p.y_pixel + column;
-      out.y = p.y + offset;
-      out.addend = addend ? addend + offset : nullptr;
-      out.store = store;
-      panel_product(rows.size(), width, a, w, length, out, upcoming);
+      panel_product(rows.size(), width, a, w, length, out.from_row(rows.begin), upcoming);
       continue;
     }
-    out.y = p.y;
-    out.addend = addend;
+    out.store = Store::kNear;
     for_each_tile(rows.size(), [&](std::int64_t begin, std::int64_t count) HWY_ATTR {
       std::int64_t offsets[kMaxRows];
-      GridPlace place(p, rows.begin + begin);
-      for (std::int64_t i = 0; i < count; ++i, place.advance(p)) {
-        offsets[i] = p.y_offset(place.image, place.i, place.j) + column;
-      }
+      row_offsets(p, {rows.begin + begin, rows.begin + begin + count}, offsets);
       panel_product_scattered(count, width, a.from_row(begin), w, length, out, upcoming,
                               [&](std::int64_t i) { return offsets[i]; });
     });
   }
-  if (store == Store::kStreamed) hwy::FlushStream();
-}
-
-/// Calls f(Range) for every block of depth; for depth 0, a pixel that no tap reaches, with none.
-template <class F>
-inline void for_each_depth_block(const ConvProduct& p, const F& f) {
-  for (std::int64_t l = 0; l == 0 || l < p.depth(); l += kConvBlockDepth) {
-    f(Range{l, std::min(p.depth(), l + kConvBlockDepth)});
-  }
-}
-
-/// Calls f(part of the rows, its Range, panels, worker) for every chunk, on all threads.
-template <class F>
-inline void for_each_chunk(const ConvProduct& p, const ChunkGrid& grid, const F& f) {
-  parallel_for(grid.chunks(), [&](std::int64_t chunk, int worker) {
-    const std::int64_t part = chunk / grid.panel_parts;
-    f(part, part_of(p.rows(), grid.row_parts, part),
-      part_of(panels(p.columns), grid.panel_parts, chunk % grid.panel_parts), worker);
-  });
+  if (epilogue.streams) hwy::FlushStream();
 }
 
 /// What is read of x by the chunk that this thread is likely to take after one of `part`, where
@@ -155,7 +129,7 @@ inline void multiply_by_chunks(const ConvProduct& p, const ConvBlocking& blockin
     float* packed = staging + staging_size;
     const DepthMajor16 a{packed, depth_block_step(rows.size())};
     const Upcoming next = rows_after(p, blocking.grid, part, threads);
-    for_each_depth_block(p, [&](Range depth) {
+    for_each_depth_block(p, kConvBlockDepth, [&](Range depth) {
       if (depth.size() > 0) gather_rows(p, rows, depth, a.block_step, staging, packed);
       multiply_rows(p, rows, panel_range, depth, a, next);
     });
@@ -169,7 +143,7 @@ inline void multiply_in_two_steps(const ConvProduct& p, const ConvBlocking& bloc
   const ChunkGrid& grid = blocking.grid;
   float* packed = workspace;
   float* staging = packed + grid.row_parts * blocking.packed_floats;
-  for_each_depth_block(p, [&](Range depth) {
+  for_each_depth_block(p, kConvBlockDepth, [&](Range depth) {
     const std::int64_t gathers = depth.size() > 0 ? grid.row_parts * kGatherParts : 0;
     parallel_for(gathers, [&](std::int64_t chunk, int worker) {
       const std::int64_t part = chunk / kGatherParts;
@@ -188,9 +162,16 @@ inline void multiply_in_two_steps(const ConvProduct& p, const ConvBlocking& bloc
   });
 }
 
-/// Computes the whole product. `workspace`: ConvBlocking::workspace_floats().
+/// Floats that run_conv_product needs.
+inline std::int64_t conv_workspace_floats(const ConvProduct& p) {
+  if (matrix_unit_is_on()) return UnitConvBlocking(p).workspace_floats();
+  return ConvBlocking(p).workspace_floats();
+}
+
+/// Computes the whole product. `workspace`: conv_workspace_floats(p).
 inline void run_conv_product(const ConvProduct& p, float* workspace) {
   if (p.rows() == 0 || p.columns == 0) return;
+  if (matrix_unit_is_on()) return run_on_unit(p, workspace);
   const ConvBlocking blocking(p);
   if (blocking.in_place) {
     multiply_in_place(p, blocking);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/conv2d.h"
+#include "kernels/cpu/amx.h"
 
 namespace tl::cpu {
 
@@ -68,8 +69,11 @@ inline double depthwise_cost(const Conv2dProblem& p) { return p.multiply_adds();
 /// where it matters: small batches with many channels (see README.md).
 constexpr double kFilterReadCost = 12;
 
+/// A multiply-add of a direct product, where one of AVX-512, or of what else there is, costs 1.
+inline double direct_cost() { return amx::is_on() ? 0.65 : 1; }
+
 inline double implicit_gemm_cost(const Conv2dProblem& p) {
-  return p.multiply_adds() + kFilterReadCost * static_cast<double>(p.w_size());
+  return direct_cost() * p.multiply_adds() + kFilterReadCost * static_cast<double>(p.w_size());
 }
 
 /// For each tile of `outputs` x `outputs` a multiply-add per point and pair of channels, and the

@@ -110,12 +110,13 @@ struct TileOutput {
   bool relu = false;
   Store store = Store::kNear;
 
-  TileOutput from_row(std::int64_t row) const {
+  TileOutput at(std::int64_t offset) const {
     TileOutput out = *this;
-    out.y += row * step;
-    if (addend) out.addend += row * step;
+    out.y += offset;
+    if (addend) out.addend += offset;
     return out;
   }
+  TileOutput from_row(std::int64_t row) const { return at(row * step); }
 };
 
 /// max(x, 0) that keeps a NaN.

@@ -13,7 +13,7 @@ namespace {
 
 TEST_CASE("use_simd_target takes the names of sets, and \"\" for the best") {
   const std::string before = cpu::simd_target_name();
-  for (const char* name : {"avx512", "avx2", "sse4", "baseline"}) {
+  for (const char* name : {"amx", "avx512", "avx2", "sse4", "baseline"}) {
     if (!cpu::has_simd_target(name)) {
       CHECK_THROWS_AS(cpu::use_simd_target(name), Error);
       continue;
@@ -23,7 +23,7 @@ TEST_CASE("use_simd_target takes the names of sets, and \"\" for the best") {
   }
   CHECK(cpu::has_simd_target("baseline"));
   CHECK_THROWS_WITH_AS(cpu::use_simd_target("mmx"),
-                       "TL_SIMD: expected avx512, avx2, sse4 or baseline, found 'mmx'", Error);
+                       "TL_SIMD: expected amx, avx512, avx2, sse4 or baseline, found 'mmx'", Error);
   cpu::use_simd_target(before);
 }
 

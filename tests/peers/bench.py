@@ -15,8 +15,9 @@ machine, versions, every run, and `others`: how busy the processors were with an
 ought to be nothing. A part that is measured again replaces its record. --readme writes the tables of
 README.md and of tests/peers/README.md from the file (bench_tables.py).
 
---simd avx2 holds everyone to AVX2 except ONNX Runtime, which cannot be told: what to expect of a
-processor without AVX-512. Its results have a file and a table of their own.
+--simd avx512 keeps tlrun from the matrix unit (AMX), which none of the others uses for float32: what
+to expect of a processor without it. --simd avx2 holds everyone to AVX2 except ONNX Runtime, which
+cannot be told. Their results have files and tables of their own.
 
 Exit code: 0, 1 if a setting could not be run or computed something else, 2 if a program is missing.
 """
@@ -40,7 +41,8 @@ import bench_tables
 from common import REPOSITORY, find_program
 
 LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "openvino")
-SIMD = {"avx2": {"TL_SIMD": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}}
+SIMD = {"avx512": {"TL_SIMD": "avx512"},
+        "avx2": {"TL_SIMD": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}}
 TOO_BUSY = 0.02  # share of the processors that others may take before the times are in doubt
 
 

@@ -1,5 +1,5 @@
-"""Tables of bench.py's results: between markers in README.md (speed, memory, fine-tune; speed-avx2 of
---simd avx2), and every setting of every peer in tests/peers/README.md (settings).
+"""Tables of bench.py's results: between markers in README.md (speed, memory, fine-tune; speed-avx512
+and speed-avx2 of --simd), and every setting of every peer in tests/peers/README.md (settings).
 
 A median stands with its smallest and largest round. Parts that were not measured are left out. Where
 parts were measured at different commits, or on different machines, each row names its own.
@@ -10,8 +10,8 @@ import statistics
 from common import REPOSITORY
 
 README, PEERS = REPOSITORY / "README.md", REPOSITORY / "tests/peers/README.md"
-MARKERS = {"speed": README, "speed-avx2": README, "memory": README, "fine-tune": README,
-           "settings": PEERS}
+MARKERS = {"speed": README, "speed-avx512": README, "speed-avx2": README, "memory": README,
+           "fine-tune": README, "settings": PEERS}
 COMMAND = "$(tests/peers/venv.sh) tests/peers/bench.py --readme"
 PEER_NAMES = ("PyTorch", "ONNX Runtime", "OpenVINO")
 
@@ -65,7 +65,8 @@ def table(head, rows):
 def provenance(record):
     versions = {"PyTorch": "torch", "ONNX Runtime": "onnxruntime", "OpenVINO": "openvino"}
     libraries = ", ".join(f"{name} {record['versions'][versions[name]]}" for name in PEER_NAMES)
-    simd = f", all but ONNX Runtime held to {record['simd'].upper()}" if record["simd"] else ""
+    simd = {"": "", "avx512": ", tlrun without the matrix unit",
+            "avx2": ", all but ONNX Runtime held to AVX2"}[record["simd"]]
     return f"{record['cpu']}, {record['threads']} threads{simd}, {libraries}"
 
 

@@ -46,7 +46,7 @@ inline const Backend& reference() {
 template <class F>
 void for_each_simd_target(const F& f) {
   const std::string before = cpu::simd_target_name();
-  for (const char* target : {"avx512", "avx2", "sse4", "baseline"}) {
+  for (const char* target : {"amx", "avx512", "avx2", "sse4", "baseline"}) {
     if (!cpu::has_simd_target(target)) continue;
     cpu::use_simd_target(target);
     CAPTURE(target);
