@@ -1,4 +1,4 @@
-// UnitProduct: products on the matrix unit (amx.h), in the same terms as panel_product.
+// unit_product: products on the matrix unit (amx.h), in the same terms as panel_product.
 //
 //   for a block of panels of B, in pieces in the second-level cache
 //     for 32 rows of A and kSumBlock of their depth, in pieces in the first-level cache

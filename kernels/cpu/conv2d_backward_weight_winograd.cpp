@@ -143,7 +143,7 @@ void run(Stream, const Conv2dProblem& p, const Conv2dBackwardWeightArgs& args) {
 /// D is written, and read again for dw.
 template <int kTile>
 double cost(const Conv2dProblem& p) {
-  return winograd_cost(p, kTile, 2 * kFilterReadCost);
+  return winograd_cost(p, kTile, 2 * filter_read_cost());
 }
 
 template <int kTile>

@@ -66,21 +66,22 @@ inline bool is_depthwise_shape(const Conv2dProblem& p) {
 inline double depthwise_cost(const Conv2dProblem& p) { return p.multiply_adds(); }
 
 /// Reading one number of the filter from memory costs as much as so many multiply-adds. Measured
-/// where it matters: small batches with many channels (see README.md).
-constexpr double kFilterReadCost = 12;
+/// where it matters, small batches with many channels: on a Zen 4, and on a Xeon with a matrix
+/// unit, whose cores are slow to read (see README.md).
+inline double filter_read_cost() { return amx::is_on() ? 26 : 12; }
 
 /// A multiply-add of a direct product, where one of AVX-512, or of what else there is, costs 1.
 inline double direct_cost() { return amx::is_on() ? 0.65 : 1; }
 
 inline double implicit_gemm_cost(const Conv2dProblem& p) {
-  return direct_cost() * p.multiply_adds() + kFilterReadCost * static_cast<double>(p.w_size());
+  return direct_cost() * p.multiply_adds() + filter_read_cost() * static_cast<double>(p.w_size());
 }
 
 /// For each tile of `outputs` x `outputs` a multiply-add per point and pair of channels, and the
 /// transforms, which cost about as much as 48 more per channel and point; then the transformed
 /// filter, once.
 inline double winograd_cost(const Conv2dProblem& p, std::int64_t outputs,
-                            double filter_cost = kFilterReadCost) {
+                            double filter_cost = filter_read_cost()) {
   const auto cut = [&](std::int64_t size) { return (size + outputs - 1) / outputs; };
   const auto points = static_cast<double>((outputs + 2) * (outputs + 2));
   const auto tiles = static_cast<double>(p.n * cut(p.out_h()) * cut(p.out_w()));
@@ -104,7 +105,7 @@ inline double winograd_stem_cost(const Conv2dProblem& p) {
   const auto tiles = static_cast<double>(p.n * ((p.out_h() + 3) / 4) * ((p.out_w() + 3) / 4));
   const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
   return tiles * (169 * c_in * c_out + 2000 * c_in + 250 * c_out) +
-         169 * kFilterReadCost * c_in * c_out;
+         169 * filter_read_cost() * c_in * c_out;
 }
 
 }  // namespace tl::cpu

@@ -13,10 +13,11 @@
 
 namespace tl::cpu {
 
-/// Restricts the kernels to "amx" (AVX-512 and the matrix unit, amx.h), "avx512", "avx2", "sse4" or "baseline"; "" stands for the best the
-/// processor has. Throws when the name is unknown or the processor lacks the set. Not to be called
-/// while a kernel runs, nor between a variant's prepare and run: prepared weights are laid out for
-/// the set in force when they are made, and nothing in them tells a kernel for another set so.
+/// Restricts the kernels to "amx" (AVX-512 and the matrix unit, amx.h), "avx512", "avx2", "sse4" or
+/// "baseline"; "" stands for the best the processor has. Throws when the name is unknown or the
+/// processor lacks the set. Not to be called while a kernel runs, nor between a variant's prepare
+/// and run: prepared weights are laid out for the set in force when they are made, and nothing in
+/// them tells a kernel for another set so.
 void use_simd_target(std::string_view name);
 
 /// Whether use_simd_target(name) would succeed.
