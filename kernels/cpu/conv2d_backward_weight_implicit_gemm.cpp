@@ -22,42 +22,36 @@ HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
+constexpr std::int64_t kBlockPixels = 128;
+constexpr std::int64_t kRowsPerChunk = 256;
 constexpr std::int64_t kMaxPartialFloats = std::int64_t{1} << 24;
 
-/// Sizes of what one chunk computes, and of how many pixels at a time.
-struct BlockSizes {
-  std::int64_t rows = 256, columns = 256, pixels = 128;
-  std::int64_t enough_chunks = 32;
-};
-BlockSizes block_sizes() {
-  if (matrix_unit_is_on()) return {.rows = 256, .columns = 512, .pixels = 128, .enough_chunks = 16};
-  return {};
-}
+/// On the matrix unit a transposed row of dy is good for more columns.
+std::int64_t columns_per_chunk() { return matrix_unit_is_on() ? 512 : 256; }
+std::int64_t enough_chunks() { return matrix_unit_is_on() ? 16 : 32; }
 
 /// How one group's product is cut up.
 struct WeightBlocking {
   std::int64_t rows, columns, pixels;  // c_out, kh * kw * c_in of the group; n * out_h * out_w
   std::int64_t row_parts, panel_parts, pixel_parts;
-  std::int64_t block_pixels;
   std::int64_t partial_floats, scratch_floats;  // per pixel part; per worker
 
   explicit WeightBlocking(const Conv2dProblem& p)
       : rows(p.c_out / p.groups),
         columns(p.kh * p.kw * (p.c_in / p.groups)),
-        pixels(p.n * p.out_h() * p.out_w()),
-        block_pixels(block_sizes().pixels) {
-    row_parts = divide_up(rows, block_sizes().rows);
-    panel_parts = divide_up(columns, block_sizes().columns);
+        pixels(p.n * p.out_h() * p.out_w()) {
+    row_parts = divide_up(rows, kRowsPerChunk);
+    panel_parts = divide_up(columns, columns_per_chunk());
     const std::int64_t affordable =
         std::max<std::int64_t>(1, kMaxPartialFloats / std::max<std::int64_t>(1, rows * columns));
-    pixel_parts = std::min({divide_up(block_sizes().enough_chunks, row_parts * panel_parts),
-                            affordable, std::max<std::int64_t>(1, pixels / block_pixels)});
+    pixel_parts = std::min({divide_up(enough_chunks(), row_parts * panel_parts), affordable,
+                            std::max<std::int64_t>(1, pixels / kBlockPixels)});
     partial_floats = pixel_parts > 1 ? align_floats(rows * columns) : 0;
     const std::int64_t chunk_columns = divide_up(panels(columns), panel_parts) * kPanel;
-    scratch_floats = staging_floats(chunk_columns) + chunk_columns * block_pixels;
+    scratch_floats = staging_floats(chunk_columns) + chunk_columns * kBlockPixels;
     if (matrix_unit_is_on()) {
       scratch_floats += UnitSums(divide_up(rows, row_parts), panels(chunk_columns)).floats() +
-                        UnitScratch::pieces_floats(panels(chunk_columns), block_pixels);
+                        UnitScratch::pieces_floats(panels(chunk_columns), kBlockPixels);
     }
   }
 
@@ -104,7 +98,7 @@ void accumulate_chunk(const ConvProduct& patches, const WeightBlocking& blocking
   float* staging = scratch;
   float* packed = scratch + staging_floats(chunk.panels.size() * kPanel);
   dw += chunk.rows.begin * blocking.columns;
-  const std::int64_t blocks = divide_up(chunk.pixels.size(), blocking.block_pixels);
+  const std::int64_t blocks = divide_up(chunk.pixels.size(), kBlockPixels);
   for (std::int64_t i = 0; i < blocks; ++i) {
     const Range block = part_of(chunk.pixels, blocks, i);
     gather_panels(patches, block, columns, staging, packed);
@@ -137,13 +131,12 @@ void accumulate_chunk_on_unit(const ConvProduct& patches, const WeightBlocking& 
   UnitSums sums(chunk.rows.size(), some);
   sums.data = scratch;
   auto* const pieces = reinterpret_cast<std::uint16_t*>(scratch + sums.floats());
-  float* const staging =
-      scratch + sums.floats() + UnitScratch::pieces_floats(some, blocking.block_pixels);
+  float* const staging = scratch + sums.floats() + UnitScratch::pieces_floats(some, kBlockPixels);
   float* const packed = staging + staging_floats(some * kPanel);
   dw += chunk.rows.begin * blocking.columns;
   dy += chunk.rows.begin;
   const float* x = patches.x + columns.begin;
-  const std::int64_t blocks = divide_up(chunk.pixels.size(), blocking.block_pixels);
+  const std::int64_t blocks = divide_up(chunk.pixels.size(), kBlockPixels);
   for (std::int64_t i = 0; i < blocks; ++i) {
     const Range block = part_of(chunk.pixels, blocks, i);
     if (in_place) {

@@ -6,6 +6,8 @@
 //   in two steps  few rows, so that panels are shared out as well: all threads gather, then all
 //                 multiply, and no row is gathered twice
 //
+// On the matrix unit it goes another way (conv2d_unit-inl.h).
+//
 // The gathered rows of one block of depth (kConvBlockFloats at most) and one panel of the filter
 // stay in the second-level cache; the filter streams through once per chunk. Partial sums between
 // blocks of depth stand in y. Bias and addend enter with the first block, ReLU comes with the last.
