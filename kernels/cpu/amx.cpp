@@ -78,14 +78,15 @@ inline void fetch(Soon& soon) {
   }
 }
 
-inline void fetch(Soon (&soon)[kSoon]) {
-  for (Soon& some : soon) fetch(some);
+inline void go_on_with(Meanwhile& meanwhile) {
+  for (Soon& soon : meanwhile.soon) fetch(soon);
+  if (meanwhile.work) meanwhile.work(meanwhile);
 }
 
 /// kTwo: 32 rows instead of 16. The order of the products changes one factor at a time.
 template <bool kTwo>
 TL_AMX void multiply_rows(const std::uint16_t* a, const std::uint16_t* b, std::int64_t blocks,
-                          bool from_zero, float* c, Soon (&soon)[kSoon]) {
+                          bool from_zero, float* c, Meanwhile& meanwhile) {
   constexpr std::size_t kStepBytes = kBlock * sizeof(float);
   constexpr std::int64_t kLower = 16 * kBlock;
   if (from_zero) {
@@ -103,22 +104,22 @@ TL_AMX void multiply_rows(const std::uint16_t* a, const std::uint16_t* b, std::i
     TL_LOAD_A(kHigh);
     TL_LOAD_B(kLow);
     TL_MULTIPLY();
-    fetch(soon);
+    go_on_with(meanwhile);
     TL_LOAD_B(kMiddle);
     TL_MULTIPLY();
-    fetch(soon);
+    go_on_with(meanwhile);
     TL_LOAD_A(kMiddle);
     TL_MULTIPLY();
-    fetch(soon);
+    go_on_with(meanwhile);
     TL_LOAD_B(kHigh);
     TL_MULTIPLY();
-    fetch(soon);
+    go_on_with(meanwhile);
     TL_LOAD_A(kLow);
     TL_MULTIPLY();
-    fetch(soon);
+    go_on_with(meanwhile);
     TL_LOAD_A(kHigh);
     TL_MULTIPLY();
-    fetch(soon);
+    go_on_with(meanwhile);
     a += kBlockNumbers;
     b += kBlockNumbers;
   }
@@ -139,9 +140,9 @@ Tiles::Tiles() { configure(); }
 Tiles::~Tiles() { release(); }
 
 void multiply(std::int64_t rows, const std::uint16_t* a, const std::uint16_t* b,
-              std::int64_t blocks, bool from_zero, float* c, Soon (&soon)[kSoon]) {
-  rows > 16 ? multiply_rows<true>(a, b, blocks, from_zero, c, soon)
-            : multiply_rows<false>(a, b, blocks, from_zero, c, soon);
+              std::int64_t blocks, bool from_zero, float* c, Meanwhile& meanwhile) {
+  rows > 16 ? multiply_rows<true>(a, b, blocks, from_zero, c, meanwhile)
+            : multiply_rows<false>(a, b, blocks, from_zero, c, meanwhile);
 }
 
 #else
@@ -150,7 +151,7 @@ bool is_available() { return false; }
 Tiles::Tiles() = default;
 Tiles::~Tiles() = default;
 void multiply(std::int64_t, const std::uint16_t*, const std::uint16_t*, std::int64_t, bool, float*,
-              Soon (&)[kSoon]) {}
+              Meanwhile&) {}
 
 #endif
 

@@ -53,13 +53,18 @@ struct Soon {
   std::int64_t lines = 0;
   std::int64_t taken = 0;  // lines of the first row
 };
-constexpr int kSoon = 5;
+
+/// What is done besides, a little with each product of pieces: lines are fetched, and where there
+/// is `work`, it is called. While the unit multiplies, the processor goes on with what comes next.
+struct Meanwhile {
+  Soon soon[5] = {};
+  void (*work)(Meanwhile& self) = nullptr;
+};
 constexpr std::int64_t kProducts = 6;  // of pieces, for each block of depth
 
 /// c [32][32] = A * B, added to c unless `from_zero`: the product of `blocks` blocks of depth, one
-/// after the other in a and b, of which the first `rows` rows are wanted. Fetches what comes soon,
-/// and steps on in it. Needs Tiles.
+/// after the other in a and b, of which the first `rows` rows are wanted. Needs Tiles.
 void multiply(std::int64_t rows, const std::uint16_t* a, const std::uint16_t* b,
-              std::int64_t blocks, bool from_zero, float* c, Soon (&soon)[kSoon]);
+              std::int64_t blocks, bool from_zero, float* c, Meanwhile& meanwhile);
 
 }  // namespace tl::cpu::amx

@@ -42,7 +42,7 @@ constexpr std::int64_t kUnitBlocks = (1 << 20) / (amx::kBlockNumbers * 2);
 /// Whether it is better to keep rows of A in pieces, and to cut panels of B as they come.
 constexpr bool panels_stream(std::int64_t row_blocks, std::int64_t some, std::int64_t depth) {
   return row_blocks * divide_up(unit_depth(depth), amx::kBlock) <= kUnitBlocks &&
-         5 * row_blocks <= 7 * some;
+         3 * row_blocks <= 7 * some;
 }
 
 /// Panels whose pieces are kept at once, of a product of this depth: 1 MB at most.
@@ -126,6 +126,12 @@ HWY_INLINE void store_unit_row(const float* sums, std::int64_t columns, const Ti
   copy_floats(last, y + j, columns - j);
 }
 
+/// So that all is fetched in so many turns.
+inline amx::Soon spread(amx::Soon soon, std::int64_t turns) {
+  soon.lines = divide_up(soon.rows * soon.row_lines, turns);
+  return soon;
+}
+
 /// What will be needed after a product.
 using Then = std::array<amx::Soon, 2>;
 
@@ -165,13 +171,12 @@ HWY_INLINE void unit_product(std::int64_t rows, std::int64_t columns, std::int64
   now->sums = scratch.sums;
   before->sums = scratch.sums + some * amx::kBlock * kPanel;
   set(*now, 0);
-  for (amx::Soon& it : then) {
-    it.lines = divide_up(it.rows * it.row_lines, products * divide_up(rows, amx::kBlock));
-  }
+  for (amx::Soon& it : then) it = spread(it, products * divide_up(rows, amx::kBlock));
   const amx::Tiles tiles;
   while (now->count > 0) {
     set(*next, now->first + amx::kBlock);
-    amx::Soon soon[amx::kSoon] = {};
+    amx::Meanwhile meanwhile;
+    auto& soon = meanwhile.soon;
     if (next->count > 0) {
       const std::int64_t lines = some * kPanel / kLineFloats;
       soon[0] = soon_of(next->first, next->count);
@@ -179,7 +184,7 @@ HWY_INLINE void unit_product(std::int64_t rows, std::int64_t columns, std::int64
       if (out.addend && out.addend != out.y) {
         soon[2] = {out.addend, next->count, lines, 0, next->offsets};
       }
-      for (amx::Soon& it : soon) it.lines = divide_up(it.row_lines * it.rows, products);
+      for (amx::Soon& it : soon) it = spread(it, products);
     }
     std::copy(then.begin(), then.end(), soon + 3);
     std::int64_t stored = 0, multiplied = 0;
@@ -189,7 +194,7 @@ HWY_INLINE void unit_product(std::int64_t rows, std::int64_t columns, std::int64
       const std::uint16_t* b = scratch.pieces + l / amx::kBlock * amx::kBlockNumbers;
       for (std::int64_t panel = 0; panel < some; ++panel) {
         amx::multiply(now->count, a, b, divide_up(length, amx::kBlock), l == 0,
-                      now->sums + panel * amx::kBlock * kPanel, soon);
+                      now->sums + panel * amx::kBlock * kPanel, meanwhile);
         b += depth_blocks * amx::kBlockNumbers;
         // The rows before are stored while the unit works.
         const std::int64_t end = amx::kBlock * ++multiplied / multiplies;
@@ -220,30 +225,58 @@ struct UnitRowPieces {
   }
 };
 
-/// One panel, cut into pieces meanwhile, and rows that are in pieces: for few rows, so that a large
-/// B streams by. `next_b` comes after this panel. sums: 32 x kPanel for every 32 rows.
-template <class OffsetOf>
-HWY_INLINE void stream_unit_panel(const UnitRowPieces& a, std::int64_t columns, std::int64_t depth,
-                                  const float* b, const float* next_b, const TileOutput& out,
-                                  float* sums, const OffsetOf& offset_of) {
-  alignas(64) std::uint16_t pieces[kSumBlock / amx::kBlock * amx::kBlockNumbers];
-  for (std::int64_t l = 0; l == 0 || l < depth; l += kSumBlock) {
-    const std::int64_t length = std::min(kSumBlock, depth - l);
-    const std::int64_t blocks = divide_up(length, amx::kBlock);
-    split_panel(b + l * kPanel, kPanel, length, pieces);
-    amx::Soon soon[amx::kSoon] = {};
-    soon[0] = {l + kSumBlock < depth ? b + (l + kSumBlock) * kPanel : next_b, 1,
-               length * kPanel / kLineFloats};
-    soon[0].lines = divide_up(
-        soon[0].row_lines,
-        std::max<std::int64_t>(1, divide_up(a.rows, amx::kBlock) * blocks * amx::kProducts));
-    for (std::int64_t row = 0; row < a.rows; row += amx::kBlock) {
-      amx::multiply(std::min(amx::kBlock, a.rows - row), a.at(row, l), pieces, blocks, l == 0,
-                    sums + row * kPanel, soon);
+/// Panels of B, `step` floats apart, and rows that are in pieces, for few rows, so that a large B
+/// streams by: while a part of a panel is multiplied, the next one is cut into pieces, and one
+/// further on is fetched. sums: 32 x kPanel for every 32 rows.
+///   soon(panel)   what else is fetched meanwhile (Then)
+///   done(panel)   comes when its sums are done
+template <class SoonOf, class Done>
+HWY_INLINE void stream_panels(const UnitRowPieces& a, const float* b, std::int64_t step,
+                              std::int64_t some, std::int64_t depth, float* sums,
+                              const SoonOf& soon, const Done& done) {
+  constexpr std::int64_t kPartDepth = 64;  // two parts in pieces stay in the nearest cache
+  constexpr std::int64_t kPartsAhead = 4;  // from memory
+  alignas(64) std::uint16_t pieces[2][kPartDepth / amx::kBlock * amx::kBlockNumbers];
+  struct Part {
+    const float* b;
+    std::int64_t panel, l, depth;
+    std::int64_t blocks() const { return divide_up(depth, amx::kBlock); }
+  };
+  const std::int64_t panel_parts = std::max<std::int64_t>(1, divide_up(depth, kPartDepth));
+  const std::int64_t parts = some * panel_parts;
+  const auto part_at = [&](std::int64_t i) {
+    const std::int64_t panel = i / panel_parts, l = i % panel_parts * kPartDepth;
+    return Part{b + panel * step + l * kPanel, panel, l, std::min(kPartDepth, depth - l)};
+  };
+  const std::int64_t row_blocks = divide_up(a.rows, amx::kBlock);
+  const auto turns = [&](std::int64_t blocks) {
+    return row_blocks * std::max<std::int64_t>(1, blocks) * amx::kProducts;
+  };
+  PanelSplitter meanwhile;
+  meanwhile.begin(b, part_at(0).depth, pieces[0], 1);
+  for (std::int64_t i = 0; i < parts; ++i) {
+    meanwhile.finish();
+    const Part part = part_at(i);
+    if (i + 1 < parts) {
+      const Part next = part_at(i + 1);
+      meanwhile.begin(next.b, next.depth, pieces[(i + 1) % 2], turns(part.blocks()));
     }
-  }
-  for (std::int64_t i = 0; i < a.rows; ++i) {
-    store_unit_row(sums + i * kPanel, columns, out, offset_of(i));
+    if (i + kPartsAhead < parts) {
+      const Part ahead = part_at(i + kPartsAhead);
+      meanwhile.soon[0] =
+          spread({ahead.b, 1, ahead.depth * kPanel / kLineFloats}, turns(part.blocks()));
+    }
+    if (part.l == 0) {
+      const Then of_panel = soon(part.panel);
+      for (std::size_t k = 0; k < of_panel.size(); ++k) {
+        meanwhile.soon[1 + k] = spread(of_panel[k], turns(divide_up(depth, amx::kBlock)));
+      }
+    }
+    for (std::int64_t row = 0; row < a.rows; row += amx::kBlock) {
+      amx::multiply(std::min(amx::kBlock, a.rows - row), a.at(row, part.l), pieces[i % 2],
+                    part.blocks(), part.l == 0, sums + row * kPanel, meanwhile);
+    }
+    if ((i + 1) % panel_parts == 0) done(part.panel);
   }
 }
 
@@ -274,16 +307,16 @@ HWY_INLINE void accumulate_on_unit(const UnitSums& sums, const std::uint16_t* pi
   const std::int64_t blocks = divide_up(depth, amx::kBlock);
   const std::int64_t products =
       divide_up(sums.rows, amx::kBlock) * sums.panels * blocks * amx::kProducts;
-  amx::Soon soon[amx::kSoon] = {};
-  std::copy(then.begin(), then.end(), soon);
-  for (amx::Soon& it : soon) it.lines = divide_up(it.rows * it.row_lines, products);
+  amx::Meanwhile meanwhile;
+  std::copy(then.begin(), then.end(), meanwhile.soon);
+  for (amx::Soon& it : meanwhile.soon) it = spread(it, products);
   const amx::Tiles tiles;
   for (std::int64_t row = 0; row < sums.rows; row += amx::kBlock) {
     const std::int64_t count = std::min(amx::kBlock, sums.rows - row);
     split(row, count, a);
     for (std::int64_t panel = 0; panel < sums.panels; ++panel) {
       amx::multiply(count, a, pieces + panel * blocks * amx::kBlockNumbers, blocks, from_zero,
-                    sums.block(row, panel), soon);
+                    sums.block(row, panel), meanwhile);
     }
   }
 }

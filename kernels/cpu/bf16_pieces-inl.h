@@ -124,16 +124,20 @@ inline void split_rows(Columns a, std::int64_t rows, std::int64_t depth, std::ui
   }
 }
 
-/// A panel of B, 32 columns wide, rows `step` floats apart.
-inline void split_panel(const float* b, std::int64_t step, std::int64_t depth, std::uint16_t* to) {
+/// Rows l + i and l + i + 16 of a panel of B, 32 columns wide, rows `step` floats apart; `to`: the
+/// block that begins with row l.
+HWY_INLINE void split_panel_rows(const float* b, std::int64_t step, std::int64_t depth,
+                                 std::int64_t l, std::int64_t i, std::uint16_t* to) {
   constexpr std::int64_t kRight = amx::kPieceNumbers / 2;
+  const float* even = l + i < depth ? b + (l + i) * step : kZeros;
+  const float* odd = l + i + kDepthBlock < depth ? b + (l + i + kDepthBlock) * step : kZeros;
+  split_16(even, odd, to + row_in_block(i));
+  split_16(even + kDepthBlock, odd + kDepthBlock, to + kRight + row_in_block(i));
+}
+
+inline void split_panel(const float* b, std::int64_t step, std::int64_t depth, std::uint16_t* to) {
   for (std::int64_t l = 0; l < depth; l += amx::kBlock, to += amx::kBlockNumbers) {
-    for (std::int64_t i = 0; i < kDepthBlock; ++i) {
-      const float* even = l + i < depth ? b + (l + i) * step : kZeros;
-      const float* odd = l + i + kDepthBlock < depth ? b + (l + i + kDepthBlock) * step : kZeros;
-      split_16(even, odd, to + row_in_block(i));
-      split_16(even + kDepthBlock, odd + kDepthBlock, to + kRight + row_in_block(i));
-    }
+    for (std::int64_t i = 0; i < kDepthBlock; ++i) split_panel_rows(b, step, depth, l, i, to);
   }
 }
 
@@ -145,6 +149,44 @@ inline void split_panels(const float* b, std::int64_t step, std::int64_t panel_s
     to += divide_up(depth, amx::kBlock) * amx::kBlockNumbers;
   }
 }
+
+/// Cuts a panel of B, its rows one after the other, a little in each of so many turns of
+/// amx::multiply.
+class PanelSplitter : public amx::Meanwhile {
+ public:
+  PanelSplitter() {
+    work = [](amx::Meanwhile& self) { static_cast<PanelSplitter&>(self).take_turn(); };
+  }
+
+  void begin(const float* b, std::int64_t depth, std::uint16_t* to, std::int64_t turns) {
+    b_ = b;
+    depth_ = depth;
+    to_ = to;
+    pairs_ = divide_up(divide_up(depth, 2), turns);
+    l_ = i_ = 0;
+  }
+  /// What is left.
+  void finish() {
+    while (l_ < depth_) split_next();
+  }
+
+ private:
+  void take_turn() {
+    for (std::int64_t pair = 0; pair < pairs_ && l_ < depth_; ++pair) split_next();
+  }
+  HWY_INLINE void split_next() {
+    split_panel_rows(b_, kPanel, depth_, l_, i_, to_);
+    if (++i_ < kDepthBlock) return;
+    i_ = 0;
+    l_ += amx::kBlock;
+    to_ += amx::kBlockNumbers;
+  }
+
+  const float* b_ = nullptr;
+  std::uint16_t* to_ = nullptr;
+  std::int64_t depth_ = 0, pairs_ = 0;  // of rows, in one turn
+  std::int64_t l_ = 0, i_ = 0;          // the next pair
+};
 
 }  // namespace tl::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -140,10 +140,9 @@ void run(Stream, const Conv2dProblem& p, const Conv2dBackwardWeightArgs& args) {
   functions<kTile>().run(p, args);
 }
 
-/// D is written, and read again for dw.
 template <int kTile>
 double cost(const Conv2dProblem& p) {
-  return winograd_cost(p, kTile, 2 * filter_read_cost());
+  return winograd_weight_cost(p, kTile);
 }
 
 template <int kTile>

@@ -29,10 +29,14 @@ struct UnitConvBlocking {
                             ? 0
                             : staging_floats(depth) +
                                   depth_block_step(amx::kBlock) * divide_up(depth, kDepthBlock)),
-        grid(unit_grid(divide_up(p.rows(), amx::kBlock), panels(p.columns))),
-        chunk_rows(divide_up(p.rows(), grid.row_parts)) {
-    streams_panels = panels_stream(divide_up(chunk_rows, amx::kBlock),
-                                   divide_up(panels(p.columns), grid.panel_parts), p.depth());
+        grid{1, std::min<std::int64_t>(thread_count(), panels(p.columns))} {
+    const auto streams = [&] {
+      return panels_stream(divide_up(divide_up(p.rows(), grid.row_parts), amx::kBlock),
+                           divide_up(panels(p.columns), grid.panel_parts), p.depth());
+    };
+    if (!streams()) grid = unit_grid(divide_up(p.rows(), amx::kBlock), panels(p.columns));
+    streams_panels = streams();
+    chunk_rows = divide_up(p.rows(), grid.row_parts);
   }
 
   std::int64_t scratch_floats() const {
@@ -170,13 +174,27 @@ inline void stream_unit_chunk(const ConvProduct& p, const UnitConvBlocking& bloc
     for (std::int64_t row = 0; row < a.rows; row += amx::kBlock) {
       patches.split(row, std::min(amx::kBlock, a.rows - row), 0, depth.size(), a.at(row, 0));
     }
-    for (std::int64_t panel = panel_range.begin; panel < panel_range.end; ++panel) {
-      const float* b = p.w + panel * panel_floats + depth.begin * kPanel;
-      const std::int64_t column = panel * kPanel;
-      stream_unit_panel(a, std::min(kPanel, p.columns - column), depth.size(), b, b + panel_floats,
-                        epilogue.output(column), sums,
-                        [&](std::int64_t i) { return row_offset(p, rows.begin + i); });
-    }
+    const auto column = [&](std::int64_t i) { return (panel_range.begin + i) * kPanel; };
+    const auto rows_of = [&](const float* y) {
+      return amx::Soon{y, p.y_is_dense() ? a.rows : 0, kPanel / kLineFloats, p.y_pixel};
+    };
+    stream_panels(
+        a, p.w + panel_range.begin * panel_floats + depth.begin * kPanel, panel_floats,
+        panel_range.size(), depth.size(), sums,
+        [&](std::int64_t i) {
+          const TileOutput out = epilogue.output(column(i)).at(row_offset(p, rows.begin));
+          Then then;
+          if (out.store == Store::kFetched) then[0] = rows_of(out.y);
+          if (out.addend && out.addend != out.y) then[1] = rows_of(out.addend);
+          return then;
+        },
+        [&](std::int64_t i) HWY_ATTR {
+          const TileOutput out = epilogue.output(column(i));
+          for (std::int64_t row = 0; row < a.rows; ++row) {
+            store_unit_row(sums + row * kPanel, std::min(kPanel, p.columns - column(i)), out,
+                           row_offset(p, rows.begin + row));
+          }
+        });
     if (epilogue.streams) hwy::FlushStream();
   });
 }

@@ -1,6 +1,9 @@
 // The variants of conv2d that this folder has, one file each.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+
 #include "kernels/conv2d.h"
 #include "kernels/cpu/amx.h"
 
@@ -68,25 +71,43 @@ inline double depthwise_cost(const Conv2dProblem& p) { return p.multiply_adds();
 /// Reading one number of the filter from memory costs as much as so many multiply-adds. Measured
 /// where it matters, small batches with many channels: on a Zen 4, and on a Xeon with a matrix
 /// unit, whose cores are slow to read (see README.md).
-inline double filter_read_cost() { return amx::is_on() ? 26 : 12; }
+inline double filter_read_cost() { return amx::is_on() ? 18 : 12; }
 
 /// A multiply-add of a direct product, where one of AVX-512, or of what else there is, costs 1.
 inline double direct_cost() { return amx::is_on() ? 0.65 : 1; }
 
+/// The matrix unit takes 16 pixels at a time.
 inline double implicit_gemm_cost(const Conv2dProblem& p) {
-  return direct_cost() * p.multiply_adds() + filter_read_cost() * static_cast<double>(p.w_size());
+  const auto pixels = static_cast<double>(p.n * p.out_h() * p.out_w());
+  const double taken = amx::is_on() ? 16 * std::ceil(pixels / 16) : pixels;
+  return static_cast<double>(p.w_size()) * (direct_cost() * taken + filter_read_cost());
 }
 
 /// For each tile of `outputs` x `outputs` a multiply-add per point and pair of channels, and the
 /// transforms, which cost about as much as 48 more per channel and point; then the transformed
 /// filter, once.
-inline double winograd_cost(const Conv2dProblem& p, std::int64_t outputs,
-                            double filter_cost = filter_read_cost()) {
-  const auto cut = [&](std::int64_t size) { return (size + outputs - 1) / outputs; };
+inline double winograd_cost(const Conv2dProblem& p, double tiles, std::int64_t outputs,
+                            double filter_cost) {
   const auto points = static_cast<double>((outputs + 2) * (outputs + 2));
-  const auto tiles = static_cast<double>(p.n * cut(p.out_h()) * cut(p.out_w()));
   const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
   return points * (tiles * (c_in * c_out + 48 * (c_in + c_out)) + filter_cost * c_in * c_out);
+}
+
+inline double winograd_tiles(const Conv2dProblem& p, std::int64_t outputs) {
+  const auto cut = [&](std::int64_t size) { return (size + outputs - 1) / outputs; };
+  return static_cast<double>(p.n * cut(p.out_h()) * cut(p.out_w()));
+}
+
+/// On the Xeon, reading goes on behind the products of more than 16 tiles.
+inline double winograd_cost(const Conv2dProblem& p, std::int64_t outputs) {
+  const double tiles = winograd_tiles(p, outputs);
+  const double read = amx::is_on() ? std::min(1.0, 16 / tiles) : 1;
+  return winograd_cost(p, tiles, outputs, read * filter_read_cost());
+}
+
+/// The gradient of the filter is written in the points' form, and read again.
+inline double winograd_weight_cost(const Conv2dProblem& p, std::int64_t outputs) {
+  return winograd_cost(p, winograd_tiles(p, outputs), outputs, 2 * filter_read_cost());
 }
 
 /// 81 multiply-adds for each tile of 4x4 outputs and pair of channels; the transforms, which cost
