@@ -17,7 +17,7 @@
 //              For many channels, where V of even a small block is too large for one thread's cache
 //              and U too large to stream by for each, and where tiles and panels are few. V and M
 //              stay in the cache that threads share, if U does too; half of what one reads another
-//              has written.
+//              has written. M takes the place of V, some points at a time.
 //
 // Which order and how large its blocks are depends on the threads too.
 #if defined(TL_CPU_WINOGRAD_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -44,6 +44,7 @@ struct WinogradBlocking {
   static constexpr std::int64_t kEnoughPanels = 8;
   static constexpr std::int64_t kFewTiles = 12;  // too few to stream U by for
   static constexpr std::int64_t kSmallBlock = HWY_TARGET <= HWY_AVX3 ? 28 : 24;
+  static constexpr std::int64_t kPointsTogether = (kPlane + 2) / 3;  // by points
 
   WinogradOrder order = WinogradOrder::by_tiles;
   std::int64_t block_tiles = 0, blocks = 0;
@@ -71,14 +72,17 @@ struct WinogradBlocking {
     v_point_step = odd_lines(depth_block_step(block_tiles) / kDepthBlock * c_in);
     const std::int64_t m_panels = order == WinogradOrder::by_points ? panels(c_out) : 1;
     m_point_step = odd_lines(block_tiles * m_panels * kPanel);
+    if (order == WinogradOrder::by_points) {
+      v_point_step = m_point_step = std::max(v_point_step, m_point_step);
+    }
   }
 
   std::int64_t v_floats() const { return kPlane * v_point_step; }
   std::int64_t m_floats() const { return kPlane * m_point_step; }
   std::int64_t workspace_floats() const {
+    if (order == WinogradOrder::by_points) return (kPlane + kPointsTogether) * m_point_step;
     const std::int64_t v_count = order == WinogradOrder::by_tiles ? thread_count() : 1;
-    const std::int64_t m_count = order == WinogradOrder::by_points ? 1 : thread_count();
-    return v_count * v_floats() + m_count * m_floats();
+    return v_count * v_floats() + thread_count() * m_floats();
   }
 };
 
@@ -166,22 +170,30 @@ void run_winograd_by_panels(const WinogradProduct<kTile>& p,
   });
 }
 
+/// M of a point lies where V was kPointsTogether points before, which is done with then.
 template <int kTile>
 void run_winograd_by_points(const WinogradProduct<kTile>& p,
                             const WinogradBlocking<kTile>& blocking, float* workspace) {
-  float* v = workspace;
-  float* m = v + blocking.v_floats();
+  constexpr std::int64_t kTogether = WinogradBlocking<kTile>::kPointsTogether;
+  constexpr std::int64_t kPanelParts = 2;  // so that threads finish a few points at the same time
+  float* const m = workspace;
+  float* const v = m + kTogether * blocking.m_point_step;
   for (std::int64_t block = 0; block < blocking.blocks; ++block) {
     const Range tiles = part_of(p.tiles(), blocking.blocks, block);
     const std::int64_t panel_step = tiles.size() * kPanel;
     gather_in_parallel(p, tiles, v, blocking.v_point_step);
-    parallel_for(p.kPlane, [&](std::int64_t point, int) {
-      for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
-        multiply_point(tiles.size(), p.c_in, v + point * blocking.v_point_step,
-                       p.u + (panel * p.kPlane + point) * p.c_in * kPanel,
-                       m + point * blocking.m_point_step + panel * panel_step);
-      }
-    });
+    for (std::int64_t first = 0; first < p.kPlane; first += kTogether) {
+      const std::int64_t points = std::min(kTogether, p.kPlane - first);
+      parallel_for(points * kPanelParts, [&](std::int64_t chunk, int) {
+        const std::int64_t point = first + chunk / kPanelParts;
+        const Range some = part_of(panels(p.c_out), kPanelParts, chunk % kPanelParts);
+        for (std::int64_t panel = some.begin; panel < some.end; ++panel) {
+          multiply_point(tiles.size(), p.c_in, v + point * blocking.v_point_step,
+                         p.u + (panel * p.kPlane + point) * p.c_in * kPanel,
+                         m + point * blocking.m_point_step + panel * panel_step);
+        }
+      });
+    }
     parallel_for(divide_up(tiles.size(), kTilesPerChunk), [&](std::int64_t chunk, int) {
       const Range part = tiles_of_chunk(tiles, chunk);
       for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
