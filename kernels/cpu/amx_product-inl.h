@@ -227,12 +227,13 @@ struct UnitRowPieces {
 
 /// Panels of B, `step` floats apart, and rows that are in pieces, for few rows, so that a large B
 /// streams by: while a part of a panel is multiplied, the next one is cut into pieces, and one
-/// further on is fetched. sums: 32 x kPanel for every 32 rows.
+/// further on is fetched.
+///   sums(panel)   where they go: 32 x kPanel for every 32 rows
 ///   soon(panel)   what else is fetched meanwhile (Then)
 ///   done(panel)   comes when its sums are done
-template <class SoonOf, class Done>
+template <class SumsOf, class SoonOf, class Done>
 HWY_INLINE void stream_panels(const UnitRowPieces& a, const float* b, std::int64_t step,
-                              std::int64_t some, std::int64_t depth, float* sums,
+                              std::int64_t some, std::int64_t depth, const SumsOf& sums,
                               const SoonOf& soon, const Done& done) {
   constexpr std::int64_t kPartDepth = 64;  // two parts in pieces stay in the nearest cache
   constexpr std::int64_t kPartsAhead = 4;  // from memory
@@ -274,7 +275,7 @@ HWY_INLINE void stream_panels(const UnitRowPieces& a, const float* b, std::int64
     }
     for (std::int64_t row = 0; row < a.rows; row += amx::kBlock) {
       amx::multiply(std::min(amx::kBlock, a.rows - row), a.at(row, part.l), pieces[i % 2],
-                    part.blocks(), part.l == 0, sums + row * kPanel, meanwhile);
+                    part.blocks(), part.l == 0, sums(part.panel) + row * kPanel, meanwhile);
     }
     if ((i + 1) % panel_parts == 0) done(part.panel);
   }

@@ -180,7 +180,7 @@ inline void stream_unit_chunk(const ConvProduct& p, const UnitConvBlocking& bloc
     };
     stream_panels(
         a, p.w + panel_range.begin * panel_floats + depth.begin * kPanel, panel_floats,
-        panel_range.size(), depth.size(), sums,
+        panel_range.size(), depth.size(), [&](std::int64_t) { return sums; },
         [&](std::int64_t i) {
           const TileOutput out = epilogue.output(column(i)).at(row_offset(p, rows.begin));
           Then then;

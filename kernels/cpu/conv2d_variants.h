@@ -6,6 +6,7 @@
 
 #include "kernels/conv2d.h"
 #include "kernels/cpu/amx.h"
+#include "kernels/cpu/winograd_product.h"
 
 namespace tl::cpu {
 
@@ -83,31 +84,44 @@ inline double implicit_gemm_cost(const Conv2dProblem& p) {
   return static_cast<double>(p.w_size()) * (direct_cost() * taken + filter_read_cost());
 }
 
-/// For each tile of `outputs` x `outputs` a multiply-add per point and pair of channels, and the
-/// transforms, which cost about as much as 48 more per channel and point; then the transformed
-/// filter, once.
-inline double winograd_cost(const Conv2dProblem& p, double tiles, std::int64_t outputs,
-                            double filter_cost) {
-  const auto points = static_cast<double>((outputs + 2) * (outputs + 2));
-  const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
-  return points * (tiles * (c_in * c_out + 48 * (c_in + c_out)) + filter_cost * c_in * c_out);
-}
+/// Costs of Winograd's algorithm per point: products and reading the filter for each pair of
+/// channels, transforms for each tile and channel.
+struct WinogradCosts {
+  double products, filter, transforms = 48;
 
-inline double winograd_tiles(const Conv2dProblem& p, std::int64_t outputs) {
+  double of(const Conv2dProblem& p, std::int64_t points, double tiles) const {
+    const auto c_in = static_cast<double>(p.c_in), c_out = static_cast<double>(p.c_out);
+    return static_cast<double>(points) *
+           ((products + filter) * c_in * c_out + transforms * tiles * (c_in + c_out));
+  }
+};
+
+inline std::int64_t winograd_tiles(const Conv2dProblem& p, std::int64_t outputs) {
   const auto cut = [&](std::int64_t size) { return (size + outputs - 1) / outputs; };
-  return static_cast<double>(p.n * cut(p.out_h()) * cut(p.out_w()));
+  return p.n * cut(p.out_h()) * cut(p.out_w());
 }
 
-/// On the Xeon, reading goes on behind the products of more than 16 tiles.
+/// In tiles of `outputs` x `outputs`. Reading the filter goes on behind the products of more than
+/// 16 tiles; that was measured on the Xeon. On the matrix unit, which takes 32 tiles at a time, the
+/// filter is cut into pieces, too, and V and M come from farther away.
 inline double winograd_cost(const Conv2dProblem& p, std::int64_t outputs) {
-  const double tiles = winograd_tiles(p, outputs);
-  const double read = amx::is_on() ? std::min(1.0, 16 / tiles) : 1;
-  return winograd_cost(p, tiles, outputs, read * filter_read_cost());
+  const std::int64_t points = (outputs + 2) * (outputs + 2), count = winograd_tiles(p, outputs);
+  const auto tiles = static_cast<double>(count);
+  if (!amx::is_on()) return WinogradCosts{tiles, filter_read_cost()}.of(p, points, tiles);
+  const std::int64_t panels = (p.c_out + amx::kBlock - 1) / amx::kBlock;
+  if (!is_for_matrix_unit(points, count, p.c_in, panels)) {
+    return WinogradCosts{tiles, std::min(1.0, 16 / tiles) * filter_read_cost()}.of(p, points,
+                                                                                   tiles);
+  }
+  return WinogradCosts{direct_cost() * 32 * std::ceil(tiles / 32), 45,
+                       16 * static_cast<double>(outputs + 2)}
+      .of(p, points, tiles);
 }
 
 /// The gradient of the filter is written in the points' form, and read again.
 inline double winograd_weight_cost(const Conv2dProblem& p, std::int64_t outputs) {
-  return winograd_cost(p, winograd_tiles(p, outputs), outputs, 2 * filter_read_cost());
+  const auto tiles = static_cast<double>(winograd_tiles(p, outputs));
+  return WinogradCosts{tiles, 2 * filter_read_cost()}.of(p, (outputs + 2) * (outputs + 2), tiles);
 }
 
 /// 81 multiply-adds for each tile of 4x4 outputs and pair of channels; the transforms, which cost

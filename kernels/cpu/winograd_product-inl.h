@@ -27,6 +27,7 @@
 #define TL_CPU_WINOGRAD_PRODUCT_INL_H_
 #endif
 
+#include "kernels/cpu/amx_product-inl.h"
 #include "kernels/cpu/winograd_tiles-inl.h"
 #include "kernels/parallel_for.h"
 
@@ -39,29 +40,29 @@ enum class WinogradOrder { by_tiles, by_panels, by_points };
 template <int kTile>
 struct WinogradBlocking {
   static constexpr std::int64_t kPlane = WinogradProduct<kTile>::kPlane;
-  static constexpr std::int64_t kCacheFloats = 128 * 1024;     // for V of one block
-  static constexpr std::int64_t kByPanelsFloats = 512 * 1024;  // for V of all tiles
-  static constexpr std::int64_t kEnoughPanels = 8;
   static constexpr std::int64_t kFewTiles = 12;  // too few to stream U by for
   static constexpr std::int64_t kSmallBlock = HWY_TARGET <= HWY_AVX3 ? 28 : 24;
-  static constexpr std::int64_t kPointsTogether = (kPlane + 2) / 3;  // by points
+  static constexpr std::int64_t kPointsTogether = 2 * divide_up(kPlane, 6);  // by points
 
   WinogradOrder order = WinogradOrder::by_tiles;
+  bool is_on_unit = false;
   std::int64_t block_tiles = 0, blocks = 0;
-  std::int64_t v_point_step = 0, m_point_step = 0;  // floats
+  std::int64_t v_point_step = 0, m_point_step = 0, m_panel_step = 0;  // floats
+  std::int64_t pieces_floats = 0;                                     // of V of one point
 
   WinogradBlocking(std::int64_t tiles, std::int64_t c_in, std::int64_t c_out) {
-    const std::int64_t fitting = kCacheFloats / (kPlane * c_in);
+    const std::int64_t fitting = kWinogradCacheFloats / (kPlane * c_in);
     block_tiles = std::clamp<std::int64_t>(fitting / 2, kSmallBlock, 4 * kSmallBlock);
     const std::int64_t threads = thread_count();
     blocks = round_up(std::max<std::int64_t>(1, divide_up(tiles, block_tiles)), threads);
     const bool are_full = threads == 1 || tiles / blocks >= kFewTiles;
     if (fitting < kSmallBlock || !are_full) {
-      if (panels(c_out) >= kEnoughPanels && tiles * kPlane * c_in <= kByPanelsFloats) {
+      if (can_go_by_panels(kPlane, tiles, c_in, panels(c_out))) {
         order = WinogradOrder::by_panels;
         blocks = 1;
       } else {
         order = WinogradOrder::by_points;
+        is_on_unit = matrix_unit_is_on() && is_for_matrix_unit(kPlane, tiles, c_in, panels(c_out));
         const std::int64_t columns = panels(c_out) * kPanel;
         block_tiles = std::max(kSmallBlock, winograd_block_floats(kPlane * c_in * columns) /
                                                 (kPlane * (c_in + columns)));
@@ -71,16 +72,20 @@ struct WinogradBlocking {
     block_tiles = divide_up(tiles, blocks);
     v_point_step = odd_lines(depth_block_step(block_tiles) / kDepthBlock * c_in);
     const std::int64_t m_panels = order == WinogradOrder::by_points ? panels(c_out) : 1;
-    m_point_step = odd_lines(block_tiles * m_panels * kPanel);
+    m_panel_step = (is_on_unit ? round_up(block_tiles, amx::kBlock) : block_tiles) * kPanel;
+    m_point_step = odd_lines(m_panels * m_panel_step);
     if (order == WinogradOrder::by_points) {
       v_point_step = m_point_step = std::max(v_point_step, m_point_step);
+      if (is_on_unit) pieces_floats = UnitRowPieces::floats(block_tiles, c_in);
     }
   }
 
   std::int64_t v_floats() const { return kPlane * v_point_step; }
   std::int64_t m_floats() const { return kPlane * m_point_step; }
   std::int64_t workspace_floats() const {
-    if (order == WinogradOrder::by_points) return (kPlane + kPointsTogether) * m_point_step;
+    if (order == WinogradOrder::by_points) {
+      return (kPlane + kPointsTogether) * m_point_step + thread_count() * pieces_floats;
+    }
     const std::int64_t v_count = order == WinogradOrder::by_tiles ? thread_count() : 1;
     return v_count * v_floats() + thread_count() * m_floats();
   }
@@ -170,34 +175,62 @@ void run_winograd_by_panels(const WinogradProduct<kTile>& p,
   });
 }
 
+/// multiply_point for some panels, on the matrix unit, which cuts v into `pieces`.
+template <int kTile>
+void multiply_point_on_unit(const WinogradProduct<kTile>& p, std::int64_t tiles, Range some,
+                            const float* v, const float* u, float* m, std::int64_t m_panel_step,
+                            float* pieces) {
+  const UnitRowPieces a{tiles, divide_up(p.c_in, amx::kBlock),
+                        reinterpret_cast<std::uint16_t*>(pieces)};
+  for (std::int64_t row = 0; row < tiles; row += amx::kBlock) {
+    split_rows(DepthMajor16{v, depth_block_step(tiles)}.from_row(row),
+               std::min(amx::kBlock, tiles - row), p.c_in, a.at(row, 0));
+  }
+  const std::int64_t u_step = p.kPlane * p.c_in * kPanel;
+  const amx::Tiles registers;
+  stream_panels(
+      a, u + some.begin * u_step, u_step, some.size(), p.c_in,
+      [&](std::int64_t panel) { return m + (some.begin + panel) * m_panel_step; },
+      [](std::int64_t) { return Then{}; }, [](std::int64_t) {});
+}
+
 /// M of a point lies where V was kPointsTogether points before, which is done with then.
 template <int kTile>
 void run_winograd_by_points(const WinogradProduct<kTile>& p,
                             const WinogradBlocking<kTile>& blocking, float* workspace) {
   constexpr std::int64_t kTogether = WinogradBlocking<kTile>::kPointsTogether;
-  constexpr std::int64_t kPanelParts = 2;  // so that threads finish a few points at the same time
   float* const m = workspace;
   float* const v = m + kTogether * blocking.m_point_step;
+  float* const pieces = v + p.kPlane * blocking.v_point_step;
   for (std::int64_t block = 0; block < blocking.blocks; ++block) {
     const Range tiles = part_of(p.tiles(), blocking.blocks, block);
-    const std::int64_t panel_step = tiles.size() * kPanel;
     gather_in_parallel(p, tiles, v, blocking.v_point_step);
     for (std::int64_t first = 0; first < p.kPlane; first += kTogether) {
       const std::int64_t points = std::min(kTogether, p.kPlane - first);
-      parallel_for(points * kPanelParts, [&](std::int64_t chunk, int) {
-        const std::int64_t point = first + chunk / kPanelParts;
-        const Range some = part_of(panels(p.c_out), kPanelParts, chunk % kPanelParts);
+      const std::int64_t panel_parts = divide_up(3 * thread_count(), kTogether);
+      parallel_for(points * panel_parts, [&](std::int64_t chunk, int worker) {
+        const std::int64_t point = first + chunk / panel_parts;
+        const Range some = part_of(panels(p.c_out), panel_parts, chunk % panel_parts);
+        const float* v_point = v + point * blocking.v_point_step;
+        const float* u_point = p.u + point * p.c_in * kPanel;
+        float* const m_point = m + point * blocking.m_point_step;
+        if (blocking.is_on_unit) {
+          multiply_point_on_unit(p, tiles.size(), some, v_point, u_point, m_point,
+                                 blocking.m_panel_step, pieces + worker * blocking.pieces_floats);
+          return;
+        }
         for (std::int64_t panel = some.begin; panel < some.end; ++panel) {
-          multiply_point(tiles.size(), p.c_in, v + point * blocking.v_point_step,
-                         p.u + (panel * p.kPlane + point) * p.c_in * kPanel,
-                         m + point * blocking.m_point_step + panel * panel_step);
+          multiply_point(tiles.size(), p.c_in, v_point,
+                         u_point + panel * p.kPlane * p.c_in * kPanel,
+                         m_point + panel * blocking.m_panel_step);
         }
       });
     }
     parallel_for(divide_up(tiles.size(), kTilesPerChunk), [&](std::int64_t chunk, int) {
       const Range part = tiles_of_chunk(tiles, chunk);
       for (std::int64_t panel = 0; panel < panels(p.c_out); ++panel) {
-        scatter_tiles(p, part, panel, m + panel * panel_step + (part.begin - tiles.begin) * kPanel,
+        scatter_tiles(p, part, panel,
+                      m + panel * blocking.m_panel_step + (part.begin - tiles.begin) * kPanel,
                       blocking.m_point_step);
       }
     });

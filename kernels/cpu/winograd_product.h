@@ -31,6 +31,27 @@ struct WinogradProduct {
   std::int64_t tiles() const { return n * tiles_h() * tiles_w(); }
 };
 
+/// V of a block of tiles that a thread keeps in its cache, and of all tiles if they are few, in
+/// floats.
+constexpr std::int64_t kWinogradCacheFloats = 128 * 1024, kWinogradFewFloats = 512 * 1024;
+
+/// Whether V of all tiles is small enough to go by panels, and panels are enough
+/// (winograd_product-inl.h).
+constexpr bool can_go_by_panels(std::int64_t points, std::int64_t tiles, std::int64_t c_in,
+                                std::int64_t panels) {
+  constexpr std::int64_t kEnoughPanels = 8;
+  return panels >= kEnoughPanels && tiles * points * c_in <= kWinogradFewFloats;
+}
+
+/// Whether the products are for the matrix unit, where it is on: neither block by block in a
+/// thread's cache nor by panels, for any number of threads, so that they round alike.
+constexpr bool is_for_matrix_unit(std::int64_t points, std::int64_t tiles, std::int64_t c_in,
+                                  std::int64_t panels) {
+  constexpr std::int64_t kSmallBlock = 28;  // tiles
+  return kWinogradCacheFloats / (points * c_in) < kSmallBlock &&
+         !can_go_by_panels(points, tiles, c_in, panels);
+}
+
 /// The geometry of a convolution's forward pass; buffers are left open.
 template <int kTile>
 WinogradProduct<kTile> forward_tiles(const Conv2dProblem& p) {
