@@ -4,6 +4,9 @@
 
 namespace tl::cpu {
 
-void install_gemm(Backend& b) { b.gemm.run.add(gemm_packed()); }
+void install_gemm(Backend& b) {
+  b.gemm.run.add(gemm_packed());
+  b.gemm.run.add(gemm_matrix_unit());
+}
 
 }  // namespace tl::cpu

@@ -100,7 +100,7 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       ConvCase(1, 9, 8, 16, 16).kernel(3, 3).stride(2, 2).pad(2, 2).dilate(1, 2),
       ConvCase(1, 9, 8, 32, 32).kernel(3, 3).stride(2, 2).pad(1, 1).in_groups(2),
       // Many channels; enough tiles for several chunks; several blocks of depth.
-      ConvCase(2, 7, 7, 272, 32).kernel(3, 3).pad(1, 1).add_bias(),
+      ConvCase(4, 9, 9, 272, 48).kernel(3, 3).pad(1, 1).add_bias(),
       ConvCase(4, 29, 30, 16, 16).kernel(3, 3).pad(1, 1).add_residual(),
       ConvCase(1, 4, 5, 288, 16).kernel(3, 3).pad(1, 1),
       // Few tiles and many panels, the last one half full: each panel is a chunk.

@@ -101,7 +101,7 @@ TEST_CASE("conv2d: same bits for every thread count") {
           INFO("variant ", variant.name);
           set_thread_count(1);
           const auto expected = run(variant);
-          for (int count : {2, 3}) {
+          for (int count : {2, 3, 7}) {
             set_thread_count(count);
             CHECK(run(variant) == expected);
           }
