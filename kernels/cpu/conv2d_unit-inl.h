@@ -172,7 +172,10 @@ inline void stream_unit_chunk(const ConvProduct& p, const UnitConvBlocking& bloc
     const UnitRowPieces a{rows.size(), divide_up(depth.size(), amx::kBlock),
                           reinterpret_cast<std::uint16_t*>(workspace)};
     for (std::int64_t row = 0; row < a.rows; row += amx::kBlock) {
-      patches.split(row, std::min(amx::kBlock, a.rows - row), 0, depth.size(), a.at(row, 0));
+      for (std::int64_t l = 0; l < depth.size(); l += kSumBlock) {  // in the nearest cache
+        patches.split(row, std::min(amx::kBlock, a.rows - row), l,
+                      std::min(kSumBlock, depth.size() - l), a.at(row, l));
+      }
     }
     const auto column = [&](std::int64_t i) { return (panel_range.begin + i) * kPanel; };
     const auto rows_of = [&](const float* y) {
