@@ -6,7 +6,7 @@
 //   M = V * U, point by point         for each point a matrix [tiles, c_out]
 //   y = transformed M
 //
-// Three orders of the same work, with the same bits as result:
+// Three orders of the same work, with the same bits as result but for the matrix unit:
 //
 //   by tiles   each chunk is a block of tiles and goes all the way: V of the block, then panel by
 //              panel M and y. V and a panel of M stay in the second-level cache, U streams by.
@@ -17,7 +17,8 @@
 //              For many channels, where V of even a small block is too large for one thread's cache
 //              and U too large to stream by for each, and where tiles and panels are few. V and M
 //              stay in the cache that threads share, if U does too; half of what one reads another
-//              has written. M takes the place of V, some points at a time.
+//              has written. M takes the place of V, some points at a time. Where there is a matrix
+//              unit (amx.h), V and U are cut into pieces, and it multiplies.
 //
 // Which order and how large its blocks are depends on the threads too.
 #if defined(TL_CPU_WINOGRAD_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -234,6 +234,8 @@ const char* name_of(dnnl::cpu_isa isa) {
       return "avx512_core_vnni";
     case dnnl::cpu_isa::avx512_core_bf16:
       return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_amx:
+      return "avx512_core_amx";
     default:
       return "another instruction set";
   }

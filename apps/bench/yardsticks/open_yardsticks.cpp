@@ -36,7 +36,8 @@ void choose_openblas_kernels() {
   const std::string target = cpu::simd_target_name();
   const char* core = target == "avx2" ? "Haswell" : "Nehalem";
 #ifdef __x86_64__
-  if (target == "avx512") core = __builtin_cpu_supports("avx512bf16") ? "Cooperlake" : "SkylakeX";
+  const bool is_avx512 = target == "avx512" || target == "amx";
+  if (is_avx512) core = __builtin_cpu_supports("avx512bf16") ? "Cooperlake" : "SkylakeX";
 #endif
   setenv("OPENBLAS_CORETYPE", core, 1);
 }
