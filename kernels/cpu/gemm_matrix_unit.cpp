@@ -48,16 +48,10 @@ class UnitGemmChunk {
       split_b(panel, depth, pieces);
       pieces += divide_up(depth.size(), amx::kBlock) * amx::kBlockNumbers;
     }
-    const std::int64_t j = some.begin * kPanel;
-    TileOutput out{
-        .y = operands_.y + rows_.begin * p_.n + j, .step = p_.n, .store = operands_.store(depth)};
-    if (depth.begin > 0) {
-      out.addend = out.y;
-    } else if (p_.bias) {
-      out.bias = operands_.bias + j;
-    }
+    const TileOutput out = operands_.output(rows_, some.begin, depth);
     unit_product(
-        rows_.size(), std::min(p_.n, some.end * kPanel) - j, depth.size(), out, scratch_, {},
+        rows_.size(), std::min(p_.n, some.end * kPanel) - some.begin * kPanel, depth.size(), out,
+        scratch_, {},
         [&](std::int64_t row, std::int64_t count, std::int64_t l, std::int64_t length,
             std::uint16_t* to) { split_a(row, count, depth.begin + l, length, to); },
         [&](std::int64_t row, std::int64_t count) {
@@ -132,14 +126,12 @@ std::int64_t unit_gemm_workspace_bytes(const GemmProblem& p) {
          static_cast<std::int64_t>(sizeof(float));
 }
 
-/// Matrices that are one thread's work are multiplied side by side.
 void unit_gemm_run(const GemmProblem& p, const GemmArgs& args) {
-  constexpr double kOneThread = 4194304;  // multiply-adds
   float* workspace = static_cast<float*>(args.workspace.data);
   const auto run_one = [&](std::int64_t t, float* buffer) {
     run_on_unit(GemmOperands(p, args, t), buffer);
   };
-  if (p.multiply_adds() < kOneThread * static_cast<double>(p.batch)) {
+  if (side_by_side(p)) {
     const std::int64_t of_thread = UnitGemmBlocking(p).of_thread();
     parallel_for(p.batch,
                  [&](std::int64_t t, int worker) { run_one(t, workspace + worker * of_thread); });

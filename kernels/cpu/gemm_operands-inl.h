@@ -16,6 +16,11 @@
 HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 
+/// Whether each matrix of the batch is one thread's work: below 4M multiply-adds.
+inline bool side_by_side(const GemmProblem& p) {
+  return p.batch > 1 && p.multiply_adds() / static_cast<double>(p.batch) < 4194304.0;
+}
+
 struct GemmOperands {
   const GemmProblem& p;
   const float *a, *b, *bias;
@@ -95,13 +100,21 @@ struct GemmOperands {
   void multiply(Range rows, Rows x, std::int64_t panel, Range depth, const float* packed,
                 Upcoming& upcoming) const {
     const std::int64_t j = panel * kPanel;
+    const TileOutput out = output(rows, panel, depth);
+    panel_product(rows.size(), std::min(kPanel, p.n - j), x, packed, depth.size(), out, upcoming);
+  }
+
+  /// Where rows and a panel go, or some panels from this one on: the first block of depth sets y,
+  /// with the bias, the others add to it.
+  TileOutput output(Range rows, std::int64_t panel, Range depth) const {
+    const std::int64_t j = panel * kPanel;
     TileOutput out{.y = y + rows.begin * p.n + j, .step = p.n, .store = store(depth)};
     if (depth.begin > 0) {
       out.addend = out.y;
     } else if (bias) {
       out.bias = bias + j;
     }
-    panel_product(rows.size(), std::min(kPanel, p.n - j), x, packed, depth.size(), out, upcoming);
+    return out;
   }
 
   /// How the last block of depth stores y, and the others.

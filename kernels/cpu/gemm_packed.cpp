@@ -32,11 +32,6 @@ constexpr std::int64_t kPanelsTogether = 2;  // of a chunk of the first rows
 
 std::int64_t first_rows_of(const GemmProblem& p) { return std::min(p.m, kFirstRows); }
 
-/// Whether each matrix of the batch is one thread's work: below 4M multiply-adds.
-bool side_by_side(const GemmProblem& p) {
-  return p.batch > 1 && p.multiply_adds() / static_cast<double>(p.batch) < 4194304.0;
-}
-
 /// Whether A is read where it lies. Transposed, its rows are columns, which are far apart unless
 /// they are short.
 bool a_is_in_place(const GemmProblem& p) {
