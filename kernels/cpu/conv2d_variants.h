@@ -16,6 +16,7 @@ using Conv2dBackwardWeightVariant = Variant<Conv2dProblem, Conv2dBackwardWeightA
 
 Conv2dForwardVariant conv2d_forward_depthwise();
 Conv2dForwardVariant conv2d_forward_implicit_gemm();
+Conv2dForwardVariant conv2d_forward_strassen();
 Conv2dForwardVariant conv2d_forward_winograd_f2x2();
 Conv2dForwardVariant conv2d_forward_winograd_f4x4();
 Conv2dForwardVariant conv2d_forward_winograd_f5x5();
@@ -23,6 +24,7 @@ Conv2dForwardVariant conv2d_forward_winograd_stem();
 Conv2dForwardVariant conv2d_forward_winograd_stride2();
 Conv2dBackwardDataVariant conv2d_backward_data_depthwise();
 Conv2dBackwardDataVariant conv2d_backward_data_implicit_gemm();
+Conv2dBackwardDataVariant conv2d_backward_data_strassen();
 Conv2dBackwardDataVariant conv2d_backward_data_winograd_f4x4();
 Conv2dBackwardDataVariant conv2d_backward_data_winograd_f5x5();
 Conv2dBackwardDataVariant conv2d_backward_data_winograd_stride2();
@@ -61,6 +63,13 @@ inline bool is_stem_shape(const Conv2dProblem& p) {
          p.c_out > 0 && p.c_out % 16 == 0;
 }
 
+/// What Strassen's algorithm computes: 1x1, channels in whole pairs of panels.
+constexpr std::int64_t kStrassenChannels = 64;
+inline bool is_strassen_shape(const Conv2dProblem& p) {
+  return p.kh == 1 && p.kw == 1 && p.pad_h == 0 && p.pad_w == 0 && p.groups == 1 && p.c_in > 0 &&
+         p.c_out > 0 && p.c_in % kStrassenChannels == 0 && p.c_out % kStrassenChannels == 0;
+}
+
 /// What the depthwise variants compute: one filter per channel.
 inline bool is_depthwise_shape(const Conv2dProblem& p) {
   return p.groups > 0 && p.groups == p.c_in && p.groups == p.c_out && p.w_size() > 0;
@@ -82,6 +91,18 @@ inline double implicit_gemm_cost(const Conv2dProblem& p) {
   const auto pixels = static_cast<double>(p.n * p.out_h() * p.out_w());
   const double taken = amx::is_on() ? 16 * std::ceil(pixels / 16) : pixels;
   return static_cast<double>(p.w_size()) * (direct_cost() * taken + filter_read_cost());
+}
+
+/// Seven of eight multiply-adds; what it takes to put together sums of rows, to be shared by the
+/// columns, and sums of results, by the depth; and seven filters' quarters to be read. Sums of rows
+/// are put together again for each chunk of columns, of which there are several where rows are few.
+inline double strassen_cost(const Conv2dProblem& p, std::int64_t depth, std::int64_t columns) {
+  const auto pixels = static_cast<double>(p.n * p.out_h() * p.out_w());
+  const double column_parts = std::max(1.0, 16 * 56 / pixels);
+  const double sums =
+      8 * column_parts / static_cast<double>(columns) + 8 / static_cast<double>(depth);
+  return static_cast<double>(p.w_size()) *
+         (pixels * (7.0 / 8 + sums) + 7.0 / 4 * filter_read_cost());
 }
 
 /// Costs of Winograd's algorithm per point: products and reading the filter for each pair of

@@ -6,6 +6,7 @@ namespace tl::cpu {
 
 void install_gemm(Backend& b) {
   b.gemm.run.add(gemm_packed());
+  b.gemm.run.add(gemm_strassen());
   b.gemm.run.add(gemm_matrix_unit());
 }
 

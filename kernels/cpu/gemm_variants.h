@@ -8,6 +8,7 @@ namespace tl::cpu {
 using GemmVariant = Variant<GemmProblem, GemmArgs>;
 
 GemmVariant gemm_matrix_unit();
+GemmVariant gemm_strassen();
 GemmVariant gemm_packed();
 
 }  // namespace tl::cpu

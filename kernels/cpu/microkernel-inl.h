@@ -117,6 +117,12 @@ struct TileOutput {
     return out;
   }
   TileOutput from_row(std::int64_t row) const { return at(row * step); }
+  /// The panel after this one.
+  TileOutput right() const {
+    TileOutput out = at(kPanel);
+    if (out.bias) out.bias += kPanel;
+    return out;
+  }
 };
 
 /// max(x, 0) that keeps a NaN.
@@ -180,11 +186,12 @@ HWY_INLINE BlockFunction<Rows> block_function(std::int64_t rows) {
 
 constexpr std::int64_t kGroupTiles = 4;
 
-/// `rows` <= kGroupTiles * kMaxRows rows, all kPanel columns. next_y: where the first tile goes
-/// that is computed afterwards.
+/// `rows` <= kGroupTiles * kMaxRows rows, all kPanel columns, on top of `before` ([rows][kPanel],
+/// or null). next_y: where the first tile goes that is computed afterwards.
 template <class Rows>
 HWY_INLINE void group_product(std::int64_t rows, Rows a, const float* b, std::int64_t depth,
-                              const TileOutput& out, const float* next_y, Upcoming& upcoming) {
+                              const float* before, const TileOutput& out, const float* next_y,
+                              Upcoming& upcoming) {
   HWY_ALIGN float so_far[kGroupTiles * kMaxRows * kPanel];
   constexpr std::int64_t kPanelLines = divide_up(kAheadSteps * kPanel, kLineFloats);
   const std::int64_t panel_lines =
@@ -197,6 +204,7 @@ HWY_INLINE void group_product(std::int64_t rows, Rows a, const float* b, std::in
     const float* panel_from = b + (l + length) * kPanel;
     for_each_tile(rows, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
       float* const sums = so_far + first * kPanel;
+      const float* const on = l > 0 ? sums : before ? before + first * kPanel : nullptr;
       const TileOutput to = is_last ? out.from_row(first) : TileOutput{.y = sums, .step = kPanel};
       Ahead ahead{panel_from, panel_lines, panel_lines * kLineFloats, nullptr, out.step};
       if (upcoming.is_left()) {
@@ -210,8 +218,8 @@ HWY_INLINE void group_product(std::int64_t rows, Rows a, const float* b, std::in
       if (to.store == Store::kFetched) {
         ahead.row = first + count < rows ? to.y + count * out.step : next_y;
       }
-      block_function<Rows>(count)(a.from_row(first).from_depth(l), b + l * kPanel, length,
-                                  l > 0 ? sums : nullptr, ahead, to);
+      block_function<Rows>(count)(a.from_row(first).from_depth(l), b + l * kPanel, length, on,
+                                  ahead, to);
     });
   }
 }
@@ -225,7 +233,8 @@ HWY_INLINE void panel_product(std::int64_t rows, Rows a, const float* b, std::in
   for (std::int64_t group = 0; group < groups; ++group) {
     const std::int64_t first = rows * group / groups, end = rows * (group + 1) / groups;
     const float* next_y = end < rows ? out.y + end * out.step : out.y + kPanel;
-    group_product(end - first, a.from_row(first), b, depth, out.from_row(first), next_y, upcoming);
+    group_product(end - first, a.from_row(first), b, depth, nullptr, out.from_row(first), next_y,
+                  upcoming);
   }
 }
 

@@ -100,6 +100,31 @@ TEST_CASE("conv2d backward_weight: blocks of dw") {
   }
 }
 
+TEST_CASE("conv2d strassen: a picture has the bits that it has alone") {
+  for (const Backend& backend : tested_backends()) {
+    if (backend.name != std::string_view("cpu")) continue;
+    const Conv2dProblem p = ConvCase(3, 9, 7, 128, 64).full_epilogue();
+    const Conv2dInputs in = random_inputs(p, false);
+    Conv2dProblem one = p;
+    one.n = 1;
+    const auto picture = [](const Values& of, std::int64_t size, std::int64_t i) {
+      return Values(of.begin() + i * size, of.begin() + (i + 1) * size);
+    };
+    const auto& forward = variant_of(backend.conv2d.forward, "strassen");
+    const auto& backward = variant_of(backend.conv2d.backward_data, "strassen");
+    const Values y = Harness(backend, p, in).forward(forward).y;
+    const Values dx = Harness(backend, p, in).backward_data(backward);
+    for (std::int64_t i = 0; i < p.n; ++i) {
+      Conv2dInputs own = in;
+      own.x = picture(in.x, one.x_size(), i);
+      own.dy = picture(in.dy, one.y_size(), i);
+      own.residual = picture(in.residual, one.y_size(), i);
+      CHECK(Harness(backend, one, own).forward(forward).y == picture(y, one.y_size(), i));
+      CHECK(Harness(backend, one, own).backward_data(backward) == picture(dx, one.x_size(), i));
+    }
+  }
+}
+
 TEST_CASE("conv2d forward: a result of 34 MB is stored past the caches") {
   for (const Backend& backend : tested_backends()) {
     if (backend.name != std::string_view("cpu")) continue;

@@ -69,6 +69,13 @@ inline std::vector<Conv2dProblem> conv2d_cases() {
       ConvCase(3, 6, 4, 16, 32).stride(2, 2),
       ConvCase(1, 3, 3, 2400, 5).full_epilogue(),
       ConvCase(1, 3, 5, 1024, 40).full_epilogue(),  // rows whole pages apart
+      // 1x1 as Strassen's algorithm takes it: one pixel; odd pixels; several groups of pairs; two
+      // blocks of depth, forward and backward; strided.
+      ConvCase(1, 1, 1, 64, 64).add_bias(),
+      ConvCase(2, 5, 7, 64, 128).full_epilogue(),
+      ConvCase(1, 11, 12, 1088, 64).full_epilogue(),
+      ConvCase(1, 5, 13, 64, 1088).add_relu(),
+      ConvCase(3, 9, 8, 128, 64).stride(2, 2).add_residual(),
       // 3x3, as Winograd takes it: whole tiles, one more, one less, less than a tile, every
       // padding.
       ConvCase(2, 8, 8, 16, 16).kernel(3, 3).pad(1, 1),

@@ -25,14 +25,16 @@ struct GemmSize {
 
 /// For `ref` and `cpu`. One past a tile, less than a vector, several blocks of every kind, one more
 /// row than those that are multiplied while B is packed, a depth of whole pages, and nothing. In
-/// batches: in groups, one by one, several blocks each, and too large for one thread each.
+/// batches: in groups, one by one, several blocks each, and too large for one thread each. Then as
+/// Strassen's algorithm takes it: one row, odd rows, two blocks of depth and of columns, a batch.
 std::vector<GemmSize> sizes() {
   return {{1, 1, 1},       {3, 5, 7},         {14, 32, 16},    {15, 33, 17},       {17, 1, 19},
           {1, 40, 64},     {127, 70, 50},     {13, 4100, 9},   {20, 31, 2350},     {113, 33, 2350},
           {49, 300, 40},   {130, 50, 1024},   {5, 7, 0},       {0, 4, 3},          {4, 0, 3},
           {1, 1, 1, 70},   {3, 5, 7, 29},     {15, 33, 17, 7}, {1, 33, 40, 5},     {17, 1, 19, 6},
           {230, 70, 3, 3}, {40, 50, 1100, 2}, {2, 4100, 5, 3}, {170, 160, 160, 2}, {1800, 33, 9},
-          {1800, 5, 9, 2}, {5, 7, 0, 3},      {4, 3, 2, 0},    {97, 130, 1100}};
+          {1800, 5, 9, 2}, {5, 7, 0, 3},      {4, 3, 2, 0},    {97, 130, 1100},    {1, 64, 32},
+          {57, 128, 1056}, {114, 1088, 64},   {29, 64, 96, 2}};
 }
 
 /// For kernels in tiles of 16, 64 or 128 by 64, with steps of 16 or 32: one past a tile and a step,
@@ -234,7 +236,8 @@ TEST_CASE("gemm: a matrix of a batch has the bits it has alone") {
     const std::vector<GemmSize> batches =
         is_simt(backend)
             ? std::vector<GemmSize>{{15, 33, 17, 3}, {9, 8, 400, 2}}
-            : std::vector<GemmSize>{{15, 33, 17, 7}, {40, 50, 600, 2}, {170, 160, 160, 2}};
+            : std::vector<GemmSize>{
+                  {15, 33, 17, 7}, {40, 50, 600, 2}, {170, 160, 160, 2}, {29, 64, 96, 2}};
     for (const GemmSize& size : batches) {
       for_each_form(size, [&](const GemmProblem& p) {
         const GemmInputs in = random_gemm_inputs(p, false);
