@@ -20,6 +20,7 @@ void install_conv2d(Backend& b) {
   b.conv2d.backward_data.add(conv2d_backward_data_winograd_stride2());
   b.conv2d.backward_data.add(conv2d_backward_data_depthwise());
   b.conv2d.backward_weight.add(conv2d_backward_weight_implicit_gemm());
+  b.conv2d.backward_weight.add(conv2d_backward_weight_strassen());
   b.conv2d.backward_weight.add(conv2d_backward_weight_winograd_4x4());
   b.conv2d.backward_weight.add(conv2d_backward_weight_winograd_5x5());
   b.conv2d.backward_weight.add(conv2d_backward_weight_winograd_stem());

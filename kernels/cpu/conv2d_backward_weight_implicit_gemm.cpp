@@ -15,6 +15,7 @@
 //
 #include "kernels/cpu/amx_product-inl.h"
 #include "kernels/cpu/conv2d_gather-inl.h"
+#include "kernels/cpu/conv2d_partials-inl.h"
 #include "kernels/cpu/conv2d_variants.h"
 #include "kernels/parallel_for.h"
 
@@ -170,21 +171,6 @@ void accumulate_chunk_on_unit(const ConvProduct& patches, const WeightBlocking& 
   }
 }
 
-/// dw = sum of the partial ones, in order.
-void combine_partials(const WeightBlocking& blocking, const float* partial, float* dw) {
-  constexpr std::int64_t kFloatsPerChunk = 16384;
-  const std::int64_t size = blocking.rows * blocking.columns;
-  parallel_for(divide_up(size, kFloatsPerChunk), [&](std::int64_t chunk, int) {
-    const std::int64_t begin = chunk * kFloatsPerChunk;
-    const std::int64_t end = std::min(size, begin + kFloatsPerChunk);
-    copy_floats(partial + begin, dw + begin, end - begin);
-    for (std::int64_t part = 1; part < blocking.pixel_parts; ++part) {
-      const float* from = partial + part * blocking.partial_floats;
-      for (std::int64_t i = begin; i < end; ++i) dw[i] += from[i];
-    }
-  });
-}
-
 void backward_weight_run(const Conv2dProblem& p, const Conv2dBackwardWeightArgs& args) {
   const WeightBlocking blocking(p);
   float* partial = static_cast<float*>(args.workspace.data);
@@ -199,7 +185,10 @@ void backward_weight_run(const Conv2dProblem& p, const Conv2dBackwardWeightArgs&
       accumulate(patches, blocking, dy, p.c_out, chunk, scratch + worker * blocking.scratch_floats,
                  blocking.pixel_parts > 1 ? partial + chunk.part * blocking.partial_floats : dw);
     });
-    if (blocking.pixel_parts > 1) combine_partials(blocking, partial, dw);
+    if (blocking.pixel_parts > 1) {
+      add_partials(blocking.pixel_parts, blocking.partial_floats, blocking.rows * blocking.columns,
+                   partial, dw);
+    }
   }
 }
 

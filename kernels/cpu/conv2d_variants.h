@@ -30,6 +30,7 @@ Conv2dBackwardDataVariant conv2d_backward_data_winograd_f5x5();
 Conv2dBackwardDataVariant conv2d_backward_data_winograd_stride2();
 Conv2dBackwardWeightVariant conv2d_backward_weight_depthwise();
 Conv2dBackwardWeightVariant conv2d_backward_weight_implicit_gemm();
+Conv2dBackwardWeightVariant conv2d_backward_weight_strassen();
 Conv2dBackwardWeightVariant conv2d_backward_weight_winograd_4x4();
 Conv2dBackwardWeightVariant conv2d_backward_weight_winograd_5x5();
 Conv2dBackwardWeightVariant conv2d_backward_weight_winograd_stem();
@@ -103,6 +104,14 @@ inline double strassen_cost(const Conv2dProblem& p, std::int64_t depth, std::int
       8 * column_parts / static_cast<double>(columns) + 8 / static_cast<double>(depth);
   return static_cast<double>(p.w_size()) *
          (pixels * (7.0 / 8 + sums) + 7.0 / 4 * filter_read_cost());
+}
+
+/// Sums of dy are shared by the columns, sums of x by the rows, sums of results by a block of
+/// pixels.
+inline double strassen_weight_cost(const Conv2dProblem& p) {
+  const auto pixels = static_cast<double>(p.n * p.out_h() * p.out_w());
+  const double sums = 8.0 / static_cast<double>(p.c_in) + 8.0 / static_cast<double>(p.c_out);
+  return static_cast<double>(p.w_size()) * (pixels * (0.9 + sums) + filter_read_cost());
 }
 
 /// Costs of Winograd's algorithm per point: products and reading the filter for each pair of

@@ -38,7 +38,7 @@ constexpr std::int64_t kStrassenRows = std::min<std::int64_t>(28, kGroupTiles* k
 constexpr std::int64_t kStrassenDepth = 1024;
 constexpr std::int64_t kStrassenDepthStep = 2 * kDepthBlock;  // depth comes in multiples of it
 
-/// Seven sums of blocks, in the order in which they are multiplied.
+/// Seven sums of blocks, in the order in which they are multiplied, by the products they are for.
 enum StrassenSum { kA11B11, kA12B21, kS2T2, kS3T3, kA22T4, kS1T1, kS4B22 };
 
 /// Where B11, B21, B12 and B22, each [half][kPanel], are packed before combine_panels: the first of
@@ -50,19 +50,58 @@ constexpr std::int64_t strassen_pair_floats(std::int64_t depth) {
   return kStrassenProducts * (depth / 2) * kPanel;
 }
 
-/// From the four quarters of B the seven sums, in place; that with T4 has the other sign.
+/// Calls store(StrassenSum, Vec) for the seven sums of quarters of B; that with T4 has the other
+/// sign.
+template <class Store>
+HWY_INLINE void sum_up_b(Vec b11, Vec b12, Vec b21, Vec b22, const Store& store) {
+  const Vec t1 = hn::Sub(b12, b11), t2 = hn::Sub(b22, t1);
+  store(kA11B11, b11);
+  store(kA12B21, b21);
+  store(kS2T2, t2);
+  store(kS3T3, hn::Sub(b22, b12));
+  store(kA22T4, hn::Sub(b21, t2));
+  store(kS1T1, t1);
+  store(kS4B22, b22);
+}
+
+/// The same of A.
+template <class Store>
+HWY_INLINE void sum_up_a(Vec a11, Vec a12, Vec a21, Vec a22, const Store& store) {
+  const Vec s1 = hn::Add(a21, a22), s2 = hn::Sub(s1, a11);
+  store(kA11B11, a11);
+  store(kA12B21, a12);
+  store(kS2T2, s2);
+  store(kS3T3, hn::Sub(a11, a21));
+  store(kA22T4, a22);
+  store(kS1T1, s1);
+  store(kS4B22, hn::Sub(a12, s2));
+}
+
+/// From the four quarters of B, packed at kStrassenQuarters, the seven sums, in place.
 inline void combine_panels(float* seven, std::int64_t half) {
   const FloatTag d;
   const std::int64_t size = half * kPanel;
   for (std::int64_t i = 0; i < size; i += kLanes) {
-    float* const at = seven + i;
-    const Vec b11 = hn::LoadU(d, at + kA11B11 * size), b21 = hn::LoadU(d, at + kA12B21 * size);
-    const Vec b12 = hn::LoadU(d, at + kS1T1 * size), b22 = hn::LoadU(d, at + kS4B22 * size);
-    const Vec t1 = hn::Sub(b12, b11), t2 = hn::Sub(b22, t1);
-    hn::StoreU(t1, d, at + kS1T1 * size);
-    hn::StoreU(t2, d, at + kS2T2 * size);
-    hn::StoreU(hn::Sub(b22, b12), d, at + kS3T3 * size);
-    hn::StoreU(hn::Sub(b21, t2), d, at + kA22T4 * size);
+    const auto quarter = [&](int right, int lower) HWY_ATTR {
+      return hn::LoadU(d, seven + kStrassenQuarters[right][lower] * size + i);
+    };
+    sum_up_b(quarter(0, 0), quarter(1, 0), quarter(0, 1), quarter(1, 1),
+             [&](StrassenSum sum, Vec x) HWY_ATTR { hn::StoreU(x, d, seven + sum * size + i); });
+  }
+}
+
+/// Row l of the seven sums, from that of the upper half of B and that of the lower, or without it:
+/// each the two panels side by side.
+inline void combine_panel_row(const float* upper, const float* lower, std::int64_t l,
+                              std::int64_t half, float* seven) {
+  const FloatTag d;
+  for (std::int64_t j = 0; j < kPanel; j += kLanes) {
+    const auto from_lower = [&](std::int64_t at)
+                                HWY_ATTR { return lower ? hn::LoadU(d, lower + at) : hn::Zero(d); };
+    sum_up_b(hn::LoadU(d, upper + j), hn::LoadU(d, upper + kPanel + j), from_lower(j),
+             from_lower(kPanel + j), [&](StrassenSum sum, Vec x) HWY_ATTR {
+               hn::StoreU(x, d, seven + (sum * half + l) * kPanel + j);
+             });
   }
 }
 
@@ -76,35 +115,52 @@ struct StrassenRows {
   std::int64_t floats() const { return kStrassenProducts * sum_floats(); }
   DepthMajor16 operator[](StrassenSum i) const { return {data + i * sum_floats(), step()}; }
 
-  /// Row i of both blocks, 2 * half consecutive floats each; without `second`, zeros.
+  /// Row i of the first block and of the second, or without it: 2 * half consecutive floats each.
   void combine(std::int64_t i, const float* first, const float* second) const {
-    second ? combine_row<true>(i, first, second) : combine_row<false>(i, first, first);
+    const FloatTag d;
+    for (std::int64_t l = 0; l < half; l += kLanes) {
+      float* const to = data + l / kDepthBlock * step() + i * kDepthBlock + l % kDepthBlock;
+      const auto from_second = [&](std::int64_t at) HWY_ATTR {
+        return second ? hn::LoadU(d, second + at) : hn::Zero(d);
+      };
+      sum_up_a(hn::LoadU(d, first + l), hn::LoadU(d, first + half + l), from_second(l),
+               from_second(half + l),
+               [&](StrassenSum sum, Vec x) HWY_ATTR { hn::StoreU(x, d, to + sum * sum_floats()); });
+    }
+  }
+};
+
+/// The same of a transposed A, where rows lie side by side: Columns.
+struct StrassenColumns {
+  float* data;
+  std::int64_t rows, half, step;
+
+  StrassenColumns(float* to, std::int64_t some, std::int64_t half_depth)
+      : data(to), rows(some), half(half_depth), step(odd_lines(some)) {}
+
+  std::int64_t sum_floats() const { return half * step; }
+  std::int64_t floats() const { return kStrassenProducts * sum_floats(); }
+  Columns operator[](StrassenSum i) const { return {data + i * sum_floats(), step}; }
+  /// Some of the rows.
+  StrassenColumns group(Range some) const {
+    StrassenColumns part = *this;
+    part.data += some.begin;
+    part.rows = some.size();
+    return part;
   }
 
- private:
-  template <bool kHasSecond>
-  HWY_INLINE void combine_row(std::int64_t i, const float* first, const float* second) const {
+  /// Depth l of the first half and of the second, or without it: each the rows of both blocks, side
+  /// by side.
+  void combine(std::int64_t l, const float* first, const float* second) const {
     const FloatTag d;
-    for (std::int64_t l = 0; l < half; l += kDepthBlock) {
-      float* const to = data + l / kDepthBlock * step() + i * kDepthBlock;
-      for (std::int64_t j = 0; j < kDepthBlock; j += kLanes) {
-        const auto store = [&](StrassenSum sum, Vec x)
-                               HWY_ATTR { hn::StoreU(x, d, to + sum * sum_floats() + j); };
-        const Vec a11 = hn::LoadU(d, first + l + j), a12 = hn::LoadU(d, first + half + l + j);
-        Vec a21 = hn::Zero(d), a22 = hn::Zero(d);
-        if constexpr (kHasSecond) {
-          a21 = hn::LoadU(d, second + l + j);
-          a22 = hn::LoadU(d, second + half + l + j);
-        }
-        const Vec s1 = hn::Add(a21, a22), s2 = hn::Sub(s1, a11);
-        store(kA11B11, a11);
-        store(kA12B21, a12);
-        store(kS2T2, s2);
-        store(kS3T3, hn::Sub(a11, a21));
-        store(kA22T4, a22);
-        store(kS1T1, s1);
-        store(kS4B22, hn::Sub(a12, s2));
-      }
+    for (std::int64_t i = 0; i < rows; i += kLanes) {
+      const auto from_second = [&](std::int64_t at) HWY_ATTR {
+        return second ? hn::LoadU(d, second + at) : hn::Zero(d);
+      };
+      sum_up_a(hn::LoadU(d, first + i), from_second(i), hn::LoadU(d, first + rows + i),
+               from_second(rows + i), [&](StrassenSum sum, Vec x) HWY_ATTR {
+                 hn::StoreU(x, d, data + sum * sum_floats() + l * step + i);
+               });
     }
   }
 };
@@ -117,9 +173,11 @@ HWY_INLINE void add_floats(float* HWY_RESTRICT to, const float* HWY_RESTRICT x, 
   }
 }
 
-/// Both blocks of rows times a pair of panels. `first`, `second`: where they go in the first of the
+/// Both blocks of rows, a StrassenRows or StrassenColumns of at most kStrassenRows, times a pair of
+/// panels. `first`, `second`: where they go in the first of the
 /// panels; the last row of the second block need not exist. `upcoming` is fetched meanwhile.
-inline void strassen_product(const StrassenRows& a, const float* pair, const TileOutput& first,
+template <class Sums>
+inline void strassen_product(const Sums& a, const float* pair, const TileOutput& first,
                              const TileOutput& second, std::int64_t second_rows,
                              Upcoming& upcoming) {
   HWY_ALIGN float u[kStrassenRows * kPanel], v[kStrassenRows * kPanel], w[kStrassenRows * kPanel];
