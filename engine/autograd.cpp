@@ -68,6 +68,13 @@ struct Pass {
   std::vector<HookedLeaf> hooked_leaves;  // in the order in which the pass came to them
 };
 
+/// The gradient so far of what an edge leads to, or nullptr; `of_leaf` stands for any leaf's, which
+/// nobody may take.
+Tensor* sum_so_far(Pass& pass, const Node::Edge& edge, Tensor& of_leaf) {
+  if (!edge) return nullptr;
+  return edge.node ? &pass.queue[edge.node->number].gradient : &of_leaf;
+}
+
 void add_to_leaf(const Tensor& leaf, Tensor gradient) {
   // A leaf's gradient is its owner's to change: never one that another tensor shares.
   if (!leaf.grad() && gradient.shares_storage()) gradient = gradient.clone();
@@ -131,6 +138,11 @@ Node::~Node() {
     doomed.pop_back();
     take_inputs(*node);
   }
+}
+
+Tensor Needs::take_sum(std::size_t i) const {
+  Tensor& sum = *wanted_[i];
+  return sum && !sum.shares_storage() ? std::exchange(sum, Tensor{}) : Tensor{};
 }
 
 bool will_record(std::span<const Tensor> inputs) {
@@ -226,7 +238,8 @@ void backward(const Tensor& y, const Tensor& dy) {
       pending.gradient = passed_to(node.hooks, node.name, std::move(pending.gradient));
     }
     Needs needs;
-    for (const Node::Edge& edge : node.inputs) needs.push_back(static_cast<bool>(edge));
+    Tensor none;
+    for (const Node::Edge& edge : node.inputs) needs.add(sum_so_far(pass, edge, none));
     Gradients gradients = function(pending.gradient, needs);
     check(gradients.size() == needs.size(), "backward: ", node.name, " gave ", gradients.size(),
           " gradients for ", needs.size(), " inputs");

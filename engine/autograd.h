@@ -17,8 +17,23 @@ namespace tl {
 
 /// One gradient per input of the op, in order; absent where none was asked for.
 using Gradients = std::vector<Tensor>;
+
 /// needs[i]: whether input i wants its gradient. A frozen filter's dw is never computed.
-using Needs = std::vector<bool>;
+class Needs {
+ public:
+  bool operator[](std::size_t i) const { return static_cast<bool>(wanted_[i]); }
+  std::size_t size() const { return wanted_.size(); }
+
+  /// The sum of the gradients that other ops have given for input i, for this op to add its own to
+  /// it in place and return it; absent where there is none, or where it must not be written to.
+  Tensor take_sum(std::size_t i) const;
+
+  /// Called by backward(): the next input's sum so far, or nullptr where no gradient is wanted.
+  void add(Tensor* sum) { wanted_.push_back(sum); }
+
+ private:
+  std::vector<Tensor*> wanted_;
+};
 using BackwardFunction = std::function<Gradients(const Tensor& dy, const Needs& needs)>;
 
 /// An op that was recorded.

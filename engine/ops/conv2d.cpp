@@ -60,6 +60,28 @@ Tensor checked_filter(const Tensor& x, const Tensor& weight, const Tensor& bf16_
   return bf16_weight;
 }
 
+/// dx, or dx and what other ops have given for x: then on top of that. What is being tuned is run
+/// several times, so it starts anew.
+Tensor gradient_of_x(const Conv2dProblem& p, const Shape& x_shape, const Tensor& w,
+                     const Tensor& dy, const Needs& needs) {
+  const auto& slot = dy.backend().conv2d.backward_data;
+  Tensor dx = Tuning::current() ? Tensor{} : needs.take_sum(0);
+  const bool accumulate = static_cast<bool>(dx);
+  if (!accumulate) dx = Tensor::empty(x_shape, dy.dtype(), dy.device());
+  Conv2dBackwardDataArgs a;
+  a.dy = dy.readable();
+  a.w = w.readable();
+  a.dx = dx.writable();
+  if (accumulate) {
+    Conv2dProblem added = p;
+    added.accumulate = true;
+    run_this_variant(dy, slot.choose(p), added, a, &Conv2dBackwardDataArgs::w);
+  } else {
+    run_variant(dy, slot, p, a, &Conv2dBackwardDataArgs::w);
+  }
+  return dx;
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -87,15 +109,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                 [p, x = saved_x, w = saved_w, x_shape = x.shape(), w_shape = weight.shape(),
                  dw_dtype = weight.dtype()](const Tensor& dy, const Needs& needs) {
                   Gradients g(3);
-                  const Backend& kernels = dy.backend();
-                  if (needs[0]) {
-                    g[0] = Tensor::empty(x_shape, dy.dtype(), dy.device());
-                    Conv2dBackwardDataArgs a;
-                    a.dy = dy.readable();
-                    a.w = w.get().readable();
-                    a.dx = g[0].writable();
-                    run_variant(dy, kernels.conv2d.backward_data, p, a, &Conv2dBackwardDataArgs::w);
-                  }
+                  if (needs[0]) g[0] = gradient_of_x(p, x_shape, w.get(), dy, needs);
                   if (needs[1]) {
                     g[1] = Tensor::empty(w_shape, dw_dtype, dy.device());
                     Conv2dProblem dw_problem = p;
@@ -104,7 +118,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     a.x = x.get().readable();
                     a.dy = dy.readable();
                     a.dw = g[1].writable();
-                    run_variant(dy, kernels.conv2d.backward_weight, dw_problem, a);
+                    run_variant(dy, dy.backend().conv2d.backward_weight, dw_problem, a);
                   }
                   if (needs[2]) {
                     g[2] = sum_rows(dy);

@@ -207,14 +207,14 @@ TEST_CASE("tape: an op without a gradient refuses inputs that need one") {
 
 TEST_CASE("tape: closures learn which inputs need gradients, and must give them") {
   const Tensor a = leaf({1}), b = constant({1});
-  Needs seen;
+  std::vector<bool> seen;
   const Tensor y = record("probe", constant({1}), {a, b, Tensor{}},
                           [&seen](const Tensor& dy, const Needs& needs) {
-                            seen = needs;
+                            for (std::size_t i = 0; i < needs.size(); ++i) seen.push_back(needs[i]);
                             return Gradients{dy, {}, {}};
                           });
   backward(y, constant({4}));
-  CHECK(seen == Needs{true, false, false});
+  CHECK(seen == std::vector{true, false, false});
   CHECK(grad_of(a) == Values{4});
   CHECK(!b.grad());
 
@@ -226,6 +226,35 @@ TEST_CASE("tape: closures learn which inputs need gradients, and must give them"
               "backward: probe gave no gradient for input 0");
   CHECK_ERROR(backward(giving({constant({1})}), constant({1})),
               "backward: probe gave 1 gradients for 2 inputs");
+}
+
+TEST_CASE("tape: an op may add its gradient to the sum of the others', in place") {
+  // backward() comes to the newer op first. What `kept` shares must not be written to.
+  const auto taken = [](const Tensor& a, const Tensor& x, const Tensor& kept) {
+    bool was_taken = false;
+    const Tensor older =
+        record("older", constant({1}), {x}, [&](const Tensor&, const Needs& needs) {
+          const Tensor sum = needs.take_sum(0);
+          was_taken = static_cast<bool>(sum);
+          if (!sum) return Gradients{constant({10})};
+          sum.backend().elementwise.accumulate(sum.stream(), constant({10}).readable(),
+                                               sum.writable());
+          return Gradients{sum};
+        });
+    const Tensor newer = record("newer", constant({1}), {x}, [&](const Tensor&, const Needs&) {
+      return Gradients{kept ? kept : constant({4})};
+    });
+    a.clear_grad();
+    backward(add(older, newer), constant({1}));
+    CHECK(grad_of(a) == Values{14});
+    return was_taken;
+  };
+  const Tensor a = leaf({1}), x = relu(a);
+  CHECK(taken(a, x, {}));
+  const Tensor kept = constant({4}), again = relu(a);
+  CHECK(!taken(a, again, kept));
+  CHECK(kept.to_vector<double>() == Values{4});
+  CHECK(!taken(a, a, {}));  // a leaf's gradient
 }
 
 TEST_CASE("tape: a gradient must be what its input is, and the op is named") {
