@@ -8,6 +8,9 @@
 // y is overwritten and aliases nothing. k = 0 gives the bias (or 0). A matrix of a batch has the
 // bits that it has alone. Deterministic. a, b and y are of `dtype`, the bias of its
 // parameter_dtype.
+// "strassen" of `cpu`, for large products, has a relative L2 error of up to 7e-7 where "packed" has
+// 2e-7, and adds rows of a before it multiplies: a NaN or infinity in row i reaches row i + m / 2 of
+// y, or i - m / 2.
 // "Weights" of a variant that prepares: b.
 #pragma once
 

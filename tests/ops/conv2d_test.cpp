@@ -104,6 +104,26 @@ TEST_CASE("conv2d: what mixed precision needs") {
 
 TEST_CASE("conv2d: gradient") { check_gradients("conv2d", small_conv2d_cases()); }
 
+/// x is read by a newer op, too: dx is added to what that one has given.
+std::vector<OpCase> cases_with_another_reader() {
+  std::vector<OpCase> list = {conv_case({{2, 5, 4, 3}, {3, 3, 3, 3}, {.pad = 1}}),
+                              conv_case({{1, 5, 3, 64}, {64, 1, 1, 64}, {}})};
+  for (OpCase& c : list) {
+    c.name += ", x read twice";
+    c.op = [op = c.op](const std::vector<Tensor>& x) {
+      const Tensor read = scale(x[0], 0.5);
+      const Tensor y = op({read, x[1]});
+      return add(y, mul(read, read));
+    };
+  }
+  return list;
+}
+
+TEST_CASE("conv2d: gradient on top of another's") {
+  check_gradients("conv2d", cases_with_another_reader());
+  check_devices("conv2d", cases_with_another_reader());
+}
+
 /// Everything different in h and w and drawn at random; every third case depthwise.
 std::vector<Sizes> random_sizes(int count) {
   Random random(31);
