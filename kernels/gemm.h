@@ -9,8 +9,8 @@
 // bits that it has alone. Deterministic. a, b and y are of `dtype`, the bias of its
 // parameter_dtype.
 // "strassen" of `cpu`, for large products, has a relative L2 error of up to 7e-7 where "packed" has
-// 2e-7, and adds rows of a before it multiplies: a NaN or infinity in row i reaches row i + m / 2 of
-// y, or i - m / 2.
+// 2e-7, and adds rows of a before it multiplies: a NaN or infinity in row i reaches the row of y
+// that is half a matrix away, too.
 // "Weights" of a variant that prepares: b.
 #pragma once
 
