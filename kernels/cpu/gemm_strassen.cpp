@@ -13,7 +13,6 @@
 #include "hwy/foreach_target.h"
 //
 #include "hwy/cache_control.h"
-#include "kernels/cpu/amx.h"
 #include "kernels/cpu/gemm_operands-inl.h"
 #include "kernels/cpu/gemm_variants.h"
 #include "kernels/cpu/strassen-inl.h"

@@ -32,8 +32,8 @@ HWY_BEFORE_NAMESPACE();
 namespace tl::cpu::HWY_NAMESPACE {
 
 constexpr std::int64_t kStrassenProducts = 7;
-/// Of a block of A, and so many depths at once, so that the seven sums of rows take less than half
-/// of a second-level cache of 1 MB.
+/// Rows of a block of A and depth of one pass: the seven sums of both blocks' rows take less than
+/// half of a second-level cache of 1 MB.
 constexpr std::int64_t kStrassenRows = std::min<std::int64_t>(28, kGroupTiles* kMaxRows);
 constexpr std::int64_t kStrassenDepth = 1024;
 constexpr std::int64_t kStrassenDepthStep = 2 * kDepthBlock;  // depth comes in multiples of it
@@ -165,7 +165,7 @@ struct StrassenColumns {
   }
 };
 
-/// Adds n tiles' floats.
+/// to += x, n floats.
 HWY_INLINE void add_floats(float* HWY_RESTRICT to, const float* HWY_RESTRICT x, std::int64_t n) {
   const FloatTag d;
   for (std::int64_t i = 0; i < n; i += kLanes) {
@@ -174,8 +174,8 @@ HWY_INLINE void add_floats(float* HWY_RESTRICT to, const float* HWY_RESTRICT x, 
 }
 
 /// Both blocks of rows, a StrassenRows or StrassenColumns of at most kStrassenRows, times a pair of
-/// panels. `first`, `second`: where they go in the first of the
-/// panels; the last row of the second block need not exist. `upcoming` is fetched meanwhile.
+/// panels. `first`, `second`: where they go in the first of the panels; of the second block only
+/// second_rows are stored. `upcoming` is fetched meanwhile.
 template <class Sums>
 inline void strassen_product(const Sums& a, const float* pair, const TileOutput& first,
                              const TileOutput& second, std::int64_t second_rows,
