@@ -22,6 +22,8 @@ namespace tl::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr std::int64_t kBlockPairs = 1024 / (2 * kPanel);
+static_assert(kStrassenGemmColumnStep % (2 * kPanel) == 0 &&
+              kStrassenGemmDepthStep % kStrassenDepthStep == 0);
 
 /// How the rows are paired and cut, and the sizes of the packed sums.
 struct StrassenSizes {
@@ -122,7 +124,8 @@ HWY_EXPORT(gemm_workspace_bytes);
 HWY_EXPORT(gemm_run);
 
 bool supports(const GemmProblem& p) {
-  return p.dtype == DType::f32 && !p.trans_a && p.k > 0 && p.n % 64 == 0 && p.k % 32 == 0;
+  return p.dtype == DType::f32 && !p.trans_a && p.k > 0 && p.n % kStrassenGemmColumnStep == 0 &&
+         p.k % kStrassenGemmDepthStep == 0;
 }
 
 std::int64_t workspace_bytes(const GemmProblem& p) {

@@ -8,7 +8,10 @@ namespace tl::cpu {
 using GemmVariant = Variant<GemmProblem, GemmArgs>;
 
 GemmVariant gemm_matrix_unit();
-GemmVariant gemm_strassen();
 GemmVariant gemm_packed();
+GemmVariant gemm_strassen();
+
+/// What gemm_strassen takes: columns and depth in multiples of these, for every instruction set.
+constexpr std::int64_t kStrassenGemmColumnStep = 64, kStrassenGemmDepthStep = 32;
 
 }  // namespace tl::cpu
